@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"vifctl/xenscripts"
+)
+
+// command is one word that vifctl understands.
+type command struct {
+	name string
+	args string
+	// about is one line for the help.
+	about string
+	run   func(context.Context, invocation) int
+	// hidden: for our own use, not for people.
+	hidden bool
+}
+
+func commands() []command {
+	return []command{
+		{name: "online", args: "[type_if=vif] [KEY=VALUE…]", about: "bring a vif up, as xl asks for it", run: hookCall},
+		{name: "offline", args: "[type_if=vif] [KEY=VALUE…]", about: "undo what online did", run: hookCall},
+		{name: "add", args: "type_if=tap [KEY=VALUE…]", about: "bring an emulated NIC's tap up", run: hookCall},
+		{name: "remove", args: "type_if=tap [KEY=VALUE…]", about: "undo what add did", run: hookCall},
+		{name: "plan", args: "CALL…", about: "print what a call would do, and do nothing", run: planCall},
+		{name: "lab", args: "[--keep]", about: "try it all in a pretend dom0: needs no Xen, changes nothing here", run: labCommand},
+		{name: "install", args: "[--dir DIR]", about: "take over Xen's scripts, keeping a backup", run: installCommand},
+		{name: "uninstall", args: "[--dir DIR]", about: "give Xen's scripts back as they were", run: uninstallCommand},
+		{name: "xenstore", args: "read PATH | write PATH VALUE…", about: "read or write the xenstore, for hooks", run: xenstoreCommand},
+		{name: "version", about: "print the version", run: versionCommand},
+		{name: "help", about: "print this", run: helpCommand},
+	}
+}
+
+func (inv invocation) run(ctx context.Context) int {
+	if inv.Name == "qemu-ifup" {
+		return qemuIfup(ctx, inv)
+	}
+	if slices.Contains(xenscripts.Names, inv.Name) {
+		return hookCall(ctx, inv)
+	}
+	if len(inv.Args) == 0 {
+		helpCommand(ctx, inv)
+		return usage
+	}
+	word := inv.Args[0]
+	switch word {
+	case "-h", "--help", "-help":
+		word = "help"
+	case "--version", "-version":
+		word = "version"
+	}
+	all := commands()
+	for _, c := range all {
+		if c.name == word {
+			inv.Args = inv.Args[1:]
+			if c.name == "online" || c.name == "offline" || c.name == "add" || c.name == "remove" {
+				inv.Args = append([]string{word}, inv.Args...)
+			}
+			return c.run(ctx, inv)
+		}
+	}
+	inv.complain("there is no command %q%s; `vifctl help` lists them", word, suggestion(word, all))
+	return usage
+}
+
+// complain prints one sentence for the person in front of the terminal, or for
+// xl's log.
+func (inv invocation) complain(format string, args ...any) {
+	fmt.Fprintf(inv.Stderr, "%s: %s\n", inv.Name, fmt.Sprintf(format, args...))
+}
+
+func helpCommand(_ context.Context, inv invocation) int {
+	fmt.Fprint(inv.Stdout, "vifctl brings the network interfaces of Xen guests up and down.\n\n")
+	t := tabwriter.NewWriter(inv.Stdout, 0, 0, 2, ' ', 0)
+	for _, c := range commands() {
+		fmt.Fprintf(t, "  vifctl %s\t%s\n", strings.TrimSpace(c.name+" "+c.args), c.about)
+	}
+	if t.Flush() != nil {
+		return failed
+	}
+	_, err := io.WriteString(inv.Stdout, `
+Called by the name of one of Xen's scripts (`+strings.Join(xenscripts.Names, ", ")+`)
+it takes that script's arguments and environment. Every such call takes --dry-run,
+which prints the steps as commands and changes nothing, and --json.
+
+Exit codes: 0 done, 1 failed, 2 not understood.
+`)
+	if err != nil {
+		return failed
+	}
+	return done
+}
+
+// suggestion finds the command that a mistyped word may have meant.
+func suggestion(word string, all []command) string {
+	best, distance := "", 3
+	for _, c := range all {
+		if d := editDistance(word, c.name); d < distance {
+			best, distance = c.name, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean %s?)", best)
+}
+
+// editDistance counts the letters to insert, delete or exchange between two
+// words (Levenshtein).
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

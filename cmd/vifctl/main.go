@@ -1,0 +1,44 @@
+// Command vifctl brings the network interfaces of Xen guests up and down. The
+// name it is called by (vif-bridge, vif-route, …), or its first word, picks
+// what it does.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+)
+
+// Exit codes.
+const (
+	done   = 0
+	failed = 1
+	usage  = 2
+)
+
+// invocation is one call of the program, with all it can see of the world
+// outside, so that a test can be one, too.
+type invocation struct {
+	// Name it was called by, without its folder.
+	Name           string
+	Args           []string
+	Getenv         func(string) string
+	Stdout, Stderr io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	inv := invocation{
+		Name:   filepath.Base(os.Args[0]),
+		Args:   os.Args[1:],
+		Getenv: os.Getenv,
+		Stdout: os.Stdout,
+		Stderr: os.Stderr,
+	}
+	code := inv.run(ctx)
+	stop()
+	os.Exit(code)
+}

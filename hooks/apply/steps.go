@@ -1,0 +1,234 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"vifctl/hooks/plan"
+)
+
+// errNoLink: the interface a step is about has gone.
+var errNoLink = errors.New("no such interface")
+
+// sysctls is where the kernel keeps the settings of the calling thread's
+// network namespace.
+const sysctls = "/proc/sys/net"
+
+// Do takes one step, whatever the state it finds: taking it twice is taking it
+// once. The error names the interface, what failed and why.
+func (x *Executor) Do(ctx context.Context, step plan.Step) error {
+	switch s := step.(type) {
+	case plan.Name:
+		return say(s.Dev, "rename to "+s.Want, x.rename(s))
+	case plan.MAC:
+		return say(s.Dev, "set the hardware address "+s.Want, x.setMAC(s))
+	case plan.MTU:
+		return say(s.Dev, fmt.Sprintf("set the MTU %d", s.Want), x.kernel.LinkSetMTU(link(s.Dev), s.Want))
+	case plan.Master:
+		if s.Bridge.IsZero() {
+			return say(s.Dev, "take off its bridge", x.kernel.LinkSetNoMaster(link(s.Dev)))
+		}
+		return say(s.Dev, "attach to "+s.Bridge.Name, x.kernel.LinkSetMasterByIndex(link(s.Dev), s.Bridge.Index))
+	case plan.Up:
+		if s.Want {
+			return say(s.Dev, "bring up", x.kernel.LinkSetUp(link(s.Dev)))
+		}
+		return say(s.Dev, "take down", x.kernel.LinkSetDown(link(s.Dev)))
+	case plan.Address:
+		return x.address(s)
+	case plan.Route:
+		return x.route(s)
+	case plan.ProxyNeighbour:
+		return x.proxyNeighbour(s)
+	case plan.Sysctl:
+		return x.sysctl(s)
+	case plan.XenstoreWrite:
+		if err := x.xenstore.Write(ctx, s.Path, s.Value); err != nil {
+			return fmt.Errorf("write %q to xenstore: %w", s.Value, err)
+		}
+		return nil
+	case plan.HookRun:
+		return x.hooks.Run(ctx, s)
+	}
+	panic(fmt.Sprintf("apply: no way to take a step of type %T", step))
+}
+
+// say puts the subject and the deed in front of an error.
+func say(d plan.Dev, deed string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %s: %w", d, deed, err)
+}
+
+// link is a device as the netlink library wants it: by its ifindex alone, so
+// that a name that has been given to another interface meanwhile is not used.
+func link(d plan.Dev) netlink.Link {
+	return &netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: d.Index}}
+}
+
+func (x *Executor) rename(s plan.Name) error {
+	err := x.kernel.LinkSetName(link(s.Dev), s.Want)
+	if errors.Is(err, unix.EEXIST) {
+		// A rename to the name it has is EEXIST to some kernels, too.
+		if l, lookErr := x.kernel.LinkByIndex(s.Dev.Index); lookErr == nil && l.Attrs().Name == s.Want {
+			return nil
+		}
+		return fmt.Errorf("an interface of that name exists: %w", err)
+	}
+	return err
+}
+
+func (x *Executor) setMAC(s plan.MAC) error {
+	hw, err := net.ParseMAC(s.Want)
+	if err != nil {
+		return err
+	}
+	return x.kernel.LinkSetHardwareAddr(link(s.Dev), hw)
+}
+
+func ipNet(p netip.Prefix) *net.IPNet {
+	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
+}
+
+func (x *Executor) address(s plan.Address) error {
+	a := &netlink.Addr{IPNet: ipNet(s.Addr.Prefix), Label: s.Addr.Label, Scope: s.Addr.Scope}
+	if s.Addr.Peer.IsValid() {
+		a.Peer = ipNet(s.Addr.Peer)
+	}
+	if s.Addr.Broadcast.IsValid() {
+		a.Broadcast = s.Addr.Broadcast.AsSlice()
+	} else if s.Addr.Prefix.Addr().Is4() {
+		// The library makes up a broadcast address unless it is given one,
+		// even the useless one.
+		a.Broadcast = net.IPv4zero
+	}
+	if s.Addr.NoPrefixRoute {
+		a.Flags |= unix.IFA_F_NOPREFIXROUTE
+	}
+	if s.Addr.NoDAD {
+		a.Flags |= unix.IFA_F_NODAD
+	}
+	if s.Absent {
+		err := x.kernel.AddrDel(link(s.Dev), a)
+		if errors.Is(err, unix.EADDRNOTAVAIL) {
+			err = nil
+		}
+		return say(s.Dev, "remove the address "+s.Addr.Prefix.String(), err)
+	}
+	return say(s.Dev, "add the address "+s.Addr.Prefix.String(), x.kernel.AddrReplace(link(s.Dev), a))
+}
+
+// route never replaces: a route to the same place with the same metric through
+// another device is somebody else's.
+func (x *Executor) route(s plan.Route) error {
+	r := &netlink.Route{
+		LinkIndex: s.Dev.Index,
+		Dst:       ipNet(s.Route.Dst),
+		Priority:  s.Route.Metric,
+		Protocol:  netlink.RouteProtocol(s.Route.Protocol),
+		Table:     unix.RT_TABLE_MAIN,
+		Type:      unix.RTN_UNICAST,
+	}
+	if s.Route.Dst.Addr().Is4() {
+		r.Scope = unix.RT_SCOPE_LINK
+	}
+	if s.Route.Source.IsValid() {
+		r.Src = s.Route.Source.AsSlice()
+	}
+	if s.Absent {
+		r.Protocol, r.Src = 0, nil // the destination, the metric and the device are what tells routes apart
+		err := x.kernel.RouteDel(r)
+		if errors.Is(err, unix.ESRCH) {
+			err = nil
+		}
+		return say(s.Dev, "remove the route to "+s.Route.Dst.String(), err)
+	}
+	deed := "add the route to " + s.Route.Dst.String()
+	err := x.kernel.RouteAdd(r)
+	if !errors.Is(err, unix.EEXIST) {
+		return say(s.Dev, deed, err)
+	}
+	// Ours, but with another source or protocol: take its place.
+	there, listErr := x.kernel.RouteListFiltered(family(s.Route.Dst.Addr()),
+		&netlink.Route{Dst: r.Dst, Table: unix.RT_TABLE_MAIN}, netlink.RT_FILTER_DST|netlink.RT_FILTER_TABLE)
+	if listErr != nil {
+		return say(s.Dev, deed, listErr)
+	}
+	for _, t := range there {
+		if t.Priority == s.Route.Metric && t.LinkIndex != s.Dev.Index {
+			return say(s.Dev, deed, fmt.Errorf("there is one with metric %d through %s: %w", t.Priority, x.nameOf(t.LinkIndex), err))
+		}
+	}
+	return say(s.Dev, deed, x.kernel.RouteReplace(r))
+}
+
+func (x *Executor) nameOf(index int) string {
+	if l, err := x.kernel.LinkByIndex(index); err == nil {
+		return l.Attrs().Name
+	}
+	return fmt.Sprintf("interface number %d", index)
+}
+
+func family(a netip.Addr) int {
+	if a.Is6() {
+		return unix.AF_INET6
+	}
+	return unix.AF_INET
+}
+
+func (x *Executor) proxyNeighbour(s plan.ProxyNeighbour) error {
+	n := &netlink.Neigh{LinkIndex: s.Dev.Index, Family: family(s.IP), Flags: unix.NTF_PROXY, IP: s.IP.AsSlice()}
+	if s.Absent {
+		err := x.kernel.NeighDel(n)
+		if errors.Is(err, unix.ENOENT) {
+			err = nil
+		}
+		return say(s.Dev, "stop answering for "+s.IP.String(), err)
+	}
+	return say(s.Dev, "answer for "+s.IP.String(), x.kernel.NeighSet(n))
+}
+
+// sysctl writes one setting below the name the interface has now, which a
+// rename may have changed since the step was written down.
+func (x *Executor) sysctl(s plan.Sysctl) error {
+	l, err := x.kernel.LinkByIndex(s.Dev.Index)
+	var notFound netlink.LinkNotFoundError
+	if errors.As(err, &notFound) {
+		return say(s.Dev, "set "+s.Name, errNoLink)
+	} else if err != nil {
+		return say(s.Dev, "set "+s.Name, err)
+	}
+	path := filepath.Join(sysctls, s.Table, l.Attrs().Name, s.Name)
+	err = os.WriteFile(path, []byte(s.Want), 0)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		if s.Optional {
+			return nil
+		}
+		return say(s.Dev, "set "+s.Name, fmt.Errorf("this kernel has no %s", path))
+	}
+	// A container's read-only /proc/sys is fine where the value is right.
+	if now, readErr := os.ReadFile(path); readErr == nil && string(trimNewline(now)) == s.Want {
+		return nil
+	}
+	return say(s.Dev, fmt.Sprintf("set %s to %s", s.Name, s.Want), err)
+}
+
+func trimNewline(b []byte) []byte {
+	for len(b) > 0 && b[len(b)-1] == '\n' {
+		b = b[:len(b)-1]
+	}
+	return b
+}

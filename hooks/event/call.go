@@ -1,0 +1,185 @@
+package event
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"vifctl/hooks/plan"
+)
+
+// parameters is every key an argument may set. The stock scripts evaluate
+// their arguments as shell; here any other key is an error. env: the
+// environment may set it too (libxl's way); key: the backend's xenstore key
+// that has the last word.
+var parameters = map[string]struct {
+	env bool
+	key string
+}{
+	"type_if":          {},
+	"vif":              {env: true},
+	"INTERFACE":        {env: true},
+	"XENBUS_PATH":      {env: true},
+	"XENBUS_TYPE":      {env: true},
+	"XENBUS_BASE_PATH": {env: true},
+	"script":           {env: true},
+	"netdev":           {env: true, key: "gatewaydev"},
+	"bridge":           {env: true, key: "bridge"},
+	"ip":               {env: true, key: "ip"},
+	"vifname":          {key: "vifname"},
+	"mac":              {key: "mac"},
+	"mtu":              {key: "mtu"},
+	"type":             {key: "type"},
+}
+
+// BackendKeys are the backend's xenstore keys that Event looks at, sorted.
+func BackendKeys() []string {
+	var keys []string
+	for _, p := range parameters {
+		if p.key != "" {
+			keys = append(keys, p.key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// Parse reads a call's arguments and environment. script is the base name it
+// was called by; getenv is asked only for the contract's names. Where the
+// error is about one value of a call whose backend is known, the returned Call
+// still names that backend, so that the failure can be reported there.
+func Parse(script string, args []string, getenv func(string) string) (Call, error) {
+	c := Call{Script: script, params: map[string]string{}}
+	for name, p := range parameters {
+		if p.env {
+			// netdev= is passed even when there is no gatewaydev: empty is unset.
+			if v := getenv(name); v != "" {
+				c.params[name] = v
+			}
+		}
+	}
+	argErr := c.readArguments(args)
+	// Whatever is wrong with the arguments, say so where xl looks for it.
+	pathErr := c.readPath()
+	if argErr != nil {
+		return c, argErr
+	}
+	if err := c.readKind(); err != nil {
+		return c, err
+	}
+	if c.Ignored != "" {
+		return c, nil
+	}
+	if pathErr != nil {
+		return c, pathErr
+	}
+	return c, c.readDevice()
+}
+
+func (c *Call) readArguments(args []string) error {
+	for _, arg := range args {
+		name, value, assigned := strings.Cut(arg, "=")
+		if !assigned {
+			if c.Command != "" {
+				return bad("argument", arg, "one command is enough, and %s was given before it", c.Command)
+			}
+			c.Command = Command(arg)
+			switch c.Command {
+			case Online, Offline, Add, Remove:
+				continue
+			}
+			return bad("command", arg, "it is online or offline for a vif, add or remove for a tap")
+		}
+		if _, known := parameters[name]; !known {
+			return bad(name, value, "no such argument; there are %s", strings.Join(slices.Sorted(maps.Keys(parameters)), ", "))
+		}
+		if value != "" {
+			c.params[name] = value
+		}
+	}
+	if c.Command == "" {
+		return bad("command", "", "it is online or offline for a vif, add or remove for a tap")
+	}
+	return nil
+}
+
+// readKind decides between vif and tap. xend's udev rules called add and
+// remove for a tap without type_if, with the tap's name in INTERFACE.
+func (c *Call) readKind() error {
+	belongs := plan.Vif
+	if c.Command == Add || c.Command == Remove {
+		belongs = plan.Tap
+	}
+	switch t := c.params["type_if"]; t {
+	case string(plan.Vif), string(plan.Tap):
+		c.Kind = plan.Kind(t)
+	case "":
+		c.Kind = plan.Vif
+		if belongs == plan.Tap && looksLikeTap(c.params["INTERFACE"]) {
+			c.Kind = plan.Tap
+		}
+	default:
+		return bad("type_if", t, "it is vif or tap")
+	}
+	if c.Kind != belongs {
+		c.Ignored = string(c.Command) + " is not for a " + string(c.Kind)
+	}
+	return nil
+}
+
+func looksLikeTap(name string) bool {
+	return strings.HasSuffix(name, "-emu") || strings.HasPrefix(name, "tap")
+}
+
+var backendPath = regexp.MustCompile(`^(?:/local/domain/[0-9]{1,5}/)?backend/vif/([0-9]{1,5})/([0-9]{1,5})$`)
+
+// deviceNumbers matches the names in which Xen itself puts domid and devid.
+var deviceNumbers = regexp.MustCompile(`^(?:vif|tap)([0-9]{1,5})\.([0-9]{1,5})(?:-emu)?$`)
+
+// readPath finds the backend. A tap's call may lack it: then the numbers in
+// the interface's name stand for it, in the domain we run in.
+func (c *Call) readPath() error {
+	path := c.params["XENBUS_PATH"]
+	if path == "" {
+		m := deviceNumbers.FindStringSubmatch(c.params["INTERFACE"])
+		if m == nil || !looksLikeTap(c.params["INTERFACE"]) {
+			return bad("XENBUS_PATH", "", "it must name the backend, as in backend/vif/1/0")
+		}
+		path = "backend/vif/" + m[1] + "/" + m[2]
+	}
+	m := backendPath.FindStringSubmatch(path)
+	if m == nil {
+		return bad("XENBUS_PATH", path, "a backend's path is backend/vif/DOMID/DEVID, or the same below /local/domain/BACKEND-DOMID")
+	}
+	c.Backend = path
+	// The expression allows digits only, so these cannot fail.
+	c.NIC.Domid, _ = strconv.Atoi(m[1])
+	c.NIC.Devid, _ = strconv.Atoi(m[2])
+	return nil
+}
+
+// readDevice takes the interface's name, and refuses one whose numbers are
+// another NIC's.
+func (c *Call) readDevice() error {
+	source := "vif"
+	if c.Kind == plan.Tap {
+		source = "INTERFACE"
+	}
+	c.Device = c.params[source]
+	if c.Device == "" {
+		if c.Kind == plan.Tap {
+			return bad(source, "", "a tap's call must name the tap, as in vif%s-emu", c.NIC)
+		}
+		c.Device = "vif" + c.NIC.String()
+	}
+	if err := checkName(source, c.Device, maxName); err != nil {
+		return err
+	}
+	m := deviceNumbers.FindStringSubmatch(c.Device)
+	if m != nil && m[1]+"."+m[2] != c.NIC.String() {
+		return bad(source, c.Device, "XENBUS_PATH says %s, which is another interface", c.Backend)
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+package event
+
+import (
+	"net"
+	"net/netip"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"vifctl/hooks/plan"
+)
+
+// Limits of the kernel and of netback.
+const (
+	maxName = 15 // IFNAMSIZ without its final NUL
+	emu     = "-emu"
+	minMTU  = 68    // IPv4's smallest, and netback's (ETH_MIN_MTU)
+	maxMTU  = 65517 // netback's largest: 65535 less an Ethernet header with a VLAN tag
+)
+
+// Event completes a call by the backend's keys (see BackendKeys), read
+// relative to Backend; a key that does not exist is not in the map. The
+// backend's word is the last: it overrides argv, which overrides the
+// environment.
+func (c Call) Event(keys map[string]string) (Event, error) {
+	e := Event{Call: c, Name: c.Device}
+	value := func(name string) string {
+		if v := keys[parameters[name].key]; v != "" {
+			return v
+		}
+		return c.params[name]
+	}
+	var err error
+	if v := value("vifname"); v != "" {
+		if e.Name, err = portName(v, c.Kind, value("type")); err != nil {
+			return e, err
+		}
+	}
+	if e.Bridge = value("bridge"); e.Bridge != "" && c.Script != "vif-openvswitch" {
+		if err = checkName("bridge", e.Bridge, maxName); err != nil {
+			return e, err
+		}
+	}
+	if e.Uplink = value("netdev"); e.Uplink != "" {
+		if err = checkName("netdev", e.Uplink, maxName); err != nil {
+			return e, err
+		}
+	}
+	if e.IPs, err = addresses(value("ip")); err != nil {
+		return e, err
+	}
+	if v := value("mac"); v != "" {
+		hw, err := net.ParseMAC(v)
+		if err != nil || len(hw) != 6 || hw[0]&1 != 0 {
+			return e, bad("mac", v, "a guest's hardware address is six bytes and not a multicast one, as in 00:16:3e:00:00:01")
+		}
+		e.MAC = hw.String()
+	}
+	if v := value("mtu"); v != "" {
+		e.MTU, err = strconv.Atoi(v)
+		if err != nil || e.MTU < minMTU || e.MTU > maxMTU {
+			return e, bad("mtu", v, "it is a number of bytes from %d to %d", minMTU, maxMTU)
+		}
+	}
+	return e, nil
+}
+
+// portName makes a port's name of a configured vifname. SUSE's form
+// `vifname=alice.0=emu` means the same as alice.0.
+func portName(vifname string, kind plan.Kind, nicType string) (string, error) {
+	name := strings.TrimSuffix(vifname, "=emu")
+	most := maxName
+	if kind == plan.Tap || nicType == "vif_ioemu" {
+		most -= len(emu)
+	}
+	if err := checkName("vifname", name, most); err != nil {
+		return "", err
+	}
+	if kind == plan.Tap {
+		name += emu
+	}
+	return name, nil
+}
+
+// interfaceName is narrower than the kernel, which would take "-x", "$(id)"
+// and "a;b".
+var interfaceName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
+
+func checkName(key, name string, most int) error {
+	switch {
+	case !interfaceName.MatchString(name):
+		return bad(key, name, "an interface's name starts with a letter or a digit and goes on with letters, digits, '_', '.' or '-'")
+	case len(name) > most && most < maxName:
+		return bad(key, name, "it may have %d characters, because the emulated NIC's tap gets %q behind it", most, emu)
+	case len(name) > most:
+		return bad(key, name, "an interface's name may have %d characters", most)
+	case name == "all" || name == "default":
+		// They would be the folders of that name in /proc/sys/net.
+		return bad(key, name, "the kernel keeps that name for itself")
+	}
+	return nil
+}
+
+// addresses reads the `ip` key: addresses of either family and prefixes,
+// separated by spaces. An address inside a prefix (192.0.2.5/24) is the
+// guest's own address, not a claim to the whole prefix.
+func addresses(list string) ([]netip.Prefix, error) {
+	const valid = "it is a list of IPv4 and IPv6 addresses, each with or without a prefix length, separated by spaces"
+	var ips []netip.Prefix
+	seen := map[netip.Prefix]bool{}
+	for _, word := range strings.Fields(list) {
+		p, err := netip.ParsePrefix(word)
+		if err != nil {
+			a, err := netip.ParseAddr(word)
+			if err != nil || a.Zone() != "" {
+				return nil, bad("ip", word, valid)
+			}
+			p = netip.PrefixFrom(a, a.BitLen())
+		}
+		switch a := p.Addr(); {
+		case a.Is4In6(), a.IsMulticast(), a.IsLoopback(), a.IsUnspecified(), a.IsLinkLocalUnicast(),
+			a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+			return nil, bad("ip", word, "a guest's address is a unicast address that can be routed")
+		case p.Masked() != p:
+			p = netip.PrefixFrom(a, a.BitLen())
+		}
+		if !seen[p] {
+			seen[p] = true
+			ips = append(ips, p)
+		}
+	}
+	return ips, nil
+}

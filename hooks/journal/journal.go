@@ -1,0 +1,195 @@
+// Package journal remembers what was done to each port, so that taking it down
+// undoes just that, whatever the configuration says by then and whoever was
+// killed in between. An entry is written before the kernel is touched.
+package journal
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/renameio/v2"
+
+	"vifctl/hooks/plan"
+)
+
+// Port is the identity of one port: a recycled domid, devid, name or ifindex
+// finds nothing of its predecessor.
+type Port struct {
+	NIC  plan.NIC  `json:"nic"`
+	Kind plan.Kind `json:"kind"`
+	// UUID of the guest, "" where it could not be read.
+	UUID string `json:"uuid,omitempty"`
+	// Index is the interface's ifindex.
+	Index int `json:"ifindex"`
+	// Boot is the kernel's boot id: an ifindex means nothing after a reboot.
+	Boot string `json:"boot"`
+	// Name and Device: what the port is called, and what the toolstack calls
+	// it.
+	Name   string `json:"name"`
+	Device string `json:"device"`
+}
+
+// Entry is one step that the port's plan wanted, and what undoes it: nothing
+// where it was so already.
+type Entry struct {
+	Step plan.Step
+	Undo []plan.Step
+}
+
+// Record is what the journal holds of one port.
+type Record struct {
+	Port
+	Mode   string `json:"mode"`
+	Guest  string `json:"guest,omitempty"`
+	Bridge string `json:"bridge,omitempty"`
+	// Entries in the order they were done.
+	Entries []Entry `json:"entries"`
+}
+
+// Merge combines what an earlier call left (old, may be nil) with the actions
+// of this one. The state that was found by the earlier call is the one to go
+// back to, so its undo wins over a newer one of the same object; what the plan
+// no longer wants is returned in stale, newest first, to be undone now.
+func Merge(old []Entry, actions []plan.Action) (entries, stale []Entry) {
+	wanted := map[string]bool{}
+	for _, a := range actions {
+		wanted[a.Step.Key()] = true
+	}
+	known := map[string]bool{}
+	for i := len(old) - 1; i >= 0; i-- {
+		if e := old[i]; !wanted[e.Step.Key()] && len(e.Undo) > 0 {
+			stale = append(stale, e)
+		}
+	}
+	for _, e := range old {
+		if wanted[e.Step.Key()] {
+			entries = append(entries, e)
+			known[e.Step.Key()] = true
+		}
+	}
+	for _, a := range actions {
+		if !known[a.Step.Key()] && a.Step.Owner() != plan.OwnerHost {
+			entries = append(entries, Entry{Step: a.Step, Undo: a.Undo})
+		}
+	}
+	return entries, stale
+}
+
+// Claims reports whether the record's plan wants the object of key.
+func (r *Record) Claims(key string) bool {
+	if r == nil {
+		return false
+	}
+	for _, e := range r.Entries {
+		if e.Step.Key() == key {
+			return true
+		}
+	}
+	return false
+}
+
+// Adopt makes r responsible for undoing the object of key. It reports whether
+// r wants that object at all.
+func (r *Record) Adopt(e Entry) bool {
+	if r == nil {
+		return false
+	}
+	for i := range r.Entries {
+		if r.Entries[i].Step.Key() == e.Step.Key() {
+			if len(r.Entries[i].Undo) == 0 {
+				r.Entries[i].Undo = e.Undo
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// Journal is a folder of records, one file a port.
+type Journal struct{ dir string }
+
+// Open returns the journal in dir, which is made when it is first written to.
+func Open(dir string) *Journal { return &Journal{dir: dir} }
+
+func (j *Journal) path(nic plan.NIC, kind plan.Kind) string {
+	return filepath.Join(j.dir, nic.String()+"."+string(kind)+".json")
+}
+
+// Read returns the record of a port, nil where there is none.
+func (j *Journal) Read(nic plan.NIC, kind plan.Kind) (*Record, error) {
+	path := j.path(nic, kind)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	var r Record
+	if err := json.Unmarshal(data, &r); err != nil {
+		return nil, fmt.Errorf("journal %s is damaged: %w", path, err)
+	}
+	return &r, nil
+}
+
+// Write puts a record in place, whole or not at all.
+func (j *Journal) Write(r *Record) error {
+	if err := os.MkdirAll(j.dir, 0o700); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	data, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	if err := renameio.WriteFile(j.path(r.NIC, r.Kind), append(data, '\n'), 0o600); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return nil
+}
+
+// Delete forgets a port. Forgetting what was never written is no error.
+func (j *Journal) Delete(nic plan.NIC, kind plan.Kind) error {
+	if err := os.Remove(j.path(nic, kind)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return nil
+}
+
+// SetAside moves a record that cannot be read out of the way and returns where
+// it is now: a damaged file must not keep a guest from the network.
+func (j *Journal) SetAside(nic plan.NIC, kind plan.Kind) (string, error) {
+	from := j.path(nic, kind)
+	to := strings.TrimSuffix(from, ".json") + ".damaged"
+	if err := os.Rename(from, to); err != nil {
+		return "", fmt.Errorf("journal: %w", err)
+	}
+	return to, nil
+}
+
+type entryJSON struct {
+	Step plan.Steps `json:"step"`
+	Undo plan.Steps `json:"undo,omitempty"`
+}
+
+// MarshalJSON implements json.Marshaler.
+func (e Entry) MarshalJSON() ([]byte, error) {
+	return json.Marshal(entryJSON{Step: plan.Steps{e.Step}, Undo: e.Undo})
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (e *Entry) UnmarshalJSON(data []byte) error {
+	var raw entryJSON
+	if err := json.Unmarshal(data, &raw); err != nil {
+		return err
+	}
+	if len(raw.Step) != 1 {
+		return fmt.Errorf("an entry has one step, not %d", len(raw.Step))
+	}
+	e.Step, e.Undo = raw.Step[0], raw.Undo
+	return nil
+}

@@ -1,0 +1,76 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"vifctl/hooks/plan"
+)
+
+// lockRetry is how often a held lock is tried again.
+const lockRetry = 2 * time.Millisecond
+
+// Lock is a held lock.
+type Lock struct {
+	file *flock.Flock
+	// leave: the file stays when the lock is given back.
+	leave bool
+}
+
+// LockNIC holds one NIC, both its ports: they share what belongs to the NIC.
+// It waits until ctx ends.
+func (j *Journal) LockNIC(ctx context.Context, nic plan.NIC) (*Lock, error) {
+	return j.lock(ctx, nic.String()+".lock", false)
+}
+
+// LockHost holds what belongs to the whole host; it is to be held briefly.
+func (j *Journal) LockHost(ctx context.Context) (*Lock, error) {
+	return j.lock(ctx, "host.lock", true)
+}
+
+func (j *Journal) lock(ctx context.Context, name string, leave bool) (*Lock, error) {
+	if err := os.MkdirAll(j.dir, 0o700); err != nil {
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	path := filepath.Join(j.dir, name)
+	for {
+		f := flock.New(path, flock.SetPermissions(0o600))
+		got, err := f.TryLockContext(ctx, lockRetry)
+		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+			return nil, fmt.Errorf("another call still holds %s: %w", path, err)
+		}
+		if err != nil || !got {
+			return nil, fmt.Errorf("lock %s: %w", path, err)
+		}
+		// Whoever held it before may have removed the file while we waited
+		// for it: then we hold a lock that nobody else can see.
+		if same(f, path) {
+			return &Lock{file: f, leave: leave}, nil
+		}
+		_ = f.Close()
+	}
+}
+
+func same(f *flock.Flock, path string) bool {
+	held, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Stat(path)
+	return err == nil && os.SameFile(held, there)
+}
+
+// Release gives the lock back. The file of a NIC goes with it, since domids
+// are never used again; that is safe only because lock looks twice.
+func (l *Lock) Release() {
+	if !l.leave {
+		_ = os.Remove(l.file.Path())
+	}
+	_ = l.file.Close()
+}

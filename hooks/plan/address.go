@@ -1,0 +1,127 @@
+package plan
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+)
+
+// Addr is one address of an interface, with all that is needed to put it back.
+type Addr struct {
+	// Prefix is the address with its prefix length (192.0.2.1/24).
+	Prefix netip.Prefix `json:"prefix"`
+	// Peer of a point-to-point address, zero without one.
+	Peer netip.Prefix `json:"peer,omitzero"`
+	// Broadcast, zero without one (IPv4 only).
+	Broadcast netip.Addr `json:"broadcast,omitzero"`
+	// Label, where it is not simply the interface's name (IPv4 only).
+	Label string `json:"label,omitempty"`
+	// Scope is the kernel's RT_SCOPE_* number: 0 global, 253 link, 254 host.
+	Scope int `json:"scope,omitempty"`
+	// NoPrefixRoute: the kernel makes no route to the prefix.
+	NoPrefixRoute bool `json:"noprefixroute,omitempty"`
+	// NoDAD: used at once, without duplicate address detection (IPv6 only).
+	NoDAD bool `json:"nodad,omitempty"`
+
+	// The kernel's own state of an address it reports; never wanted.
+
+	// Secondary: an IPv4 address behind another of its subnet, or a temporary
+	// IPv6 one.
+	Secondary bool `json:"-"`
+	// Deprecated: not to be chosen as a source.
+	Deprecated bool `json:"-"`
+	// Dynamic: made by the kernel (autoconfiguration) or with a lifetime.
+	Dynamic bool `json:"-"`
+}
+
+// Address wants an interface to have an address, or not to have it.
+type Address struct {
+	Dev    Dev  `json:"dev"`
+	Addr   Addr `json:"addr"`
+	Absent bool `json:"absent,omitempty"`
+}
+
+// Key implements Step.
+func (s Address) Key() string {
+	return key("address "+s.Addr.Prefix.String()+" "+s.Addr.Peer.String(), s.Dev)
+}
+
+// Owner implements Step.
+func (Address) Owner() Owner { return OwnerPort }
+
+// Needs implements Step.
+func (s Address) Needs(q *Query) {
+	if s.Dev.Index != 0 {
+		q.Addresses = append(q.Addresses, s.Dev.Index)
+	}
+}
+
+// Satisfied implements Step.
+func (s Address) Satisfied(h *Snapshot) bool { return (s.find(h) >= 0) != s.Absent }
+
+// Inverse implements Step.
+func (s Address) Inverse(h *Snapshot) []Step {
+	undo := Address{Dev: s.Dev, Addr: s.Addr, Absent: !s.Absent}
+	if i := s.find(h); i >= 0 {
+		undo.Addr = h.Addresses[s.Dev.Index][i]
+	}
+	return []Step{undo}
+}
+
+// Commands implements Step.
+func (s Address) Commands() []string {
+	a := s.Addr
+	if s.Absent {
+		return []string{command("ip", "address", "del", a.Prefix.String(), "dev", s.Dev.Name)}
+	}
+	words := []string{"ip", "address", "replace", a.Prefix.String()}
+	if a.Peer.IsValid() {
+		words = []string{"ip", "address", "replace", a.Prefix.Addr().String(), "peer", a.Peer.String()}
+	}
+	if a.Broadcast.IsValid() {
+		words = append(words, "broadcast", a.Broadcast.String())
+	}
+	words = append(words, "dev", s.Dev.Name)
+	if a.Scope != 0 {
+		words = append(words, "scope", scopeName(a.Scope))
+	}
+	if a.NoDAD {
+		words = append(words, "nodad")
+	}
+	if a.NoPrefixRoute {
+		words = append(words, "noprefixroute")
+	}
+	return []string{command(words...)}
+}
+
+func (s Address) pretend(h *Snapshot) {
+	list := h.Addresses[s.Dev.Index]
+	i := s.find(h)
+	switch {
+	case s.Absent && i >= 0:
+		h.Addresses[s.Dev.Index] = slices.Delete(list, i, i+1)
+	case !s.Absent && i < 0:
+		h.Addresses[s.Dev.Index] = append(list, s.Addr)
+	}
+}
+
+// find returns where the address stands in h, -1 where it does not.
+func (s Address) find(h *Snapshot) int {
+	return slices.IndexFunc(h.Addresses[s.Dev.Index], func(a Addr) bool {
+		return a.Prefix == s.Addr.Prefix && a.Peer == s.Addr.Peer
+	})
+}
+
+// scopeName is how ip(8) writes the kernel's RT_SCOPE_* numbers.
+func scopeName(scope int) string {
+	switch scope {
+	case 0:
+		return "global"
+	case 253:
+		return "link"
+	case 254:
+		return "host"
+	default:
+		return strconv.Itoa(scope)
+	}
+}

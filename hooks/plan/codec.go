@@ -1,0 +1,116 @@
+package plan
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// Steps is a list of steps that survives JSON: each is an object whose "step"
+// names its type. The journal and `--json` are written this way.
+type Steps []Step
+
+// decoders is the union, spelt out: the JSON name of every step.
+var decoders = map[string]func([]byte) (Step, error){
+	"name":            decode[Name],
+	"mac":             decode[MAC],
+	"mtu":             decode[MTU],
+	"master":          decode[Master],
+	"up":              decode[Up],
+	"address":         decode[Address],
+	"route":           decode[Route],
+	"proxy_neighbour": decode[ProxyNeighbour],
+	"sysctl":          decode[Sysctl],
+	"xenstore_write":  decode[XenstoreWrite],
+	"hook_run":        decode[HookRun],
+}
+
+// KindOf returns the JSON name of s.
+func KindOf(s Step) string {
+	switch s.(type) {
+	case Name:
+		return "name"
+	case MAC:
+		return "mac"
+	case MTU:
+		return "mtu"
+	case Master:
+		return "master"
+	case Up:
+		return "up"
+	case Address:
+		return "address"
+	case Route:
+		return "route"
+	case ProxyNeighbour:
+		return "proxy_neighbour"
+	case Sysctl:
+		return "sysctl"
+	case XenstoreWrite:
+		return "xenstore_write"
+	case HookRun:
+		return "hook_run"
+	}
+	panic(fmt.Sprintf("plan: step of type %T has no JSON name", s))
+}
+
+// MarshalJSON writes each step as its own object with "step" in front.
+func (steps Steps) MarshalJSON() ([]byte, error) {
+	out := []byte{'['}
+	for i, s := range steps {
+		body, err := json.Marshal(s)
+		if err != nil {
+			return nil, fmt.Errorf("step %s: %w", s.Key(), err)
+		}
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = fmt.Appendf(out, `{"step":%q`, KindOf(s))
+		if len(body) > 2 {
+			out = append(out, ',')
+		}
+		out = append(out, body[1:]...)
+	}
+	return append(out, ']'), nil
+}
+
+// UnmarshalJSON refuses unknown steps and unknown fields: a journal of another
+// version must not be half understood.
+func (steps *Steps) UnmarshalJSON(data []byte) error {
+	var raw []map[string]json.RawMessage
+	if err := json.Unmarshal(data, &raw); err != nil {
+		return fmt.Errorf("steps: %w", err)
+	}
+	list := make(Steps, 0, len(raw))
+	for i, fields := range raw {
+		var kind string
+		if err := json.Unmarshal(fields["step"], &kind); err != nil {
+			return fmt.Errorf("step %d has no type: %w", i, err)
+		}
+		dec, ok := decoders[kind]
+		if !ok {
+			return fmt.Errorf("step %d is of the unknown type %q", i, kind)
+		}
+		delete(fields, "step")
+		body, err := json.Marshal(fields)
+		if err != nil {
+			return fmt.Errorf("step %d (%s): %w", i, kind, err)
+		}
+		s, err := dec(body)
+		if err != nil {
+			return fmt.Errorf("step %d (%s): %w", i, kind, err)
+		}
+		list = append(list, s)
+	}
+	*steps = slices.Clip(list)
+	return nil
+}
+
+func decode[T Step](data []byte) (Step, error) {
+	var s T
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	err := d.Decode(&s)
+	return s, err
+}

@@ -1,0 +1,74 @@
+package plan
+
+import (
+	"maps"
+	"slices"
+)
+
+// XenstoreWrite puts a value into the xenstore. It is a deed: a repeated
+// online must say `connected` again, so it is never taken as done.
+type XenstoreWrite struct {
+	Path  string `json:"path"`
+	Value string `json:"value"`
+	// Tolerant: the reader may have gone (a guest can remove its own
+	// frontend), which is worth a word in the log and no more.
+	Tolerant bool `json:"tolerant,omitempty"`
+}
+
+// HookRun runs one vif-post.d hook, sourced by bash with Vars as shell
+// variables.
+type HookRun struct {
+	Path string            `json:"path"`
+	Vars map[string]string `json:"vars"`
+}
+
+// Key implements Step.
+func (s XenstoreWrite) Key() string { return "xenstore " + s.Path }
+
+// Owner implements Step. What was said to the toolstack cannot be unsaid.
+func (XenstoreWrite) Owner() Owner { return OwnerHost }
+
+// Needs implements Step.
+func (XenstoreWrite) Needs(*Query) {}
+
+// Satisfied implements Step.
+func (XenstoreWrite) Satisfied(*Snapshot) bool { return false }
+
+// Inverse implements Step.
+func (XenstoreWrite) Inverse(*Snapshot) []Step { return nil }
+
+// Commands implements Step.
+func (s XenstoreWrite) Commands() []string {
+	return []string{command("xenstore-write", s.Path, s.Value)}
+}
+
+func (XenstoreWrite) pretend(*Snapshot) {}
+
+// Key implements Step.
+func (s HookRun) Key() string { return "hook " + s.Path }
+
+// Owner implements Step. A hook undoes its own deeds when it is called with
+// command=offline.
+func (HookRun) Owner() Owner { return OwnerHost }
+
+// Needs implements Step.
+func (HookRun) Needs(*Query) {}
+
+// Satisfied implements Step.
+func (HookRun) Satisfied(*Snapshot) bool { return false }
+
+// Inverse implements Step.
+func (HookRun) Inverse(*Snapshot) []Step { return nil }
+
+// Commands implements Step. The line shows what the hook is given; the
+// functions it may call (log, fatal, xenstore_read, …) exist only when vifctl
+// runs it.
+func (s HookRun) Commands() []string {
+	words := []string{"env"}
+	for _, name := range slices.Sorted(maps.Keys(s.Vars)) {
+		words = append(words, name+"="+s.Vars[name])
+	}
+	return []string{command(append(words, "bash", s.Path)...)}
+}
+
+func (HookRun) pretend(*Snapshot) {}

@@ -1,0 +1,235 @@
+package plan
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// Name wants an interface to be called Want.
+type Name struct {
+	Dev  Dev    `json:"dev"` // Dev.Name is what it is called now
+	Want string `json:"want"`
+}
+
+// MAC wants an interface to have a hardware address, written as the kernel
+// does (fe:ff:ff:ff:ff:ff).
+type MAC struct {
+	Dev  Dev    `json:"dev"`
+	Want string `json:"want"`
+	// Tolerant: a driver that refuses is worth a warning, not a failure.
+	Tolerant bool `json:"tolerant,omitempty"`
+}
+
+// MTU wants an interface to carry frames of up to Want bytes of payload.
+type MTU struct {
+	Dev      Dev  `json:"dev"`
+	Want     int  `json:"want"`
+	Tolerant bool `json:"tolerant,omitempty"`
+}
+
+// Master wants an interface to be a port of a bridge, or of none.
+type Master struct {
+	Dev    Dev `json:"dev"`
+	Bridge Dev `json:"bridge,omitzero"`
+}
+
+// Up wants an interface to be administratively up, or down.
+type Up struct {
+	Dev  Dev  `json:"dev"`
+	Want bool `json:"want"`
+}
+
+func key(what string, d Dev) string { return what + " " + strconv.Itoa(d.Index) }
+
+// Key implements Step.
+func (s Name) Key() string { return key("name", s.Dev) }
+
+// Owner implements Step.
+func (Name) Owner() Owner { return OwnerPort }
+
+// Needs implements Step.
+func (s Name) Needs(q *Query) { q.needLink(s.Dev) }
+
+// Satisfied implements Step.
+func (s Name) Satisfied(h *Snapshot) bool { return h.Links[s.Dev.Index].Name == s.Want }
+
+// Inverse implements Step.
+func (s Name) Inverse(h *Snapshot) []Step {
+	l, ok := h.Links[s.Dev.Index]
+	if !ok {
+		return nil
+	}
+	return []Step{Name{Dev: Dev{Name: s.Want, Index: s.Dev.Index}, Want: l.Name}}
+}
+
+// Commands implements Step.
+func (s Name) Commands() []string {
+	return []string{command("ip", "link", "set", "dev", s.Dev.Name, "name", s.Want)}
+}
+
+func (s Name) pretend(h *Snapshot) { h.change(s.Dev, func(l *Link) { l.Name = s.Want }) }
+
+// Key implements Step.
+func (s MAC) Key() string { return key("mac", s.Dev) }
+
+// Owner implements Step.
+func (MAC) Owner() Owner { return OwnerPort }
+
+// Needs implements Step.
+func (s MAC) Needs(q *Query) { q.needLink(s.Dev) }
+
+// Satisfied implements Step.
+func (s MAC) Satisfied(h *Snapshot) bool { return h.Links[s.Dev.Index].MAC == s.Want }
+
+// Inverse implements Step.
+func (s MAC) Inverse(h *Snapshot) []Step {
+	l, ok := h.Links[s.Dev.Index]
+	if !ok || l.MAC == "" {
+		return nil
+	}
+	return []Step{MAC{Dev: s.Dev, Want: l.MAC, Tolerant: s.Tolerant}}
+}
+
+// Commands implements Step.
+func (s MAC) Commands() []string {
+	return []string{command("ip", "link", "set", "dev", s.Dev.Name, "address", s.Want)}
+}
+
+func (s MAC) pretend(h *Snapshot) { h.change(s.Dev, func(l *Link) { l.MAC = s.Want }) }
+
+// Key implements Step.
+func (s MTU) Key() string { return key("mtu", s.Dev) }
+
+// Owner implements Step.
+func (MTU) Owner() Owner { return OwnerPort }
+
+// Needs implements Step.
+func (s MTU) Needs(q *Query) { q.needLink(s.Dev) }
+
+// Satisfied implements Step.
+func (s MTU) Satisfied(h *Snapshot) bool { return h.Links[s.Dev.Index].MTU == s.Want }
+
+// Inverse implements Step.
+func (s MTU) Inverse(h *Snapshot) []Step {
+	l, ok := h.Links[s.Dev.Index]
+	if !ok || l.MTU == 0 {
+		return nil
+	}
+	return []Step{MTU{Dev: s.Dev, Want: l.MTU, Tolerant: s.Tolerant}}
+}
+
+// Commands implements Step.
+func (s MTU) Commands() []string {
+	return []string{command("ip", "link", "set", "dev", s.Dev.Name, "mtu", strconv.Itoa(s.Want))}
+}
+
+func (s MTU) pretend(h *Snapshot) { h.change(s.Dev, func(l *Link) { l.MTU = s.Want }) }
+
+// Key implements Step.
+func (s Master) Key() string { return key("master", s.Dev) }
+
+// Owner implements Step.
+func (Master) Owner() Owner { return OwnerPort }
+
+// Needs implements Step.
+func (s Master) Needs(q *Query) { q.needLink(s.Dev) }
+
+// Satisfied implements Step.
+func (s Master) Satisfied(h *Snapshot) bool {
+	l, ok := h.Links[s.Dev.Index]
+	return ok && l.Master == s.Bridge.Index
+}
+
+// Inverse implements Step. A port that was in another bridge goes back there,
+// if that bridge is still there then.
+func (s Master) Inverse(h *Snapshot) []Step {
+	l, ok := h.Links[s.Dev.Index]
+	if !ok {
+		return nil
+	}
+	before := Master{Dev: s.Dev}
+	if l.Master != 0 {
+		before.Bridge = Dev{Name: h.Links[l.Master].Name, Index: l.Master}
+	}
+	return []Step{before}
+}
+
+// Commands implements Step.
+func (s Master) Commands() []string {
+	if s.Bridge.IsZero() {
+		return []string{command("ip", "link", "set", "dev", s.Dev.Name, "nomaster")}
+	}
+	return []string{command("ip", "link", "set", "dev", s.Dev.Name, "master", s.Bridge.Name)}
+}
+
+func (s Master) pretend(h *Snapshot) { h.change(s.Dev, func(l *Link) { l.Master = s.Bridge.Index }) }
+
+// Key implements Step.
+func (s Up) Key() string { return key("up", s.Dev) }
+
+// Owner implements Step.
+func (Up) Owner() Owner { return OwnerPort }
+
+// Needs implements Step.
+func (s Up) Needs(q *Query) { q.needLink(s.Dev) }
+
+// Satisfied implements Step.
+func (s Up) Satisfied(h *Snapshot) bool {
+	l, ok := h.Links[s.Dev.Index]
+	return ok && l.Up == s.Want
+}
+
+// Inverse implements Step.
+func (s Up) Inverse(*Snapshot) []Step { return []Step{Up{Dev: s.Dev, Want: !s.Want}} }
+
+// Commands implements Step.
+func (s Up) Commands() []string {
+	state := "down"
+	if s.Want {
+		state = "up"
+	}
+	return []string{command("ip", "link", "set", "dev", s.Dev.Name, state)}
+}
+
+func (s Up) pretend(h *Snapshot) { h.change(s.Dev, func(l *Link) { l.Up = s.Want }) }
+
+// Reshape returns the steps that give a port its name and hardware address.
+// Both are refused by many drivers while the port is up, so it is taken down
+// first where one of them has to change.
+func Reshape(now Link, name, mac string) []Step {
+	port := Dev{Name: name, Index: now.Index}
+	var steps []Step
+	if now.Up && (now.Name != name || mac != "" && now.MAC != mac) {
+		steps = append(steps, Up{Dev: now.Dev, Want: false})
+	}
+	if now.Name != name {
+		steps = append(steps, Name{Dev: now.Dev, Want: name})
+	}
+	if mac != "" {
+		steps = append(steps, MAC{Dev: port, Want: mac, Tolerant: true})
+	}
+	return steps
+}
+
+func (q *Query) needLink(d Dev) {
+	if d.Index != 0 {
+		q.Indexes = append(q.Indexes, d.Index)
+	}
+}
+
+func (s *Snapshot) change(d Dev, f func(*Link)) {
+	l, ok := s.Links[d.Index]
+	if !ok {
+		l.Dev = d
+	}
+	f(&l)
+	s.Links[d.Index] = l
+}
+
+// String names a device for a sentence.
+func (d Dev) String() string {
+	if d.Name == "" {
+		return fmt.Sprintf("interface number %d", d.Index)
+	}
+	return d.Name
+}

@@ -1,0 +1,68 @@
+package plan
+
+import (
+	"fmt"
+	"net/netip"
+)
+
+// Kind is the kind of a port: the PV backend's vif or the emulated NIC's tap.
+type Kind string
+
+// The two kinds of port a NIC can have.
+const (
+	Vif Kind = "vif"
+	Tap Kind = "tap"
+)
+
+// Other returns the kind of the sibling port: a vif and its tap are one NIC.
+func (k Kind) Other() Kind {
+	if k == Vif {
+		return Tap
+	}
+	return Vif
+}
+
+// NIC identifies one network interface of one guest on this host, as Xen
+// numbers them.
+type NIC struct {
+	Domid int `json:"domid"`
+	Devid int `json:"devid"`
+}
+
+func (n NIC) String() string { return fmt.Sprintf("%d.%d", n.Domid, n.Devid) }
+
+// Dev is one interface of this host. Index, the kernel's ifindex, is its
+// identity; Name is what it is called when the step that holds it is taken.
+// Index 0 is an interface that does not exist yet.
+type Dev struct {
+	Name  string `json:"name"`
+	Index int    `json:"index"`
+}
+
+// IsZero reports whether d names no interface at all.
+func (d Dev) IsZero() bool { return d == Dev{} }
+
+// Request is what a mode is asked: make this port work.
+type Request struct {
+	NIC  NIC
+	Kind Kind
+	// Port is the interface under its final name.
+	Port Dev
+	// Guest is what Xen calls the domain, "" where that could not be read.
+	Guest string
+	// MAC is the guest's own hardware address, not the port's.
+	MAC string
+	// IPs are the guest's addresses and the prefixes routed to it. An address
+	// without a prefix length has its family's full length.
+	IPs []netip.Prefix
+	// MTU in bytes, 0 where nobody asked for one.
+	MTU int
+	// Bridge and Uplink by name, "" for the mode's default.
+	Bridge string
+	Uplink string
+	// FrontendMTU is the xenstore path the guest reads its MTU from.
+	FrontendMTU string
+	// Emulated: the port carries the emulated NIC's traffic, a tap or the vif
+	// of a guest's stub domain.
+	Emulated bool
+}

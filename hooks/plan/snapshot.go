@@ -1,0 +1,115 @@
+package plan
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+)
+
+// Query names the facts a plan looks at. A fact that does not exist (no such
+// link, no such sysctl) is a fact, not an error.
+type Query struct {
+	// Names are links to look up by name.
+	Names []string
+	// Indexes are links to look up by ifindex.
+	Indexes []int
+	// Bridges: every bridge of the host.
+	Bridges bool
+	// Uplink: the host's way out, its addresses and whether the host forwards.
+	Uplink *UplinkQuery
+	// Addresses and Routes of these ifindexes.
+	Addresses []int
+	Routes    []int
+	// Neighbours and Sysctls, one by one.
+	Neighbours []NeighbourKey
+	Sysctls    []SysctlKey
+}
+
+// UplinkQuery asks for the uplink by name. With "" it is the device of the
+// default route, IPv4's before IPv6's; without one the interface called
+// Fallback.
+type UplinkQuery struct{ Name, Fallback string }
+
+// Snapshot is what the kernel had when it was asked. Only what a Query named
+// is there.
+type Snapshot struct {
+	// Links by ifindex.
+	Links map[int]Link
+	// Bridges in the order of their names.
+	Bridges []Link
+	// Uplink is nil where it was not asked for or does not exist.
+	Uplink *Uplink
+	// Addresses and Routes by ifindex.
+	Addresses map[int][]Addr
+	Routes    map[int][]RouteEntry
+	// Neighbours holds the proxy entries that exist.
+	Neighbours map[NeighbourKey]bool
+	// Sysctls holds the values that exist.
+	Sysctls map[SysctlKey]string
+}
+
+// Link is one interface.
+type Link struct {
+	Dev
+	MAC string
+	// MTU in bytes.
+	MTU int
+	// Master is the ifindex of the bridge it is enslaved to, 0 for none.
+	Master int
+	Up     bool
+	Bridge bool
+}
+
+// Uplink is the host's way out.
+type Uplink struct {
+	Link
+	// Addresses in the kernel's order: the first of a family is its primary.
+	Addresses []Addr
+	// Forwarding4 and Forwarding6: the host forwards that family at all.
+	Forwarding4, Forwarding6 bool
+}
+
+// First returns the uplink's first usable address of the family of its
+// argument's, in global scope; ok is false where it has none.
+func (u *Uplink) First(is6 bool) (a netip.Addr, ok bool) {
+	for _, addr := range u.Addresses {
+		ip := addr.Prefix.Addr()
+		if ip.Is6() == is6 && !ip.IsLinkLocalUnicast() && !addr.Secondary && !addr.Deprecated {
+			return ip, true
+		}
+	}
+	return netip.Addr{}, false
+}
+
+// LinkNamed finds a link of the snapshot by its name.
+func (s *Snapshot) LinkNamed(name string) (Link, bool) {
+	for _, l := range s.Links {
+		if l.Name == name {
+			return l, true
+		}
+	}
+	return Link{}, false
+}
+
+// clone copies s as deep as pretend changes it.
+func (s *Snapshot) clone() *Snapshot {
+	c := &Snapshot{
+		Bridges:    s.Bridges,
+		Uplink:     s.Uplink,
+		Links:      map[int]Link{},
+		Addresses:  make(map[int][]Addr, len(s.Addresses)),
+		Routes:     make(map[int][]RouteEntry, len(s.Routes)),
+		Neighbours: map[NeighbourKey]bool{},
+		Sysctls:    map[SysctlKey]string{},
+	}
+	maps.Copy(c.Links, s.Links)
+	maps.Copy(c.Neighbours, s.Neighbours)
+	maps.Copy(c.Sysctls, s.Sysctls)
+	for i, a := range s.Addresses {
+		c.Addresses[i] = slices.Clone(a)
+	}
+	for i, r := range s.Routes {
+		c.Routes[i] = slices.Clone(r)
+	}
+	return c
+}

@@ -1,0 +1,70 @@
+package plan
+
+import "strings"
+
+// SysctlKey is one per-interface setting below /proc/sys/net.
+type SysctlKey struct {
+	Index int
+	// Table is the folder: ipv4/conf, ipv6/conf, ipv4/neigh, ipv6/neigh.
+	Table string
+	Name  string
+}
+
+// Sysctl wants a setting of an interface to have a value.
+type Sysctl struct {
+	Dev   Dev    `json:"dev"`
+	Table string `json:"table"`
+	Name  string `json:"name"`
+	Want  string `json:"want"`
+	// Host: the setting serves every port (the uplink's), so no port undoes it.
+	Host bool `json:"host,omitempty"`
+	// Optional: a kernel that has no such setting (IPv6 off, an older kernel)
+	// has nothing to be set.
+	Optional bool `json:"optional,omitempty"`
+}
+
+// Key implements Step.
+func (s Sysctl) Key() string { return key("sysctl "+s.Table+" "+s.Name, s.Dev) }
+
+// Owner implements Step.
+func (s Sysctl) Owner() Owner {
+	if s.Host {
+		return OwnerHost
+	}
+	return OwnerPort
+}
+
+// Needs implements Step.
+func (s Sysctl) Needs(q *Query) {
+	if s.Dev.Index != 0 {
+		q.Sysctls = append(q.Sysctls, s.Fact())
+	}
+}
+
+// Satisfied implements Step.
+func (s Sysctl) Satisfied(h *Snapshot) bool {
+	v, ok := h.Sysctls[s.Fact()]
+	return ok && v == s.Want || !ok && s.Optional && s.Dev.Index != 0
+}
+
+// Inverse implements Step.
+func (s Sysctl) Inverse(h *Snapshot) []Step {
+	v, ok := h.Sysctls[s.Fact()]
+	if !ok {
+		return nil
+	}
+	undo := s
+	undo.Want = v
+	return []Step{undo}
+}
+
+// Commands implements Step. The key is written with slashes because an
+// interface's name may hold a dot (vif1.0).
+func (s Sysctl) Commands() []string {
+	return []string{command("sysctl", "-w", strings.Join([]string{"net", s.Table, s.Dev.Name, s.Name}, "/")+"="+s.Want)}
+}
+
+func (s Sysctl) pretend(h *Snapshot) { h.Sysctls[s.Fact()] = s.Want }
+
+// Fact is what a snapshot knows the setting by.
+func (s Sysctl) Fact() SysctlKey { return SysctlKey{Index: s.Dev.Index, Table: s.Table, Name: s.Name} }

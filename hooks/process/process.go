@@ -1,0 +1,81 @@
+// Package process runs other programs: it is the only package that does. A
+// program gets a clean environment, its standard input from nowhere, a process
+// group of its own and a deadline, after which the whole group is killed.
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// path is where programs are looked for, whatever the caller's PATH says.
+const path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
+
+// Run runs argv (its first word an absolute path) in / with env, NAME=value,
+// added to a clean environment, and waits for it. Its standard output and
+// error go to our standard error; the last line it wrote there is part of the
+// error of one that failed.
+func Run(ctx context.Context, argv, env []string) error {
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Env = append([]string{path, "LANG=POSIX", "HOME=/"}, env...)
+	cmd.Dir = "/"
+	said := &tail{}
+	cmd.Stdout, cmd.Stderr = os.Stderr, said
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	// A grandchild may keep our pipe open after its parent has gone.
+	cmd.WaitDelay = time.Second
+	err := cmd.Run()
+	switch {
+	case err == nil || errors.Is(err, exec.ErrWaitDelay):
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("%s was killed, because it did not end in time: %w", name(argv), ctx.Err())
+	case said.last() != "":
+		return fmt.Errorf("%s failed (%w): %s", name(argv), err, said.last())
+	default:
+		return fmt.Errorf("%s failed: %w", name(argv), err)
+	}
+}
+
+// Replace becomes the program argv, with our own environment and descriptors.
+// It returns only if it failed.
+func Replace(argv []string) error {
+	err := syscall.Exec(argv[0], argv, os.Environ())
+	return fmt.Errorf("run %s: %w", argv[0], err)
+}
+
+// name is what a sentence calls a program: for a shell its last argument, the
+// script.
+func name(argv []string) string { return argv[len(argv)-1] }
+
+// tail passes on what is written to it and keeps the end.
+type tail struct{ kept []byte }
+
+// tailSize is how much of a program's words is kept, in bytes.
+const tailSize = 500
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.kept = append(t.kept, p...)
+	if over := len(t.kept) - tailSize; over > 0 {
+		t.kept = t.kept[over:]
+	}
+	return os.Stderr.Write(p)
+}
+
+// last returns the last line that says something.
+func (t *tail) last() string {
+	lines := strings.Split(strings.ToValidUTF8(string(t.kept), ""), "\n")
+	for i := len(lines) - 1; i >= 0; i-- {
+		if s := strings.TrimSpace(lines[i]); s != "" {
+			return s
+		}
+	}
+	return ""
+}

@@ -1,0 +1,65 @@
+package hooks
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"vifctl/configs"
+	"vifctl/hooks/plan"
+	"vifctl/hooks/process"
+	"vifctl/hooks/snapshot"
+	"vifctl/modes"
+)
+
+// Setup decides what vif-setup stands for: the script that the toolstack names,
+// else vif-bridge. One of our own names is returned; any other script takes
+// this process's place, if nobody but root could have put it there.
+func Setup(script string, ours []string, args []string) (string, error) {
+	name := filepath.Base(script)
+	switch {
+	case script == "" || name == "vif-setup":
+		return "vif-bridge", nil
+	case slices.Contains(ours, name):
+		return name, nil
+	case !filepath.IsAbs(script):
+		return "", fmt.Errorf("script=%q cannot be used: it must be an absolute path, or one of the scripts' names", script)
+	}
+	if err := configs.Trusted(script); err != nil {
+		return "", fmt.Errorf("script=%q is not run: %w", script, err)
+	}
+	return "", process.Replace(append([]string{script}, args...))
+}
+
+// QemuIfup does what QEMU's network script does: the tap joins the bridge and
+// comes up. It is no call of Xen's: nobody will take the tap down but QEMU, who
+// destroys it, so there is nothing to remember.
+func (r *Runtime) QemuIfup(ctx context.Context, tap, bridge string) ([]plan.Action, error) {
+	mode, err := modes.Find("bridge")
+	if err != nil {
+		return nil, err
+	}
+	link, ok, err := r.Reader.LinkByName(tap)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, fmt.Errorf("%s: no such interface", tap)
+	}
+	req := plan.Request{Kind: plan.Tap, Port: link.Dev, Bridge: bridge, Emulated: true}
+	s := snapshot.New()
+	q := mode.Needs(req)
+	q.Indexes = append(q.Indexes, link.Index)
+	if err := r.Reader.Read(q, s); err != nil {
+		return nil, err
+	}
+	p, err := mode.Plan(req, s)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.Reader.Read(plan.Needs(p.Steps), s); err != nil {
+		return nil, err
+	}
+	return plan.Resolve(p.Steps, s), nil
+}

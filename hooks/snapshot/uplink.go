@@ -1,0 +1,107 @@
+package snapshot
+
+import (
+	"fmt"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"vifctl/hooks/plan"
+)
+
+func (r *Reader) readUplink(q plan.Query, s *plan.Snapshot) error {
+	if q.Uplink == nil {
+		return nil
+	}
+	link, ok, err := r.findUplink(*q.Uplink)
+	if err != nil || !ok {
+		return err
+	}
+	u := &plan.Uplink{Link: link}
+	if u.Addresses, err = r.addressesOf(link.Index); err != nil {
+		return err
+	}
+	for _, f := range []struct {
+		on   *bool
+		path []string
+	}{
+		{&u.Forwarding4, []string{"ipv4", "ip_forward"}},
+		{&u.Forwarding6, []string{"ipv6", "conf", "all", "forwarding"}},
+	} {
+		v, _, err := readSysctl(f.path...)
+		if err != nil {
+			return err
+		}
+		*f.on = v == "1"
+	}
+	s.Links[link.Index] = link
+	s.Uplink = u
+	return nil
+}
+
+func (r *Reader) findUplink(q plan.UplinkQuery) (link plan.Link, ok bool, err error) {
+	if q.Name != "" {
+		return r.LinkByName(q.Name)
+	}
+	for _, defaultDevice := range []func() (int, error){r.default4, r.default6} {
+		index, err := defaultDevice()
+		if err != nil {
+			return plan.Link{}, false, err
+		}
+		if index != 0 {
+			return r.LinkByIndex(index)
+		}
+	}
+	return r.LinkByName(q.Fallback)
+}
+
+// default4 returns the device of IPv4's default route, 0 without one. The
+// kernel lists its trie in the order of the prefixes, so the default routes
+// come first, the preferred one before the others; a socket of its own lets
+// the thousands behind them go unread.
+func (r *Reader) default4() (int, error) {
+	s, err := openSocket()
+	if err != nil {
+		return 0, err
+	}
+	defer s.Close()
+	req := nl.NewNetlinkRequest(unix.RTM_GETROUTE, unix.NLM_F_DUMP)
+	addRouteFilter(req, unix.AF_INET, 0)
+	if err := s.Send(req); err != nil {
+		return 0, fmt.Errorf("ask for the default route: %w", err)
+	}
+	for {
+		msgs, _, err := s.Receive()
+		if err != nil {
+			return 0, fmt.Errorf("ask for the default route: %w", err)
+		}
+		for _, m := range msgs {
+			if m.Header.Type != unix.RTM_NEWROUTE {
+				return 0, nil // the end, or a table that does not exist
+			}
+			rt, ok, err := parseRoute(m.Data)
+			if err != nil {
+				return 0, err
+			}
+			switch {
+			case ok && rt.Dst.Bits() == 0:
+				return rt.index, nil
+			case ok && !rt.Dst.Addr().IsUnspecified():
+				return 0, nil
+			}
+		}
+	}
+}
+
+// default6 returns the device of IPv6's preferred default route, 0 without
+// one. Its tree is listed in another order, so all of it is read; that happens
+// only on a host without an IPv4 default route.
+func (r *Reader) default6() (int, error) {
+	index, best := 0, 0
+	err := r.routes(unix.AF_INET6, 0, func(rt route) {
+		if rt.Dst.Bits() == 0 && rt.index != 0 && (index == 0 || rt.Metric < best) {
+			index, best = rt.index, rt.Metric
+		}
+	})
+	return index, err
+}

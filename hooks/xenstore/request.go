@@ -1,0 +1,201 @@
+package xenstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"vifctl/hooks/xenstore/internal/wire"
+)
+
+// request is one frame to be sent. Its payload is the two parts, which saves joining them.
+type request struct {
+	typ  wire.Type
+	a, b string
+}
+
+// answer is what one request came to. A failed request has an error and no payload.
+type answer struct {
+	payload string
+	err     error
+}
+
+// batch is requests that were written together and are waited for together.
+type batch struct {
+	answers []answer
+	// left and err belong to Client.mu. err is why the connection ended before the answers were complete.
+	left int
+	err  error
+	// done is closed when left reaches 0 or err is set.
+	done chan struct{}
+}
+
+// slot says whose answer a request id is. A batch that nobody waits for any more keeps its slots until the daemon has
+// answered: a late answer is normal, an answer to a question never asked is not.
+type slot struct {
+	batch *batch
+	index int
+	typ   wire.Type
+}
+
+// one makes a single request and returns its payload.
+func (c *Client) one(ctx context.Context, tx uint32, typ wire.Type, a, b string) (string, error) {
+	answers, err := c.ask(ctx, tx, []request{{typ, a, b}})
+	if err != nil {
+		return "", err
+	}
+	return answers[0].payload, answers[0].err
+}
+
+// ask sends the requests in one write and waits for all the answers. Its own error is about the connection, the context
+// or a request too large to be sent; in each of the answers is the daemon's.
+func (c *Client) ask(ctx context.Context, tx uint32, requests []request) ([]answer, error) {
+	b, err := c.send(ctx, tx, requests)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-b.done:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("waiting for xenstored: %w", context.Cause(ctx))
+	}
+	if b.err != nil {
+		return nil, b.err
+	}
+	return b.answers, nil
+}
+
+// send writes the requests and leaves the answers to whoever wants them.
+//
+// The kernel's xenbus device (drivers/xen/xenbus/xenbus_dev_frontend.c) takes one frame a write, drops what follows it,
+// and buffers 4096 bytes with the header, so there a batch is as many writes.
+func (c *Client) send(ctx context.Context, tx uint32, requests []request) (*batch, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	limit := wire.MaxPayload
+	if c.device {
+		limit -= wire.HeaderSize
+	}
+	size := 0
+	for _, r := range requests {
+		payload := len(r.a) + len(r.b)
+		if payload > limit {
+			return nil, fmt.Errorf("%d bytes of path and value do not fit in a request, which holds %d", payload, limit)
+		}
+		size += wire.HeaderSize + payload
+	}
+	select {
+	case c.writing <- struct{}{}:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("waiting to write to xenstored: %w", context.Cause(ctx))
+	}
+	defer func() { <-c.writing }()
+
+	b, first, err := c.enrol(requests)
+	if err != nil {
+		return nil, err
+	}
+	frames := make([]byte, 0, size)
+	for i, r := range requests {
+		header := wire.Header{Type: r.typ, RequestID: first + uint32(i), TxID: tx}
+		if c.device {
+			frames = frames[:0]
+		}
+		frames = wire.AppendFrame(frames, header, r.a, r.b)
+		if c.device || i == len(requests)-1 {
+			if err := c.write(ctx, frames); err != nil {
+				c.forget(first+uint32(i), len(requests)-i)
+				return nil, err
+			}
+		}
+	}
+	return b, nil
+}
+
+// enrol gives the requests consecutive ids, before they are written: the answer may be back before write returns.
+func (c *Client) enrol(requests []request) (b *batch, first uint32, err error) {
+	b = &batch{answers: make([]answer, len(requests)), left: len(requests), done: make(chan struct{})}
+	if len(requests) == 0 {
+		close(b.done)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return nil, 0, c.err
+	}
+	first = c.lastID + 1
+	for i, r := range requests {
+		c.lastID++
+		c.pending[c.lastID] = slot{b, i, r.typ}
+	}
+	return b, first, nil
+}
+
+// forget takes back ids whose frames were never written.
+func (c *Client) forget(first uint32, n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range n {
+		delete(c.pending, first+uint32(i))
+	}
+}
+
+// write writes whole frames, and gives up with the context when the daemon does not take them. Giving up in the middle of
+// a frame costs the connection, since nothing after it could be understood.
+func (c *Client) write(ctx context.Context, frames []byte) error {
+	interrupted := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		_ = c.file.SetWriteDeadline(time.Unix(1, 0)) // long past: it interrupts the write under way
+		close(interrupted)
+	})
+	n, err := c.file.Write(frames)
+	if !stop() {
+		<-interrupted
+		_ = c.file.SetWriteDeadline(time.Time{})
+	}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, os.ErrDeadlineExceeded) && n == 0:
+		return fmt.Errorf("xenstored does not take requests: %w", context.Cause(ctx))
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return c.fail(fmt.Errorf("%w: a request could be written only in part: %w", ErrClosed, context.Cause(ctx)))
+	default:
+		return c.fail(fmt.Errorf("%w: write: %w", ErrClosed, cause(err)))
+	}
+}
+
+// fail ends the connection, for the first reason it is given, and returns that.
+func (c *Client) fail(reason error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return c.err
+	}
+	c.err = reason
+	_ = c.file.Close() // nothing was buffered that this could lose
+	for _, s := range c.pending {
+		if s.batch.err == nil {
+			s.batch.err = reason
+			close(s.batch.done)
+		}
+	}
+	clear(c.pending)
+	for _, w := range c.watches {
+		close(w.events)
+	}
+	clear(c.watches)
+	return reason
+}
+
+// cause strips what os.File adds ("write /run/xenstored/socket: …"): our own sentence names the file already.
+func cause(err error) error {
+	var pathError *os.PathError
+	if errors.As(err, &pathError) {
+		return pathError.Err
+	}
+	return err
+}

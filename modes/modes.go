@@ -1,0 +1,43 @@
+// Package modes is the table of modes: what a port can be made into. A mode
+// only decides; it imports plan's types and nothing that could read or change
+// the host.
+package modes
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"vifctl/hooks/plan"
+	"vifctl/modes/bridge"
+	"vifctl/modes/route"
+)
+
+// Mode decides what a port needs.
+type Mode interface {
+	// Needs names the facts Plan will look at, besides the port's own link,
+	// which is always there.
+	Needs(plan.Request) plan.Query
+	// Plan answers a request with the steps that make the port work, in the
+	// order they are to be taken, the last one that brings the port up
+	// included. An error is one sentence an operator can act on.
+	Plan(plan.Request, *plan.Snapshot) (plan.Plan, error)
+}
+
+// table holds every mode by name: explicit, so that it can be read.
+var table = map[string]Mode{
+	"bridge": bridge.Mode{},
+	"route":  route.Mode{},
+}
+
+// Find returns the mode of a name.
+func Find(name string) (Mode, error) {
+	if m, ok := table[name]; ok {
+		return m, nil
+	}
+	return nil, fmt.Errorf("there is no mode %q; there are %s", name, strings.Join(Names(), ", "))
+}
+
+// Names lists the modes there are, sorted.
+func Names() []string { return slices.Sorted(maps.Keys(table)) }
