@@ -1,7 +1,6 @@
 package hooks
 
 import (
-	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -32,10 +31,10 @@ func Setup(script string, ours []string, args []string) (string, error) {
 	return "", process.Replace(append([]string{script}, args...))
 }
 
-// QemuIfup does what QEMU's network script does: the tap joins the bridge and
-// comes up. It is no call of Xen's: nobody will take the tap down but QEMU, who
+// QemuIfup works out what QEMU's network script does: the tap joins the bridge
+// and comes up. It is no call of Xen's: nobody will take the tap down but QEMU, who
 // destroys it, so there is nothing to remember.
-func (r *Runtime) QemuIfup(ctx context.Context, tap, bridge string) ([]plan.Action, error) {
+func (r *Runtime) QemuIfup(tap, bridge string) ([]plan.Action, error) {
 	mode, err := modes.Find("bridge")
 	if err != nil {
 		return nil, err

@@ -114,7 +114,7 @@ func (r *Runtime) backend(ctx context.Context, call event.Call) (map[string]stri
 }
 
 func (r *Runtime) prepareUp(ctx context.Context, w *Work, keys map[string]string, g guest, boot string, wait waitFor) error {
-	ev, err := w.Event.Call.Event(keys)
+	ev, err := w.Event.Event(keys)
 	if err != nil {
 		return err
 	}
@@ -187,7 +187,7 @@ func (r *Runtime) prepareUp(ctx context.Context, w *Work, keys map[string]string
 // hooks, so bad ones are no reason to leave a port as it is.
 func (r *Runtime) prepareDown(w *Work, keys map[string]string, g guest) error {
 	w.Guest = g.name
-	if ev, err := w.Event.Call.Event(keys); err == nil {
+	if ev, err := w.Event.Event(keys); err == nil {
 		w.Event = ev
 	}
 	w.Bridge = w.Event.Bridge

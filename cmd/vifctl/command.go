@@ -18,8 +18,6 @@ type command struct {
 	// about is one line for the help.
 	about string
 	run   func(context.Context, invocation) int
-	// hidden: for our own use, not for people.
-	hidden bool
 }
 
 func commands() []command {

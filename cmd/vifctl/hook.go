@@ -183,7 +183,7 @@ func qemuIfup(ctx context.Context, inv invocation) int {
 		return failed
 	}
 	defer closeAll()
-	actions, err := rt.QemuIfup(ctx, args[0], args[1])
+	actions, err := rt.QemuIfup(args[0], args[1])
 	if err == nil && flags.dryRun {
 		w := hooks.Work{Mode: "bridge", Bridge: args[1], Actions: actions}
 		w.Event.Command, w.Event.Name = event.Add, args[0]
@@ -220,7 +220,9 @@ func xenstoreDo(ctx context.Context, inv invocation) error {
 	if len(inv.Args) > 0 {
 		verb = inv.Args[0]
 	}
-	if !(verb == "read" && len(inv.Args) == 2) && !(verb == "write" && len(inv.Args) >= 3 && len(inv.Args)%2 == 1) {
+	reads := verb == "read" && len(inv.Args) == 2
+	writes := verb == "write" && len(inv.Args) >= 3 && len(inv.Args)%2 == 1
+	if !reads && !writes {
 		return errUsage
 	}
 	c, err := xenstore.Dial(ctx)
@@ -228,7 +230,7 @@ func xenstoreDo(ctx context.Context, inv invocation) error {
 		return err
 	}
 	defer c.Close()
-	if verb == "read" {
+	if reads {
 		v, err := c.Read(ctx, inv.Args[1])
 		if err != nil {
 			return err

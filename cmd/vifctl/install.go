@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"runtime/debug"
 
 	"vifctl/xenscripts"
 )
@@ -58,11 +57,10 @@ func uninstallCommand(_ context.Context, inv invocation) int {
 	return done
 }
 
+// version is set by the Makefile.
+var version = "unknown"
+
 func versionCommand(_ context.Context, inv invocation) int {
-	version := "unknown"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		version = info.Main.Version
-	}
 	fmt.Fprintln(inv.Stdout, "vifctl", version)
 	return done
 }

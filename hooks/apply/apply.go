@@ -91,7 +91,7 @@ func (x *Executor) Apply(ctx context.Context, actions []plan.Action) error {
 	return nil
 }
 
-// RollbackError: a step failed, and not all that was done before it could be
+// RollbackError says that a step failed, and not all that was done before it could be
 // undone.
 type RollbackError struct{ Cause, Left error }
 

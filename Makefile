@@ -1,0 +1,56 @@
+# The commands people type: make demo, make test. `make help` lists the rest.
+
+VERSION := 0.1.0
+GO      ?= go
+CACHE   := $(CURDIR)/.cache
+LINT    := $(CACHE)/bin/golangci-lint-2.15.0
+
+# Nothing of the machine, the folder or the moment gets into the binary: the
+# same sources and the same Go make the same bytes.
+export CGO_ENABLED = 0
+BUILD := $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -buildid= -X main.version=$(VERSION)'
+
+.PHONY: build demo test test-xen lint bench fuzz deps deps-test deps-xen clean help
+
+help:
+	@echo 'make demo      build vifctl and watch it work in a pretend dom0'
+	@echo 'make test      everything that proves it, but for the real Xen'
+	@echo 'make test-xen  the same binary under a real Xen, emulated'
+	@echo 'make lint      style and the rules of the house'
+	@echo 'make bench     beside the scripts of Debian'
+	@echo 'make build     bin/vifctl, static'
+
+build:
+	@command -v $(GO) >/dev/null || { echo 'vifctl is built with Go 1.26 or later: https://go.dev/dl/' >&2; exit 1; }
+	$(BUILD) -o bin/vifctl ./cmd/vifctl
+
+demo: build
+	@bin/vifctl lab
+
+# tests/deps installs what is missing when it may, and names it when it may not.
+deps-test:
+	@tests/deps test
+
+deps-xen:
+	@tests/deps xen
+
+test: build deps-test
+	$(GO) test -timeout 9m ./...
+	@tests/reproducible
+
+test-xen: build deps-xen
+	$(GO) test -tags xen -count=1 -timeout 20m -v ./tests/xen
+
+$(LINT):
+	@mkdir -p $(@D)
+	GOBIN=$(@D) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+	@mv $(@D)/golangci-lint $@
+
+lint: $(LINT)
+	$(LINT) run ./...
+
+bench: build deps-test
+	$(GO) run ./tests/bench
+
+clean:
+	rm -rf bin .cache
