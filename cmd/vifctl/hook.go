@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -24,6 +26,9 @@ const runDir = "/run/vifctl"
 
 // dialDeadline bounds the wait for a xenstored that does not answer.
 const dialDeadline = 5 * time.Second
+
+// memoryLimit is from where on garbage is collected all the same, in bytes.
+const memoryLimit = 128 << 20
 
 // hookFlags are the words of a hook call that are ours, not the contract's.
 type hookFlags struct{ dryRun, json bool }
@@ -58,6 +63,12 @@ func planCall(ctx context.Context, inv invocation) int {
 
 // hookCall is a call of xl's, xend's or udev's, or one that looks like it.
 func hookCall(ctx context.Context, inv invocation) int {
+	// A call lives for some milliseconds and uses some megabytes: collecting
+	// garbage would only take time, and so would a second processor, which has
+	// nothing to do but to be woken up.
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(memoryLimit)
+	runtime.GOMAXPROCS(1)
 	args, flags := takeFlags(inv.Args)
 	if inv.Name == "vif-setup" {
 		name, err := hooks.Setup(inv.Getenv("script"), xenscripts.Names, args)

@@ -7,9 +7,7 @@ import (
 	"context"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 )
 
 // Exit codes.
@@ -30,7 +28,6 @@ type invocation struct {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	inv := invocation{
 		Name:   filepath.Base(os.Args[0]),
 		Args:   os.Args[1:],
@@ -38,7 +35,5 @@ func main() {
 		Stdout: os.Stdout,
 		Stderr: os.Stderr,
 	}
-	code := inv.run(ctx)
-	stop()
-	os.Exit(code)
+	os.Exit(inv.run(context.Background()))
 }

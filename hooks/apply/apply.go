@@ -31,7 +31,9 @@ type Hooks interface {
 
 // Executor takes steps in the network namespace it was opened in.
 type Executor struct {
-	kernel   *netlink.Handle
+	kernel *netlink.Handle
+	// names is a socket for asking for an interface's name.
+	names    int
 	xenstore Xenstore
 	hooks    Hooks
 	log      *slog.Logger
@@ -48,11 +50,19 @@ func Open(xenstore Xenstore, hooks Hooks, log *slog.Logger) (*Executor, error) {
 		h.Close()
 		return nil, fmt.Errorf("prepare a netlink socket: %w", err)
 	}
-	return &Executor{kernel: h, xenstore: xenstore, hooks: hooks, log: log}, nil
+	names, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		h.Close()
+		return nil, fmt.Errorf("open a socket: %w", err)
+	}
+	return &Executor{kernel: h, names: names, xenstore: xenstore, hooks: hooks, log: log}, nil
 }
 
-// Close frees the executor's socket.
-func (x *Executor) Close() { x.kernel.Close() }
+// Close frees the executor's sockets.
+func (x *Executor) Close() {
+	x.kernel.Close()
+	_ = unix.Close(x.names)
+}
 
 // Apply takes the actions that are not satisfied, in order. When one fails,
 // those taken before it are undone, newest first, and the error tells both what

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -201,19 +200,16 @@ func (x *Executor) proxyNeighbour(s plan.ProxyNeighbour) error {
 // sysctl writes one setting below the name the interface has now, which a
 // rename may have changed since the step was written down.
 func (x *Executor) sysctl(s plan.Sysctl) error {
-	l, err := x.kernel.LinkByIndex(s.Dev.Index)
-	var notFound netlink.LinkNotFoundError
-	if errors.As(err, &notFound) {
-		return say(s.Dev, "set "+s.Name, errNoLink)
-	} else if err != nil {
+	name, err := x.nameByIndex(s.Dev.Index)
+	if err != nil {
 		return say(s.Dev, "set "+s.Name, err)
 	}
-	path := filepath.Join(sysctls, s.Table, l.Attrs().Name, s.Name)
-	err = os.WriteFile(path, []byte(s.Want), 0)
+	path := filepath.Join(sysctls, s.Table, name, s.Name)
+	err = writeSetting(path, s.Want)
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, unix.ENOENT):
 		if s.Optional {
 			return nil
 		}
@@ -224,6 +220,33 @@ func (x *Executor) sysctl(s plan.Sysctl) error {
 		return nil
 	}
 	return say(s.Dev, fmt.Sprintf("set %s to %s", s.Name, s.Want), err)
+}
+
+// nameByIndex asks for no more than the name, which a netlink message would
+// bury in a kilobyte of other facts.
+func (x *Executor) nameByIndex(index int) (string, error) {
+	// The request's union starts with the index as well as with the flags, so
+	// any name makes room for it.
+	req, err := unix.NewIfreq("?")
+	if err != nil {
+		return "", err
+	}
+	req.SetUint32(uint32(index))
+	err = unix.IoctlIfreq(x.names, unix.SIOCGIFNAME, req)
+	if errors.Is(err, unix.ENODEV) {
+		return "", errNoLink
+	}
+	return req.Name(), err
+}
+
+// writeSetting is os.WriteFile without its preparations for waiting.
+func writeSetting(path, value string) error {
+	fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	_, err = unix.Write(fd, []byte(value))
+	return errors.Join(err, unix.Close(fd))
 }
 
 func trimNewline(b []byte) []byte {

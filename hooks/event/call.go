@@ -2,9 +2,7 @@ package event
 
 import (
 	"maps"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"vifctl/hooks/plan"
@@ -133,30 +131,76 @@ func looksLikeTap(name string) bool {
 	return strings.HasSuffix(name, "-emu") || strings.HasPrefix(name, "tap")
 }
 
-var backendPath = regexp.MustCompile(`^(?:/local/domain/[0-9]{1,5}/)?backend/vif/([0-9]{1,5})/([0-9]{1,5})$`)
+// parseBackend reads backend/vif/DOMID/DEVID, or the same below
+// /local/domain/BACKEND-DOMID. (These are no regular expressions because
+// compiling them would be a tenth of a call's time.)
+func parseBackend(path string) (nic plan.NIC, ok bool) {
+	if rest, absolute := strings.CutPrefix(path, "/local/domain/"); absolute {
+		domid, rest, found := strings.Cut(rest, "/")
+		if _, number := parseNumber(domid); !found || !number {
+			return nic, false
+		}
+		path = rest
+	}
+	path, ok = strings.CutPrefix(path, "backend/vif/")
+	if !ok {
+		return nic, false
+	}
+	return parseNumbers(path, "/")
+}
 
-// deviceNumbers matches the names in which Xen itself puts domid and devid.
-var deviceNumbers = regexp.MustCompile(`^(?:vif|tap)([0-9]{1,5})\.([0-9]{1,5})(?:-emu)?$`)
+// parseDevice reads the names in which Xen itself puts domid and devid:
+// vif1.0, vif1.0-emu, tap1.0.
+func parseDevice(name string) (nic plan.NIC, ok bool) {
+	if len(name) < 3 || name[:3] != "vif" && name[:3] != "tap" {
+		return nic, false
+	}
+	return parseNumbers(strings.TrimSuffix(name[3:], emu), ".")
+}
+
+func parseNumbers(s, separator string) (nic plan.NIC, ok bool) {
+	domid, devid, ok := strings.Cut(s, separator)
+	if !ok {
+		return nic, false
+	}
+	if nic.Domid, ok = parseNumber(domid); !ok {
+		return nic, false
+	}
+	nic.Devid, ok = parseNumber(devid)
+	return nic, ok
+}
+
+// parseNumber reads a domid or devid: up to five decimal digits, written the
+// one way Xen writes them.
+func parseNumber(s string) (n int, ok bool) {
+	if s == "" || len(s) > 5 || len(s) > 1 && s[0] == '0' {
+		return 0, false
+	}
+	for _, c := range []byte(s) {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + int(c-'0')
+	}
+	return n, true
+}
 
 // readPath finds the backend. A tap's call may lack it: then the numbers in
 // the interface's name stand for it, in the domain we run in.
 func (c *Call) readPath() error {
 	path := c.params["XENBUS_PATH"]
 	if path == "" {
-		m := deviceNumbers.FindStringSubmatch(c.params["INTERFACE"])
-		if m == nil || !looksLikeTap(c.params["INTERFACE"]) {
+		nic, ok := parseDevice(c.params["INTERFACE"])
+		if !ok || !looksLikeTap(c.params["INTERFACE"]) {
 			return bad("XENBUS_PATH", "", "it must name the backend, as in backend/vif/1/0")
 		}
-		path = "backend/vif/" + m[1] + "/" + m[2]
+		path = "backend/vif/" + itoa(nic.Domid) + "/" + itoa(nic.Devid)
 	}
-	m := backendPath.FindStringSubmatch(path)
-	if m == nil {
+	nic, ok := parseBackend(path)
+	if !ok {
 		return bad("XENBUS_PATH", path, "a backend's path is backend/vif/DOMID/DEVID, or the same below /local/domain/BACKEND-DOMID")
 	}
-	c.Backend = path
-	// The expression allows digits only, so these cannot fail.
-	c.NIC.Domid, _ = strconv.Atoi(m[1])
-	c.NIC.Devid, _ = strconv.Atoi(m[2])
+	c.Backend, c.NIC = path, nic
 	return nil
 }
 
@@ -177,8 +221,7 @@ func (c *Call) readDevice() error {
 	if err := checkName(source, c.Device, maxName); err != nil {
 		return err
 	}
-	m := deviceNumbers.FindStringSubmatch(c.Device)
-	if m != nil && m[1]+"."+m[2] != c.NIC.String() {
+	if nic, ok := parseDevice(c.Device); ok && nic != c.NIC {
 		return bad(source, c.Device, "XENBUS_PATH says %s, which is another interface", c.Backend)
 	}
 	return nil

@@ -3,7 +3,6 @@ package event
 import (
 	"net"
 	"net/netip"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -82,13 +81,23 @@ func portName(vifname string, kind plan.Kind, nicType string) (string, error) {
 	return name, nil
 }
 
-// interfaceName is narrower than the kernel, which would take "-x", "$(id)"
+// isInterfaceName is narrower than the kernel, which would take "-x", "$(id)"
 // and "a;b".
-var interfaceName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
+func isInterfaceName(name string) bool {
+	for i, c := range []byte(name) {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
+		case i > 0 && (c == '_' || c == '.' || c == '-'):
+		default:
+			return false
+		}
+	}
+	return name != ""
+}
 
 func checkName(key, name string, most int) error {
 	switch {
-	case !interfaceName.MatchString(name):
+	case !isInterfaceName(name):
 		return bad(key, name, "an interface's name starts with a letter or a digit and goes on with letters, digits, '_', '.' or '-'")
 	case len(name) > most && most < maxName:
 		return bad(key, name, "it may have %d characters, because the emulated NIC's tap gets %q behind it", most, emu)

@@ -7,8 +7,6 @@ package snapshot
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -117,14 +115,22 @@ func (r *Reader) readSysctls(q plan.Query, s *plan.Snapshot) error {
 // name.
 func readSysctl(parts ...string) (value string, ok bool, err error) {
 	path := filepath.Join(append([]string{sysctls}, parts...)...)
-	data, err := os.ReadFile(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	// Not os.ReadFile: its preparations for waiting, which a setting never
+	// asks for, are most of the time this takes.
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if errors.Is(err, unix.ENOENT) {
 		return "", false, nil
-	case err != nil:
-		return "", false, fmt.Errorf("read a kernel setting: %w", err)
 	}
-	return strings.TrimSpace(string(data)), true, nil
+	if err != nil {
+		return "", false, fmt.Errorf("read the kernel setting %s: %w", path, err)
+	}
+	defer unix.Close(fd)
+	var data [4096]byte
+	n, err := unix.Read(fd, data[:])
+	if err != nil {
+		return "", false, fmt.Errorf("read the kernel setting %s: %w", path, err)
+	}
+	return strings.TrimSpace(string(data[:n])), true, nil
 }
 
 // ask sends req and hands each answer to take. An answer the kernel had to

@@ -161,3 +161,27 @@ func TestOddRequests(t *testing.T) {
 	_, err = raw.Read(buf[:])
 	require.ErrorIs(t, err, io.EOF)
 }
+
+// Each node of a transaction is as it was when first touched, so what others do meanwhile can leave a view with a name and no
+// node, or a node and no parent. Nothing may come of it but another run.
+func TestContradictoryView(t *testing.T) {
+	for name, look := range map[string]string{"name without node": "/a", "node without parent": "/a/b"} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, socket(t))
+			c, other := connect(t, s), connect(t, s)
+			require.NoError(t, c.Write(t.Context(), "/a/b", "v"))
+			runs := 0
+			require.NoError(t, c.Transaction(t.Context(), func(tx *xenstore.Tx) error {
+				if _, err := tx.Read(t.Context(), look); runs == 0 && err != nil {
+					return err
+				}
+				if runs++; runs == 1 {
+					require.NoError(t, other.Remove(t.Context(), "/a"))
+				}
+				return tx.Remove(t.Context(), look)
+			}))
+			require.Equal(t, 2, runs)
+			require.Empty(t, s.Dump())
+		})
+	}
+}

@@ -12,7 +12,7 @@ type transaction struct {
 	// before are their generations in the tree, 0 where there was none.
 	before  map[string]uint64
 	changed map[string]bool
-	// events are the watches to fire on commit, one for each node, the last that was asked for.
+	// events are the watches to fire on commit, one for each node: exact only if all that were asked for are.
 	events []event
 }
 
@@ -44,7 +44,10 @@ func (tx *transaction) drop(path string) {
 
 // queue keeps an event for the commit.
 func (tx *transaction) queue(e event) {
-	tx.events = slices.DeleteFunc(tx.events, func(other event) bool { return other.path == e.path })
+	if i := slices.IndexFunc(tx.events, func(other event) bool { return other.path == e.path }); i >= 0 {
+		e.exact = e.exact && tx.events[i].exact
+		tx.events = slices.Delete(tx.events, i, i+1)
+	}
 	tx.events = append(tx.events, e)
 }
 

@@ -91,18 +91,27 @@ func create(st store, path, value string) {
 }
 
 // remove deletes a node that is not the root, and all below it. It returns what it deleted, children before parents.
+//
+// A transaction's view can contradict itself, since each node is as it was when first touched: a child without its parent, a
+// name without its node. Such a transaction cannot be committed any more, but has to be lived with until it tries.
 func remove(st store, path string) []string {
 	parentPath, name := split(path)
-	parent := *st.get(parentPath)
-	parent.children = slices.DeleteFunc(slices.Clone(parent.children), func(c string) bool { return c == name })
-	st.put(parentPath, parent)
+	if n := st.get(parentPath); n != nil {
+		parent := *n
+		parent.children = slices.DeleteFunc(slices.Clone(parent.children), func(c string) bool { return c == name })
+		st.put(parentPath, parent)
+	}
 	return drop(st, path)
 }
 
 // drop is remove without telling the parent.
 func drop(st store, path string) []string {
+	n := st.get(path)
+	if n == nil {
+		return nil
+	}
 	var deleted []string
-	for _, child := range st.get(path).children {
+	for _, child := range n.children {
 		deleted = append(deleted, drop(st, join(path, child))...)
 	}
 	st.drop(path)
