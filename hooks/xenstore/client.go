@@ -57,7 +57,7 @@ func newClient(f *os.File, device bool) *Client {
 // Close ends the connection: pending and later calls get ErrClosed, every watch's channel is closed, and nothing of the
 // client is left running when it returns. Closing twice is no error.
 func (c *Client) Close() error {
-	c.fail(ErrClosed)
+	_ = c.fail(ErrClosed)
 	<-c.gone
 	return nil
 }

@@ -54,7 +54,7 @@ func startReal(t testing.TB) daemon {
 
 func newEmbedded(t testing.TB, options ...embedded.Option) *embedded.Server {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "xs") // t.TempDir's names can be too long for a socket
+	dir, err := os.MkdirTemp("", "xs") //nolint:usetesting // t.TempDir's names can be too long for a socket
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	s, err := embedded.Start(filepath.Join(dir, "socket"), options...)

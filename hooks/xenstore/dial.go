@@ -96,7 +96,7 @@ func connect(ctx context.Context, path string) (int, error) {
 	for {
 		err = unix.Connect(fd, address)
 		// EAGAIN: the slice is over. EINTR: Go's own preemption signal.
-		if err != unix.EAGAIN && err != unix.EINTR {
+		if !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR) {
 			break
 		}
 		if ctx.Err() != nil {

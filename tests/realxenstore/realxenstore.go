@@ -48,7 +48,7 @@ func StartDaemon(t testing.TB) *Daemon {
 	library := nohypervisor(t)
 
 	// Not t.TempDir: a socket's path holds 107 bytes, and that folder carries the test's name.
-	dir, err := os.MkdirTemp("", "xs")
+	dir, err := os.MkdirTemp("", "xs") //nolint:usetesting // t.TempDir's names can be too long for a socket
 	if err != nil {
 		t.Fatalf("make a folder for xenstored: %v", err)
 	}

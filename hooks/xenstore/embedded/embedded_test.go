@@ -32,7 +32,7 @@ func start(t *testing.T, path string, options ...embedded.Option) *embedded.Serv
 
 func socket(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "xs") // t.TempDir's names can be too long for a socket
+	dir, err := os.MkdirTemp("", "xs") //nolint:usetesting // t.TempDir's names can be too long for a socket
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return filepath.Join(dir, "socket")

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
+// Bounds of a path, in bytes without its NUL.
 const (
-	// MaxAbsolutePath and MaxRelativePath bound a path, in bytes without its NUL.
 	MaxAbsolutePath = 3072
 	MaxRelativePath = 2048
 )
