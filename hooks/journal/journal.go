@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/google/renameio/v2"
@@ -52,25 +53,40 @@ type Record struct {
 }
 
 // Merge combines what an earlier call left (old, may be nil) with the actions
-// of this one. The state that was found by the earlier call is the one to go
-// back to, so its undo wins over a newer one of the same object; what the plan
-// no longer wants is returned in stale, newest first, to be undone now.
+// of this one. The state that was found by the earliest call is the one to go
+// back to, whatever came in between. What the plan no longer wants is returned
+// in stale, newest first, to be undone now.
 func Merge(old []Entry, actions []plan.Action) (entries, stale []Entry) {
 	wanted := map[string]bool{}
+	changed := map[string]bool{}
 	for _, a := range actions {
 		wanted[a.Step.Key()] = true
+		changed[a.Step.Key()] = changed[a.Step.Key()] || len(a.Undo) > 0
 	}
-	known := map[string]bool{}
-	for i := len(old) - 1; i >= 0; i-- {
-		if e := old[i]; !wanted[e.Step.Key()] && len(e.Undo) > 0 {
+	for _, e := range slices.Backward(old) {
+		if !wanted[e.Step.Key()] && len(e.Undo) > 0 {
 			stale = append(stale, e)
 		}
 	}
+	known := map[string]bool{}
+	undone := map[string]bool{}
 	for _, e := range old {
-		if wanted[e.Step.Key()] {
-			entries = append(entries, e)
-			known[e.Step.Key()] = true
+		undone[e.Step.Key()] = undone[e.Step.Key()] || len(e.Undo) > 0
+	}
+	for _, e := range old {
+		key := e.Step.Key()
+		if !wanted[key] {
+			continue
 		}
+		if changed[key] && !undone[key] && e.Step.Owner() == plan.OwnerPort {
+			// The earliest call found it as it wanted it, so that is what it
+			// was; now it changes. (What belongs to the NIC and was there
+			// already is the other port's to undo.)
+			e.Undo = []plan.Step{e.Step}
+			undone[key] = true
+		}
+		known[key] = true
+		entries = append(entries, e)
 	}
 	for _, a := range actions {
 		if !known[a.Step.Key()] && a.Step.Owner() != plan.OwnerHost {

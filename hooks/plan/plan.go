@@ -88,6 +88,16 @@ func Resolve(steps []Step, s *Snapshot) []Action {
 	return actions
 }
 
+// After returns what s would be if steps were taken, each whether or not it
+// was satisfied: a pretend host. s itself is not changed.
+func (s *Snapshot) After(steps []Step) *Snapshot {
+	now := s.clone()
+	for _, step := range steps {
+		step.pretend(now)
+	}
+	return now
+}
+
 // Needs collects what all of steps look at.
 func Needs(steps []Step) Query {
 	var q Query

@@ -81,7 +81,7 @@ func FuzzReadFrame(f *testing.F) {
 				t.Fatalf("decoded %x, which encodes to %x", consumed, again)
 			}
 			Strings(string(payload))
-			_ = Errno(string(payload))
+			_, _ = Errno(string(payload))
 		}
 	})
 }

@@ -1,0 +1,400 @@
+package modes_test
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"vifctl/hooks/journal"
+	"vifctl/hooks/plan"
+	"vifctl/modes"
+)
+
+// The pretend host of these tests: an uplink, a bridge, a port and whatever a
+// case adds.
+const (
+	uplinkIndex = 2
+	bridgeIndex = 3
+	portIndex   = 7
+)
+
+func host() *plan.Snapshot {
+	uplink := plan.Link{Dev: plan.Dev{Name: "eth0", Index: uplinkIndex}, MAC: "02:00:00:00:00:02", MTU: 1500, Up: true}
+	bridge := plan.Link{Dev: plan.Dev{Name: "xenbr0", Index: bridgeIndex}, MAC: "02:00:00:00:00:03", MTU: 9000, Up: true, Bridge: true}
+	port := plan.Link{Dev: plan.Dev{Name: "vif1.0", Index: portIndex}, MAC: "fe:ff:ff:ff:ff:ff", MTU: 1500}
+	s := &plan.Snapshot{
+		Links:      map[int]plan.Link{uplinkIndex: uplink, bridgeIndex: bridge, portIndex: port},
+		Bridges:    []plan.Link{bridge},
+		Addresses:  map[int][]plan.Addr{},
+		Routes:     map[int][]plan.RouteEntry{},
+		Neighbours: map[plan.NeighbourKey]bool{},
+		Sysctls:    map[plan.SysctlKey]string{},
+		Uplink: &plan.Uplink{
+			Link: uplink, Forwarding4: true, Forwarding6: true,
+			Addresses: []plan.Addr{
+				{Prefix: netip.MustParsePrefix("198.51.100.5/24")},
+				{Prefix: netip.MustParsePrefix("2001:db8:f::5/64")},
+				{Prefix: netip.MustParsePrefix("fe80::5/64"), Scope: 253},
+			},
+		},
+	}
+	for key, value := range map[plan.SysctlKey]string{
+		{Index: portIndex, Table: "ipv6/conf", Name: "disable_ipv6"}:   "0",
+		{Index: portIndex, Table: "ipv6/conf", Name: "addr_gen_mode"}:  "0",
+		{Index: portIndex, Table: "ipv6/conf", Name: "accept_ra"}:      "1",
+		{Index: portIndex, Table: "ipv4/conf", Name: "send_redirects"}: "1",
+		{Index: portIndex, Table: "ipv4/conf", Name: "proxy_arp"}:      "0",
+		{Index: portIndex, Table: "ipv4/neigh", Name: "proxy_delay"}:   "80",
+		{Index: portIndex, Table: "ipv6/neigh", Name: "proxy_delay"}:   "80",
+		{Index: uplinkIndex, Table: "ipv6/conf", Name: "proxy_ndp"}:    "0",
+	} {
+		s.Sysctls[key] = value
+	}
+	return s
+}
+
+func request(change func(*plan.Request)) plan.Request {
+	r := plan.Request{
+		NIC:         plan.NIC{Domid: 1},
+		Kind:        plan.Vif,
+		Port:        plan.Dev{Name: "vif1.0", Index: portIndex},
+		MAC:         "00:16:3e:00:00:01",
+		FrontendMTU: "/local/domain/1/device/vif/0/mtu",
+	}
+	if change != nil {
+		change(&r)
+	}
+	return r
+}
+
+func prefixes(list ...string) []netip.Prefix {
+	var out []netip.Prefix
+	for _, s := range list {
+		out = append(out, netip.MustParsePrefix(s))
+	}
+	return out
+}
+
+// commands tells what a plan would do on a host, as its dry run would.
+func commands(steps []plan.Step, s *plan.Snapshot) string {
+	var lines []string
+	for _, a := range plan.Resolve(steps, s) {
+		if !a.Satisfied {
+			lines = append(lines, a.Step.Commands()...)
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		mode    string
+		request func(*plan.Request)
+		host    func(*plan.Snapshot)
+		want    string
+	}{
+		{
+			name: "bridge: the port takes the bridge's MTU and tells the guest", mode: "bridge",
+			want: `ip link set dev vif1.0 mtu 9000
+sysctl -w net/ipv6/conf/vif1.0/disable_ipv6=1
+ip link set dev vif1.0 master xenbr0
+ip link set dev vif1.0 up
+xenstore-write /local/domain/1/device/vif/0/mtu 9000`,
+		},
+		{
+			name: "bridge: a port that is up goes down for its name and comes up last", mode: "bridge",
+			request: func(r *plan.Request) { r.Port.Name, r.MTU = "web0", 1500 },
+			host: func(s *plan.Snapshot) {
+				l := s.Links[portIndex]
+				l.Up = true
+				s.Links[portIndex] = l
+			},
+			want: `ip link set dev vif1.0 down
+ip link set dev vif1.0 name web0
+sysctl -w net/ipv6/conf/web0/disable_ipv6=1
+ip link set dev web0 master xenbr0
+ip link set dev web0 up
+xenstore-write /local/domain/1/device/vif/0/mtu 1500`,
+		},
+		{
+			name: "bridge: a tap has no frontend, and an address on it goes", mode: "bridge",
+			request: func(r *plan.Request) { r.Kind, r.MTU, r.Port.Name = plan.Tap, 1500, "vif1.0" },
+			host: func(s *plan.Snapshot) {
+				s.Addresses[portIndex] = []plan.Addr{{Prefix: netip.MustParsePrefix("10.0.0.1/24")}}
+			},
+			want: `ip address del 10.0.0.1/24 dev vif1.0
+sysctl -w net/ipv6/conf/vif1.0/disable_ipv6=1
+ip link set dev vif1.0 master xenbr0
+ip link set dev vif1.0 up`,
+		},
+		{
+			name: "route: one address", mode: "route",
+			request: func(r *plan.Request) { r.IPs = prefixes("192.0.2.10/32") },
+			want: `sysctl -w net/ipv6/conf/vif1.0/disable_ipv6=1
+sysctl -w net/ipv4/conf/vif1.0/send_redirects=0
+sysctl -w net/ipv4/neigh/vif1.0/proxy_delay=0
+sysctl -w net/ipv4/conf/vif1.0/proxy_arp=1
+ip link set dev vif1.0 up
+ip address replace 198.51.100.5/32 dev vif1.0
+ip route replace 192.0.2.10/32 dev vif1.0 src 198.51.100.5 metric 2 proto 118`,
+		},
+		{
+			name: "route: the emulated NIC's route wins while it is there", mode: "route",
+			request: func(r *plan.Request) { r.IPs, r.Emulated, r.Kind = prefixes("192.0.2.10/32"), true, plan.Tap },
+			want: `sysctl -w net/ipv6/conf/vif1.0/disable_ipv6=1
+sysctl -w net/ipv4/conf/vif1.0/send_redirects=0
+sysctl -w net/ipv4/neigh/vif1.0/proxy_delay=0
+sysctl -w net/ipv4/conf/vif1.0/proxy_arp=1
+ip link set dev vif1.0 up
+ip address replace 198.51.100.5/32 dev vif1.0
+ip route replace 192.0.2.10/32 dev vif1.0 src 198.51.100.5 metric 1 proto 118`,
+		},
+		{
+			name: "route: both families", mode: "route",
+			request: func(r *plan.Request) { r.IPs = prefixes("192.0.2.10/32", "2001:db8::10/128") },
+			want: `sysctl -w net/ipv6/conf/vif1.0/disable_ipv6=1
+sysctl -w net/ipv6/conf/vif1.0/addr_gen_mode=1
+sysctl -w net/ipv6/conf/vif1.0/accept_ra=0
+sysctl -w net/ipv6/conf/vif1.0/disable_ipv6=0
+sysctl -w net/ipv4/conf/vif1.0/send_redirects=0
+sysctl -w net/ipv4/neigh/vif1.0/proxy_delay=0
+sysctl -w net/ipv4/conf/vif1.0/proxy_arp=1
+ip link set dev vif1.0 up
+ip address replace 198.51.100.5/32 dev vif1.0
+sysctl -w net/ipv6/neigh/vif1.0/proxy_delay=0
+ip address replace fe80::1/64 dev vif1.0 scope link nodad
+ip address replace 2001:db8:f::5/128 dev vif1.0 nodad noprefixroute
+sysctl -w net/ipv6/conf/eth0/proxy_ndp=1
+ip route replace 192.0.2.10/32 dev vif1.0 src 198.51.100.5 metric 2 proto 118
+ip -6 route replace 2001:db8::10/128 dev vif1.0 src 2001:db8:f::5 metric 2 proto 118
+ip neighbour replace proxy 2001:db8::10 dev eth0`,
+		},
+		{
+			name: "route: a guest with IPv6 alone needs no IPv4 on the uplink", mode: "route",
+			request: func(r *plan.Request) { r.IPs = prefixes("2001:db8:1::/64") },
+			host:    func(s *plan.Snapshot) { s.Uplink.Addresses = s.Uplink.Addresses[1:] },
+			want: `sysctl -w net/ipv6/conf/vif1.0/disable_ipv6=1
+sysctl -w net/ipv6/conf/vif1.0/addr_gen_mode=1
+sysctl -w net/ipv6/conf/vif1.0/accept_ra=0
+sysctl -w net/ipv6/conf/vif1.0/disable_ipv6=0
+sysctl -w net/ipv4/conf/vif1.0/send_redirects=0
+sysctl -w net/ipv4/neigh/vif1.0/proxy_delay=0
+sysctl -w net/ipv4/conf/vif1.0/proxy_arp=1
+ip link set dev vif1.0 up
+sysctl -w net/ipv6/neigh/vif1.0/proxy_delay=0
+ip address replace fe80::1/64 dev vif1.0 scope link nodad
+ip address replace 2001:db8:f::5/128 dev vif1.0 nodad noprefixroute
+sysctl -w net/ipv6/conf/eth0/proxy_ndp=1
+ip -6 route replace 2001:db8:1::/64 dev vif1.0 src 2001:db8:f::5 metric 2 proto 118`,
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			mode, err := modes.Find(c.mode)
+			require.NoError(t, err)
+			s := host()
+			if c.host != nil {
+				c.host(s)
+			}
+			p, err := mode.Plan(request(c.request), s)
+			require.NoError(t, err)
+			require.Equal(t, c.want, commands(p.Steps, s))
+			// Twice is once: all that is left to do is to say so.
+			after := s.After(p.Steps)
+			again, err := mode.Plan(request(c.request), after)
+			require.NoError(t, err)
+			for _, line := range strings.Split(commands(again.Steps, after), "\n") {
+				require.True(t, line == "" || strings.HasPrefix(line, "xenstore-write "), line)
+			}
+		})
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		mode    string
+		request func(*plan.Request)
+		host    func(*plan.Snapshot)
+		want    string
+	}{
+		{
+			"no such bridge", "bridge",
+			func(r *plan.Request) { r.Bridge = "xenbr9" }, nil,
+			"vif1.0: attach to xenbr9: no such bridge",
+		},
+		{
+			"not a bridge", "bridge",
+			func(r *plan.Request) { r.Bridge = "eth0" }, nil,
+			"vif1.0: attach to eth0: it is an interface, but not a bridge",
+		},
+		{
+			"no bridge at all", "bridge", nil,
+			func(s *plan.Snapshot) { s.Bridges = nil },
+			"vif1.0: no bridge was named and this host has none: create one, or set bridge= for the guest",
+		},
+		{
+			"no such uplink", "route",
+			func(r *plan.Request) { r.Uplink = "eth9" },
+			func(s *plan.Snapshot) { s.Uplink = nil },
+			"vif1.0: the uplink eth9 does not exist: bring it up, or name another with gatewaydev=",
+		},
+		{
+			"no default route", "route", nil,
+			func(s *plan.Snapshot) { s.Uplink = nil },
+			"vif1.0: this host has no default route to take its uplink from: name the uplink with gatewaydev=",
+		},
+		{
+			"an uplink without an address", "route", nil,
+			func(s *plan.Snapshot) { s.Uplink.Addresses = nil },
+			"vif1.0: the uplink eth0 has no IPv4 address to share with the guest: bring it up, or name another with gatewaydev=",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			mode, err := modes.Find(c.mode)
+			require.NoError(t, err)
+			s := host()
+			if c.host != nil {
+				c.host(s)
+			}
+			_, err = mode.Plan(request(c.request), s)
+			require.EqualError(t, err, c.want)
+		})
+	}
+	_, err := modes.Find("wlan")
+	require.EqualError(t, err, `there is no mode "wlan"; there are bridge, route`)
+}
+
+func TestOldBridgeNames(t *testing.T) {
+	t.Parallel()
+	mode, err := modes.Find("bridge")
+	require.NoError(t, err)
+	s := host()
+	b := s.Links[bridgeIndex]
+	b.Name = "eth1"
+	s.Links[bridgeIndex] = b
+	r := request(func(r *plan.Request) { r.Bridge = "xenbr1" })
+	require.Equal(t, []string{"xenbr1", "eth1"}, mode.Needs(r).Names)
+	p, err := mode.Plan(r, s)
+	require.NoError(t, err)
+	require.Equal(t, "eth1", p.Bridge)
+}
+
+// What is done for any guest on any host is undone to the last bit, through
+// any number of calls with changing configurations in between.
+func TestOfflineUndoesOnline(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		before := drawHost(t)
+		now := before
+		var entries []journal.Entry
+		name := rapid.SampledFrom([]string{"vif1.0", "web0"}).Draw(t, "name")
+		modeName := rapid.SampledFrom(modes.Names()).Draw(t, "mode")
+		mode, err := modes.Find(modeName)
+		require.NoError(t, err)
+		for range rapid.IntRange(1, 4).Draw(t, "calls") {
+			r := drawRequest(t, name)
+			p, err := mode.Plan(r, now)
+			if err != nil {
+				continue
+			}
+			actions := plan.Resolve(p.Steps, now)
+			var stale []journal.Entry
+			entries, stale = journal.Merge(entries, actions)
+			now = now.After(steps(actions))
+			for _, e := range stale {
+				now = now.After(e.Undo)
+			}
+			if len(entries) > 0 && rapid.Bool().Draw(t, "drift") {
+				// Somebody takes away what we made.
+				e := entries[rapid.IntRange(0, len(entries)-1).Draw(t, "what drifts")]
+				now = now.After(e.Undo)
+			}
+		}
+		for _, e := range slices.Backward(entries) {
+			now = now.After(e.Undo)
+		}
+		require.Equal(t, show(before), show(now))
+	})
+}
+
+func steps(actions []plan.Action) []plan.Step {
+	var out []plan.Step
+	for _, a := range actions {
+		if !a.Satisfied {
+			out = append(out, a.Step)
+		}
+	}
+	return out
+}
+
+func drawHost(t *rapid.T) *plan.Snapshot {
+	s := host()
+	l := s.Links[portIndex]
+	l.Up = rapid.Bool().Draw(t, "up")
+	l.MTU = rapid.SampledFrom([]int{1400, 1500, 9000}).Draw(t, "port mtu")
+	l.MAC = rapid.SampledFrom([]string{"fe:ff:ff:ff:ff:ff", "02:00:00:00:00:09"}).Draw(t, "port mac")
+	l.Master = rapid.SampledFrom([]int{0, bridgeIndex}).Draw(t, "master")
+	s.Links[portIndex] = l
+	for _, a := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"10.0.0.1/24", "198.51.100.5/32", "2001:db8:5::1/64"}), 0, 2, rapid.ID[string]).Draw(t, "addresses") {
+		s.Addresses[portIndex] = append(s.Addresses[portIndex], plan.Addr{Prefix: netip.MustParsePrefix(a)})
+	}
+	byName := func(a, b plan.SysctlKey) int { return strings.Compare(a.Table+a.Name, b.Table+b.Name) }
+	for _, key := range slices.SortedFunc(maps.Keys(s.Sysctls), byName) {
+		s.Sysctls[key] = rapid.SampledFrom([]string{"0", "1"}).Draw(t, key.Name)
+	}
+	return s
+}
+
+func drawRequest(t *rapid.T, name string) plan.Request {
+	return request(func(r *plan.Request) {
+		r.Port.Name = name
+		r.MTU = rapid.SampledFrom([]int{0, 1400, 1500}).Draw(t, "mtu")
+		r.Kind = rapid.SampledFrom([]plan.Kind{plan.Vif, plan.Tap}).Draw(t, "kind")
+		r.Emulated = r.Kind == plan.Tap
+		r.IPs = prefixes(rapid.SliceOfNDistinct(rapid.SampledFrom([]string{
+			"192.0.2.10/32", "192.0.2.11/32", "203.0.113.0/28", "2001:db8::10/128", "2001:db8:1::/64",
+		}), 0, 4, rapid.ID[string]).Draw(t, "ips")...)
+	})
+}
+
+// show prints a pretend host, but for what belongs to the host and is never
+// undone.
+func show(s *plan.Snapshot) string {
+	var lines []string
+	for _, l := range s.Links {
+		lines = append(lines, fmt.Sprintf("link %+v", l))
+	}
+	for i, list := range s.Addresses {
+		for _, a := range list {
+			lines = append(lines, fmt.Sprintf("address %d %+v", i, a))
+		}
+	}
+	for i, list := range s.Routes {
+		for _, r := range list {
+			lines = append(lines, fmt.Sprintf("route %d %+v", i, r))
+		}
+	}
+	for k, v := range s.Sysctls {
+		if k.Name != "proxy_ndp" {
+			lines = append(lines, fmt.Sprintf("sysctl %+v=%s", k, v))
+		}
+	}
+	for k, v := range s.Neighbours {
+		if v {
+			lines = append(lines, fmt.Sprintf("neighbour %+v", k))
+		}
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
