@@ -35,7 +35,7 @@ deps-xen:
 	@tests/deps xen
 
 test: build deps-test
-	$(GO) test -timeout 9m ./...
+	$(GO) test -count=1 -timeout 9m ./...
 	@tests/reproducible
 
 test-xen: build deps-xen

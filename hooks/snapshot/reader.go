@@ -124,7 +124,7 @@ func readSysctl(parts ...string) (value string, ok bool, err error) {
 	if err != nil {
 		return "", false, fmt.Errorf("read the kernel setting %s: %w", path, err)
 	}
-	defer func() { _ = unix.Close(fd) }()
+	defer unix.Close(fd)
 	var data [4096]byte
 	n, err := unix.Read(fd, data[:])
 	if err != nil {

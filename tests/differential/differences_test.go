@@ -1,0 +1,159 @@
+package differential
+
+// differences is everything in which vifctl means to differ from Debian's scripts.
+var differences = []difference{
+	{
+		Name:  "no host IPv6 on a bridge port",
+		Why:   "a guest could otherwise reach the host's link-local address, and send the host router advertisements",
+		In:    `vif-bridge/.*`,
+		Stock: `address PORT inet6 fe80::.*|route6 .* dev PORT .*|sysctl net/ipv6/conf/PORT/disable_ipv6 = 0`,
+		Ours:  `sysctl net/ipv6/conf/PORT/disable_ipv6 = 1`,
+	},
+	{
+		Name: "no host IPv6 on a routed port whose guest has none",
+		Why:  "as on a bridge port",
+		In:   `vif-route/.*`,
+		Stock: `address PORT inet6 fe80::fc.*|route6 .*fe80::.* dev PORT .*|route6 multicast ff00::/8 dev PORT .*|` +
+			`sysctl net/ipv6/conf/PORT/disable_ipv6 = 0`,
+		Ours: `sysctl net/ipv6/conf/PORT/disable_ipv6 = 1`,
+	},
+	{
+		Name: "the MTU is told to the right domain",
+		Why:  "Debian's scripts take the domid from the vifname and write below a domain that does not exist",
+		In:   `vif-bridge/.*vifname.*`,
+		Stock: `store /local/domain/(alice|-web-01)(/.*)? = .*|` +
+			`store /local/domain/1/device/vif/0/mtu = "1500"`,
+		Ours: `store /local/domain/1/device/vif/0/mtu = "9000"`,
+	},
+	{
+		Name:     "offline gives the name back",
+		Why:      "offline undoes what online did, so that online; offline; online works without a new vif",
+		In:       `.*vifname.*`,
+		OurEdits: []edit{{`(^|[^\w.-])vif1\.0((?:-emu)?)($|[^\w.-])`, "${1}VIFNAME${2}${3}"}},
+		After:    `.*(offline|remove).*`,
+	},
+	{
+		Name:  "offline gives MAC and MTU back",
+		Why:   "offline undoes what online did",
+		Stock: `link DOWN (mac|mtu)=.*|sysctl net/ipv6/conf/DOWN/mtu = .*`,
+		Ours:  `link DOWN (mac|mtu)=.*|sysctl net/ipv6/conf/DOWN/mtu = .*`,
+		Both:  true,
+	},
+	{
+		Name: "offline of a routed port takes it down, its address away and proxy ARP off",
+		Why:  "Debian's scripts only take the routes away; the rest waits for the vif to go, and stays for a tap that does not",
+		In:   `vif-route/.*`,
+		Stock: `link DOWN state=up|address DOWN inet .*|route local 10\.0\.0\.2 dev DOWN .*|` +
+			`sysctl net/ipv4/conf/DOWN/proxy_arp = 1`,
+		Ours: `link DOWN state=down|sysctl net/ipv4/conf/DOWN/proxy_arp = 0`,
+	},
+	{
+		Name:       "a routed port's address has no broadcast address",
+		Why:        "ifconfig gives it the one of the address's class, 10.255.255.255: a /32 has none",
+		In:         `vif-route/.*`,
+		Stock:      `route broadcast 10\.255\.255\.255 dev PORT .*`,
+		StockEdits: []edit{{`^(address PORT inet 10\.0\.0\.2/32) broadcast=10\.255\.255\.255`, "$1"}},
+	},
+	{
+		Name:     "routes carry vifctl's protocol number",
+		Why:      "they can be told from everybody else's, by people and by repair",
+		In:       `vif-route/.*`,
+		OurEdits: []edit{{`^(route6? .* dev PORT) proto (118|vifctl)`, "$1"}},
+	},
+	{
+		Name:  "proxy ARP answers at once, and nobody is redirected",
+		Why:   "the kernel delays proxy ARP by up to 0.8 s; redirects would send guests past the host that filters them",
+		In:    `vif-route/.*`,
+		Stock: `sysctl net/ipv4/(conf/PORT/send_redirects = 1|neigh/PORT/proxy_delay = 80)`,
+		Ours:  `sysctl net/ipv4/(conf/PORT/send_redirects = 0|neigh/PORT/proxy_delay = 0)`,
+	},
+	{
+		Name:  "a routed port gets the guest's MTU",
+		Why:   "Debian's vif-route ignores the key that xl wrote",
+		In:    `vif-route/mtu key`,
+		Stock: `link PORT mtu=1500|sysctl net/ipv6/conf/PORT/mtu = 1500`,
+		Ours:  `link PORT mtu=1400|sysctl net/ipv6/conf/PORT/mtu = 1400`,
+	},
+	{
+		Name:  "hotplug-error is a sentence",
+		Why:   "it says which interface, what failed and why",
+		Stock: `store .*/hotplug-error = .*`,
+		Ours:  `store .*/hotplug-error = .*`,
+		Both:  true,
+	},
+	{
+		Name:  "every refusal is reported",
+		Why:   "Debian's scripts leave xl without a word when the arguments are wrong or a command fails in a function",
+		In:    `.*/(bridge that is none|unknown type_if|unknown command)`,
+		Stock: `store .*/hotplug-status = ""`,
+		Ours:  `store .*/hotplug-status = "error"|store .*/hotplug-error = .*`,
+	},
+	{
+		Name: "a failed online is rolled back",
+		Why:  "Debian's scripts stop where they failed and leave the address, proxy ARP and the port up",
+		In:   `vif-route/(bad address|one address twice)`,
+		Stock: `address PORT inet .*|route local 10\.0\.0\.2 dev PORT .*|link PORT state=up|` +
+			`sysctl net/ipv4/conf/PORT/proxy_arp = 1`,
+		Ours: `link PORT state=down|sysctl net/ipv4/conf/PORT/proxy_arp = 0`,
+		Both: true,
+	},
+	{
+		Name: "offline needs neither bridge nor uplink",
+		Why:  "Debian's scripts look for them first and fail, when the guest is gone all the same: offline goes by the journal",
+		In: `vif-bridge/(the bridge is gone before offline|unknown bridge|no bridge key.*|bridge from .*|bridge that is none)|` +
+			`vif-route/(no address on the uplink|gatewaydev is not there|the uplink is not eth0|the uplink's address is gone before offline)`,
+		After: `.*offline.*`,
+		Stock: `exit non-zero|link DOWN (master=.*|state=up)|port DOWN .*|route 10\.0\.0\.5 dev DOWN .*|` +
+			`store .*/hotplug-(error = .*|status = "error")`,
+		Ours: `exit 0|link DOWN state=down|store .*/hotplug-status = "connected"`,
+	},
+	{
+		Name:  "without a bridge key the only bridge is taken",
+		Why:   "without brctl, Debian's script looks for a port instead, and finds no bridge that has none",
+		In:    `vif-bridge/no bridge key and no port on the only bridge`,
+		Stock: `exit non-zero|link PORT state=down|store .*/hotplug-(error = .*|status = "error")`,
+		Ours: `exit 0|link PORT state=up|link PORT master=br7|port PORT .*|(address br7|route6 .* dev br7) .*|` +
+			`store .*/hotplug-status = "connected"`,
+	},
+	{
+		Name:  "without a bridge key and with several bridges it is the first by name",
+		Why:   "as brctl lists them; without brctl, Debian's script takes the bridge of whatever port was made first",
+		In:    `vif-bridge/no bridge key and two bridges`,
+		Stock: `link PORT master=xenbr0`,
+		Ours:  `link PORT master=br7|(address br7|route6 .* dev br7) .*`,
+	},
+	{
+		Name: "a guest whose vifname is taken cannot take the port of the guest that has it down",
+		Why:  "Debian's script goes by the name in its own keys, and cuts the other guest off",
+		In:   `.*/taken vifname`, After: `.*offline type_if=vif for another`,
+		Stock: `link alice state=down`,
+		Ours:  `link alice (master=xenbr0|state=up)|port alice .*`,
+	},
+	{
+		Name:  "online may be repeated",
+		Why:   "Debian's vif-route adds its routes again and fails; xl must be told connected every time",
+		In:    `vif-route/online twice`,
+		Stock: `exit non-zero|store .*/hotplug-(error = .*|status = "error")`,
+		Ours:  `exit 0|store .*/hotplug-status = "connected"`,
+	},
+	{
+		Name: "IPv6 guests are routed",
+		Why:  "Debian's script gives each entry the uplink's IPv4 address as its source, and fails",
+		In:   `vif-route/IPv6 address`,
+		Stock: `exit non-zero|store .*/hotplug-(error = .*|status = "error")|` +
+			`sysctl net/ipv6/(conf/PORT/(accept_ra = 1|addr_gen_mode = 0)|neigh/PORT/proxy_delay = 80)`,
+		Ours: `exit 0|store .*/hotplug-status = "connected"|address PORT inet6 (2001:db8::2/128|fe80::1/64) .*|` +
+			`route6 2001:db8::5 dev PORT src 2001:db8::2 metric 2 .*|route6 local (2001:db8::2|fe80::1) dev PORT .*|` +
+			`neighbour6 2001:db8::5 dev eth0 proxy|` +
+			`sysctl net/ipv6/(conf/PORT/(accept_ra = 0|addr_gen_mode = 1)|neigh/PORT/proxy_delay = 0)`,
+	},
+	{
+		Name: "the uplink is the default route's device",
+		Why:  "Debian's script takes eth0, whatever the host's uplink is called, and fails without an address there",
+		In:   `vif-route/the uplink is not eth0`,
+		Stock: `exit non-zero|link PORT state=down|store .*/hotplug-(error = .*|status = "error")|` +
+			`sysctl net/ipv4/conf/PORT/proxy_arp = 0`,
+		Ours: `exit 0|link PORT state=up|(address|route) .*PORT .*|store .*/hotplug-status = "connected"|` +
+			`sysctl net/ipv4/conf/PORT/proxy_arp = 1`,
+	},
+}

@@ -1,0 +1,162 @@
+package dom0
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// Addresses of the pretend network: the client is the way out, dom0 has the uplink (or the bridge that took it over).
+const (
+	ClientAddress = "10.0.0.1"
+	HostAddress   = "10.0.0.2"
+	ClientIPv6    = "2001:db8::1"
+	HostIPv6      = "2001:db8::2"
+)
+
+// Options say what a dom0 is made of. The zero value is a host with an uplink and nothing else, xenstored and vifctl.
+type Options struct {
+	// Scripts puts the hotplug scripts under test into /etc/xen/scripts: Vifctl (the default), Debian, or a test's own.
+	Scripts Scripts
+	// Store starts a xenstored and returns its socket; nil is the embedded one.
+	Store Store
+	// Bridges are made in this order. The first one that lists the uplink among its ports takes over its addresses.
+	Bridges []Bridge
+	// Router makes the host what network-route leaves: forwarding, and answering ARP for its guests on the uplink.
+	Router bool
+}
+
+// A Dom0 is one pretend host and its surroundings.
+type Dom0 struct {
+	*Namespace
+	// Client is a machine on the network behind the uplink.
+	Client *Namespace
+
+	options   Options
+	mu        sync.Mutex
+	guests    map[int]*Namespace
+	ports     map[string]*Port
+	stopStore func()
+}
+
+// New starts a dom0 that lives as long as the test.
+func New(t testing.TB, o Options) *Dom0 {
+	t.Helper()
+	Need(t, "ip", "bridge", "tc", "xenstore-ls", "xenstore-read", "xenstore-rm", "xenstore-write")
+	d, err := Start(o)
+	if err != nil {
+		t.Fatalf("dom0: %v", err)
+	}
+	t.Cleanup(d.Close)
+	return d
+}
+
+// Start starts a dom0 outside a test; the caller closes it.
+func Start(o Options) (*Dom0, error) {
+	d := &Dom0{options: o, guests: map[int]*Namespace{}, ports: map[string]*Port{}, stopStore: func() {}}
+	if err := d.start(); err != nil {
+		d.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *Dom0) start() error {
+	store, scripts := d.options.Store, d.options.Scripts
+	if store == nil {
+		store = EmbeddedStore
+	}
+	if scripts == nil {
+		scripts = Vifctl
+	}
+	links, err := scripts()
+	if err != nil {
+		return fmt.Errorf("the scripts under test: %w", err)
+	}
+	socket, stop, err := store()
+	if err != nil {
+		return fmt.Errorf("start a xenstored: %w", err)
+	}
+	d.stopStore = stop
+	if d.Client, err = newNamespace("client", nil); err != nil {
+		return err
+	}
+	d.Namespace, err = newNamespace("dom0", func() error {
+		if err := mountView(socket); err != nil {
+			return err
+		}
+		if err := hidePrograms(); err != nil {
+			return err
+		}
+		return install(links)
+	})
+	if err != nil {
+		return err
+	}
+	if err := d.cable(); err != nil {
+		return err
+	}
+	d.Settle()
+	return d.store("/local/domain/0/name", "Domain-0", "/local/domain/0/domid", "0", "/tool/xenstored", "")
+}
+
+// Close takes everything down: what runs in the namespaces, the namespaces, the xenstored.
+func (d *Dom0) Close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, port := range d.ports {
+		if port.TapFile != nil {
+			_ = port.TapFile.Close()
+		}
+	}
+	for _, guest := range d.guests {
+		guest.close()
+	}
+	if d.Namespace != nil {
+		d.Namespace.close()
+	}
+	if d.Client != nil {
+		d.Client.close()
+	}
+	d.stopStore()
+	d.ports, d.guests, d.Namespace, d.Client, d.stopStore = nil, nil, nil, nil, func() {}
+}
+
+// Settle waits until interfaces that came up have their carrier and their link-local addresses, here and at all who are
+// cabled to this dom0. A ping a millisecond after a call needs it.
+func (d *Dom0) Settle() {
+	d.mu.Lock()
+	all := []*Namespace{d.Namespace, d.Client}
+	for _, guest := range d.guests {
+		all = append(all, guest)
+	}
+	d.mu.Unlock()
+	for _, n := range all {
+		_, _ = n.settle()
+	}
+}
+
+// WriteFile puts a file into this dom0's own view of the file system, for example a configuration or a hook.
+func (d *Dom0) WriteFile(path, content string, mode os.FileMode) error {
+	return d.Do(func() error {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(content), mode); err != nil {
+			return err
+		}
+		return os.Chmod(path, mode)
+	})
+}
+
+// ReadFile reads a file as this dom0 sees it.
+func (d *Dom0) ReadFile(path string) (string, error) {
+	var content []byte
+	err := d.Do(func() (err error) {
+		content, err = os.ReadFile(path)
+		return err
+	})
+	return string(content), err
+}

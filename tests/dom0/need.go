@@ -1,0 +1,63 @@
+package dom0
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// packages names, for each program a test may need, the Debian package that holds it.
+var packages = map[string]string{
+	"awk":            "mawk",
+	"bash":           "bash",
+	"bridge":         "iproute2",
+	"conntrack":      "conntrack",
+	"go":             "golang",
+	"ifconfig":       "net-tools",
+	"ip":             "iproute2",
+	"ip6tables":      "iptables",
+	"iptables":       "iptables",
+	"nft":            "nftables",
+	"ping":           "iputils-ping",
+	"tc":             "iproute2",
+	"which":          "debianutils",
+	"xenstore-ls":    "xenstore-utils",
+	"xenstore-read":  "xenstore-utils",
+	"xenstore-rm":    "xenstore-utils",
+	"xenstore-write": "xenstore-utils",
+}
+
+// Need ends the test when it is not run by root or a program is missing, with one sentence that says what to do. In CI
+// (CI=true) that is a failure, so that a root test never goes missing unseen; on somebody's own machine it is a skip.
+func Need(t testing.TB, programs ...string) {
+	t.Helper()
+	complaint := missing(programs)
+	switch {
+	case complaint == "":
+	case os.Getenv("CI") == "true":
+		t.Fatal(complaint)
+	default:
+		t.Skip(complaint)
+	}
+}
+
+func missing(programs []string) string {
+	if os.Geteuid() != 0 {
+		return "this test makes network namespaces: run it as root"
+	}
+	for _, program := range programs {
+		if _, err := exec.LookPath(program); err != nil {
+			return fmt.Sprintf("this test needs the program %s: apt-get install %s", program, packageOf(program))
+		}
+	}
+	return ""
+}
+
+func packageOf(program string) string {
+	if name, ok := packages[program]; ok {
+		return name
+	}
+	return strings.TrimSpace(program)
+}

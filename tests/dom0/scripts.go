@@ -1,0 +1,110 @@
+package dom0
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// scriptNames are the names under which vifctl is called.
+var scriptNames = []string{
+	"vif-bridge", "vif-route", "vif-nat", "vif-openvswitch", "vif-setup", "vif-route-ifup", "qemu-ifup",
+	"network-bridge", "network-route", "network-nat", "vifctl",
+}
+
+// Scripts says what is in a dom0's scripts directory: names, and the files they are links to.
+type Scripts func() (map[string]string, error)
+
+// Vifctl is the binary under test under every name it answers to.
+func Vifctl() (map[string]string, error) {
+	binary, err := Binary()
+	if err != nil {
+		return nil, err
+	}
+	links := map[string]string{}
+	for _, name := range scriptNames {
+		links[name] = binary
+	}
+	return links, nil
+}
+
+// Debian is the scripts of Debian's package xen-utils-common, unpacked at root.
+func Debian(root string) Scripts {
+	return func() (map[string]string, error) {
+		stock := filepath.Join(root, "etc/xen/scripts")
+		entries, err := os.ReadDir(stock)
+		if err != nil {
+			return nil, err
+		}
+		links := map[string]string{}
+		for _, e := range entries {
+			links[e.Name()] = filepath.Join(stock, e.Name())
+		}
+		return links, nil
+	}
+}
+
+// install makes the links, on a thread that has the dom0's view.
+func install(links map[string]string) error {
+	for name, target := range links {
+		if err := os.Symlink(target, filepath.Join(ScriptsDir, name)); err != nil {
+			return err
+		}
+	}
+	return os.MkdirAll(filepath.Join(ScriptsDir, "vif-post.d"), 0o755)
+}
+
+// Binary builds vifctl and returns its path. Tests always run what the tree says, built as the Makefile builds it;
+// VIFCTL_TEST_BINARY names another one (a package's, or one built for coverage).
+var Binary = sync.OnceValues(func() (string, error) {
+	if given := os.Getenv("VIFCTL_TEST_BINARY"); given != "" {
+		return filepath.Abs(given)
+	}
+	root, err := Root()
+	if err != nil {
+		return "", err
+	}
+	cache := filepath.Join(root, ".cache", "tests")
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return "", err
+	}
+	// Test packages run beside each other and share the result; an unchanged tree links nothing.
+	lock, err := os.Create(filepath.Join(cache, "lock"))
+	if err != nil {
+		return "", err
+	}
+	defer lock.Close()
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
+		return "", err
+	}
+	binary := filepath.Join(cache, "vifctl")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", binary, "./cmd/vifctl")
+	build.Dir, build.Env = root, append(os.Environ(), "CGO_ENABLED=0")
+	if words, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build vifctl: %w\n%s", err, words)
+	}
+	return binary, nil
+})
+
+// Root is the top of the source tree that the test was started in.
+func Root() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", errors.New("not inside vifctl's source tree")
+		}
+		dir = parent
+	}
+}
