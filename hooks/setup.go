@@ -1,6 +1,7 @@
 package hooks
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -34,7 +35,7 @@ func Setup(script string, ours []string, args []string) (string, error) {
 // QemuIfup works out what QEMU's network script does: the tap joins the bridge
 // and comes up. It is no call of Xen's: nobody will take the tap down but QEMU, who
 // destroys it, so there is nothing to remember.
-func (r *Runtime) QemuIfup(tap, bridge string) ([]plan.Action, error) {
+func (r *Runtime) QemuIfup(ctx context.Context, tap, bridge string) ([]plan.Action, error) {
 	mode, err := modes.Find("bridge")
 	if err != nil {
 		return nil, err
@@ -50,14 +51,14 @@ func (r *Runtime) QemuIfup(tap, bridge string) ([]plan.Action, error) {
 	s := snapshot.New()
 	q := mode.Needs(req)
 	q.Indexes = append(q.Indexes, link.Index)
-	if err := r.Reader.Read(q, s); err != nil {
+	if err := r.Reader.Read(ctx, q, s); err != nil {
 		return nil, err
 	}
 	p, err := mode.Plan(req, s)
 	if err != nil {
 		return nil, err
 	}
-	if err := r.Reader.Read(plan.Needs(p.Steps), s); err != nil {
+	if err := r.Reader.Read(ctx, plan.Needs(p.Steps), s); err != nil {
 		return nil, err
 	}
 	return plan.Resolve(p.Steps, s), nil

@@ -131,18 +131,27 @@ func (r *Runtime) undo(ctx context.Context, w *Work, entries []journal.Entry, ke
 	}
 	var failed []error
 	adopted := false
+	var mine []journal.Entry
 	for _, e := range entries {
-		if keep.Claims(e.Step.Key()) {
-			continue
-		}
-		if e.Step.Owner() == plan.OwnerNIC && sibling.Adopt(e) {
+		switch {
+		case keep.Claims(e.Step.Key()):
+		case e.Step.Owner() == plan.OwnerNIC && sibling.Adopt(e):
 			adopted = true
-			continue
+		default:
+			mine = append(mine, e)
 		}
-		if err := r.Executor.Undo(ctx, e.Undo); err != nil {
+	}
+	for len(mine) > 0 {
+		batch := together(mine)
+		var steps []plan.Step
+		for _, e := range batch {
+			steps = append(steps, e.Undo...)
+		}
+		if err := r.Executor.Undo(ctx, steps); err != nil {
 			failed = append(failed, err)
-			left = append([]journal.Entry{e}, left...)
+			left = append(reversed(batch), left...)
 		}
+		mine = mine[len(batch):]
 	}
 	if adopted {
 		failed = append(failed, r.Journal.Write(sibling))
@@ -156,4 +165,14 @@ func reversed(entries []journal.Entry) []journal.Entry {
 		out = append(out, entries[i])
 	}
 	return out
+}
+
+// together takes from the front of entries what is one change: firewall rules
+// that stand side by side, or any other entry alone.
+func together(entries []journal.Entry) []journal.Entry {
+	n := 0
+	for n < len(entries) && plan.KindOf(entries[n].Step) == "rule" {
+		n++
+	}
+	return entries[:max(n, 1)]
 }

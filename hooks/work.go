@@ -143,7 +143,7 @@ func (r *Runtime) prepareUp(ctx context.Context, w *Work, keys map[string]string
 	s := snapshot.New()
 	q := mode.Needs(req)
 	q.Indexes = append(q.Indexes, port.Index)
-	if err := r.Reader.Read(q, s); err != nil {
+	if err := r.Reader.Read(ctx, q, s); err != nil {
 		return fmt.Errorf("%s: %w", ev.Name, err)
 	}
 	p, err := mode.Plan(req, s)
@@ -164,7 +164,7 @@ func (r *Runtime) prepareUp(ctx context.Context, w *Work, keys map[string]string
 		// netback waits for exactly this word before it lets the guest connect.
 		steps = append(steps, plan.XenstoreWrite{Path: ev.Key("hotplug-status"), Value: "connected"})
 	}
-	if err := r.Reader.Read(plan.Needs(steps), s); err != nil {
+	if err := r.Reader.Read(ctx, plan.Needs(steps), s); err != nil {
 		return fmt.Errorf("%s: %w", ev.Name, err)
 	}
 	w.Actions = plan.Resolve(steps, s)

@@ -35,6 +35,7 @@ func host() *plan.Snapshot {
 		Routes:     map[int][]plan.RouteEntry{},
 		Neighbours: map[plan.NeighbourKey]bool{},
 		Sysctls:    map[plan.SysctlKey]string{},
+		Rules:      map[string]bool{},
 		Uplink: &plan.Uplink{
 			Link: uplink, Forwarding4: true, Forwarding6: true,
 			Addresses: []plan.Addr{

@@ -89,7 +89,7 @@ func Install(dir, self string) (report string, err error) {
 		report += fmt.Sprintf("What was there is kept in %s: %s.\n", filepath.Join(dir, backupDir), strings.Join(kept, ", "))
 	}
 	report += "Antispoofing is off, as it is with Xen's own scripts.\n"
-	back := "vifctl uninstall"
+	back := filepath.Join(dir, binaryName) + " uninstall"
 	if dir != Dir {
 		back += " --dir " + dir
 	}

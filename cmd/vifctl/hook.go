@@ -151,7 +151,11 @@ func open(ctx context.Context, inv invocation) (*hooks.Runtime, func(), error) {
 	} else {
 		rt.Xenstore = xs
 	}
-	rt.Executor, err = apply.Open(rt.Xenstore, hooks.BashHooks{Shim: xenscripts.HookShim, Self: self}, log)
+	rt.Executor, err = apply.Open(apply.Tools{
+		Xenstore: rt.Xenstore,
+		Hooks:    hooks.BashHooks{Shim: xenscripts.HookShim, Self: self},
+		Log:      log,
+	})
 	closeAll := func() {
 		reader.Close()
 		if rt.Executor != nil {
@@ -194,7 +198,7 @@ func qemuIfup(ctx context.Context, inv invocation) int {
 		return failed
 	}
 	defer closeAll()
-	actions, err := rt.QemuIfup(args[0], args[1])
+	actions, err := rt.QemuIfup(ctx, args[0], args[1])
 	if err == nil && flags.dryRun {
 		w := hooks.Work{Mode: "bridge", Bridge: args[1], Actions: actions}
 		w.Event.Command, w.Event.Name = event.Add, args[0]

@@ -24,6 +24,11 @@ type Xenstore interface {
 	Write(ctx context.Context, path, value string) error
 }
 
+// Firewall puts rules in force and takes others out, in one transaction.
+type Firewall interface {
+	Change(ctx context.Context, add, remove []plan.Rule) error
+}
+
 // Hooks runs a vif-post.d hook.
 type Hooks interface {
 	Run(ctx context.Context, hook plan.HookRun) error
@@ -33,15 +38,21 @@ type Hooks interface {
 type Executor struct {
 	kernel *netlink.Handle
 	// names is a socket for asking for an interface's name.
-	names    int
-	xenstore Xenstore
-	hooks    Hooks
-	log      *slog.Logger
+	names int
+	Tools
 }
 
-// Open opens an executor. xenstore and hooks may be nil where no step will
-// need them.
-func Open(xenstore Xenstore, hooks Hooks, log *slog.Logger) (*Executor, error) {
+// Tools are what taking a step may need besides the kernel. One that no step
+// will need may be nil.
+type Tools struct {
+	Xenstore Xenstore
+	Hooks    Hooks
+	Firewall Firewall
+	Log      *slog.Logger
+}
+
+// Open opens an executor.
+func Open(tools Tools) (*Executor, error) {
 	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, fmt.Errorf("open a netlink socket: %w", err)
@@ -55,7 +66,7 @@ func Open(xenstore Xenstore, hooks Hooks, log *slog.Logger) (*Executor, error) {
 		h.Close()
 		return nil, fmt.Errorf("open a socket: %w", err)
 	}
-	return &Executor{kernel: h, names: names, xenstore: xenstore, hooks: hooks, log: log}, nil
+	return &Executor{kernel: h, names: names, Tools: tools}, nil
 }
 
 // Close frees the executor's sockets.
@@ -68,32 +79,42 @@ func (x *Executor) Close() {
 // those taken before it are undone, newest first, and the error tells both what
 // failed and whatever could not be undone.
 func (x *Executor) Apply(ctx context.Context, actions []plan.Action) error {
-	for i, a := range actions {
-		if a.Satisfied {
+	for i := 0; i < len(actions); i++ {
+		if actions[i].Satisfied {
 			continue
+		}
+		// Rules that stand together come into force together.
+		n := 1
+		for isRule(actions[i]) && i+n < len(actions) && isRule(actions[i+n]) {
+			n++
+		}
+		steps := make([]plan.Step, n)
+		for k := range steps {
+			steps[k] = actions[i+k].Step
 		}
 		err := ctx.Err()
 		if err == nil {
-			err = x.Do(ctx, a.Step)
+			err = x.do(ctx, steps)
 		}
+		i += n - 1
 		if err == nil {
 			continue
 		}
-		if tolerant(a.Step) {
-			x.log.Warn("went on without a step", "step", plan.KindOf(a.Step), "error", err)
+		if tolerant(steps[0]) {
+			x.Log.Warn("went on without a step", "step", plan.KindOf(steps[0]), "error", err)
 			continue
 		}
 		// The step itself may have half happened: it is undone as well. The
 		// rollback must not fail for want of the time that the step used up.
 		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTimeout)
 		defer cancel()
-		var steps []plan.Step
+		var back []plan.Step
 		for ; i >= 0; i-- {
 			if !actions[i].Satisfied {
-				steps = append(steps, actions[i].Undo...)
+				back = append(back, actions[i].Undo...)
 			}
 		}
-		if left := x.Undo(undo, steps); left != nil {
+		if left := x.Undo(undo, back); left != nil {
 			return &RollbackError{Cause: err, Left: left}
 		}
 		return err
@@ -118,12 +139,43 @@ func (e *RollbackError) Unwrap() []error { return []error{e.Cause, e.Left} }
 // no undoing.
 func (x *Executor) Undo(ctx context.Context, steps []plan.Step) error {
 	var failed []error
-	for _, s := range steps {
-		if err := x.Do(ctx, s); err != nil && !gone(err) && !tolerant(s) {
+	for len(steps) > 0 {
+		n := 1
+		if rules, _ := plan.GroupRules(steps); len(rules) > 1 {
+			n = len(rules)
+		}
+		if err := x.do(ctx, steps[:n]); err != nil && !gone(err) && !tolerant(steps[0]) {
 			failed = append(failed, err)
 		}
+		steps = steps[n:]
 	}
 	return errors.Join(failed...)
+}
+
+// do takes steps that are one change: a single step of any kind, or rules.
+func (x *Executor) do(ctx context.Context, steps []plan.Step) error {
+	rules, _ := plan.GroupRules(steps)
+	if len(rules) == 0 {
+		return x.Do(ctx, steps[0])
+	}
+	var add, remove []plan.Rule
+	for _, r := range rules {
+		if r.Absent {
+			r.Absent = false
+			remove = append(remove, r)
+		} else {
+			add = append(add, r)
+		}
+	}
+	if err := x.Firewall.Change(ctx, add, remove); err != nil {
+		return fmt.Errorf("firewall: %w", err)
+	}
+	return nil
+}
+
+func isRule(a plan.Action) bool {
+	_, ok := a.Step.(plan.Rule)
+	return ok && !a.Satisfied
 }
 
 // gone reports whether err says that the object, or the interface that carried

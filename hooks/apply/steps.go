@@ -51,12 +51,14 @@ func (x *Executor) Do(ctx context.Context, step plan.Step) error {
 	case plan.Sysctl:
 		return x.sysctl(s)
 	case plan.XenstoreWrite:
-		if err := x.xenstore.Write(ctx, s.Path, s.Value); err != nil {
+		if err := x.Xenstore.Write(ctx, s.Path, s.Value); err != nil {
 			return fmt.Errorf("write %q to xenstore: %w", s.Value, err)
 		}
 		return nil
+	case plan.Rule:
+		return x.do(ctx, []plan.Step{s})
 	case plan.HookRun:
-		return x.hooks.Run(ctx, s)
+		return x.Hooks.Run(ctx, s)
 	}
 	panic(fmt.Sprintf("apply: no way to take a step of type %T", step))
 }

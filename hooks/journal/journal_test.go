@@ -2,10 +2,12 @@ package journal_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -77,10 +79,15 @@ func TestMerge(t *testing.T) {
 			actions: []plan.Action{did(mtu(9000), mtu(4000))},
 			want:    entries{entry(mtu(9000), mtu(1500))},
 		},
-		"what was so at first stays, whatever happened since": {
+		"what was so at first is to be so at last, whatever happened since": {
 			old:     entries{entry(up(true))},
 			actions: []plan.Action{did(up(true), up(false))},
-			want:    entries{entry(up(true))},
+			want:    entries{entry(up(true), up(true))},
+		},
+		"the other port's undo stays the other port's": {
+			old:     entries{entry(proxy("2001:db8::1"))},
+			actions: []plan.Action{wasSo(proxy("2001:db8::1"))},
+			want:    entries{entry(proxy("2001:db8::1"))},
 		},
 		"what is new comes behind": {
 			old:     entries{entry(route("192.0.2.1/32"), noRoute("192.0.2.1/32"))},
@@ -183,7 +190,9 @@ func TestMergeLosesNothing(t *testing.T) {
 		var undone []string
 		for _, e := range old {
 			if wanted[e.Step.Key()] {
-				require.Contains(t, got, e)
+				if len(e.Undo) > 0 {
+					require.Equal(t, e.Undo, got[indexOf(got, e.Step.Key())].Undo)
+				}
 			} else if len(e.Undo) > 0 {
 				undone = append([]string{e.Step.Key()}, undone...)
 			}
@@ -195,6 +204,10 @@ func TestMergeLosesNothing(t *testing.T) {
 		}
 		require.Equal(t, undone, staleKeys)
 	})
+}
+
+func indexOf(entries []journal.Entry, key string) int {
+	return slices.IndexFunc(entries, func(e journal.Entry) bool { return e.Step.Key() == key })
 }
 
 func TestClaimsAndAdopt(t *testing.T) {
@@ -306,13 +319,12 @@ func TestDamaged(t *testing.T) {
 func TestNotARecordOfThisPort(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
-		"null":                    `null`,
-		"an empty object":         `{}`,
-		"another port":            strings.Replace(good, `"devid":1`, `"devid":2`, 1),
-		"the other kind":          strings.Replace(good, `"kind":"vif"`, `"kind":"tap"`, 1),
-		"an unknown field":        strings.Replace(good, `"mode"`, `"leases":["192.0.2.1"],"mode"`, 1),
-		"an entry's own unknown":  strings.Replace(good, "[]", `[{"step":[{"step":"up","dev":{"name":"a","index":1},"want":true}],"redo":[]}]`, 1),
-		"a step without its data": strings.Replace(good, "[]", `[{"step":[{"step":"up"}]}]`, 1),
+		"null":                   `null`,
+		"an empty object":        `{}`,
+		"another port":           strings.Replace(good, `"devid":1`, `"devid":2`, 1),
+		"the other kind":         strings.Replace(good, `"kind":"vif"`, `"kind":"tap"`, 1),
+		"an unknown field":       strings.Replace(good, `"mode"`, `"leases":["192.0.2.1"],"mode"`, 1),
+		"an entry's own unknown": strings.Replace(good, "[]", `[{"step":[{"step":"up","dev":{"name":"a","index":1},"want":true}],"redo":[]}]`, 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -438,12 +450,9 @@ func TestRoundTripKnowsEveryStep(t *testing.T) {
 	for i := range 500 {
 		kinds[plan.KindOf(steps().Example(i))] = true
 	}
-	for kind := range kinds {
-		_, err := json.Marshal(plan.Steps{})
-		require.NoError(t, err)
-		require.NotEmpty(t, kind)
-	}
-	require.Len(t, kinds, len(generators))
+	require.ElementsMatch(t, []string{
+		"name", "mac", "mtu", "master", "up", "address", "route", "proxy_neighbour", "sysctl", "xenstore_write", "hook_run",
+	}, slices.Collect(maps.Keys(kinds)))
 }
 
 // generators draw one type of step each.

@@ -180,16 +180,3 @@ func TestLockFolder(t *testing.T) {
 	_, err = journal.Open(dir).LockNIC(short(t), nic)
 	require.ErrorContains(t, err, lockFile)
 }
-
-// A link in the lock's place leads nowhere else.
-func TestLockIsNoLink(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	elsewhere := filepath.Join(t.TempDir(), "elsewhere")
-	require.NoError(t, os.Symlink(elsewhere, filepath.Join(dir, lockFile)))
-	l, err := journal.Open(dir).LockNIC(short(t), nic)
-	if err == nil {
-		l.Release()
-	}
-	require.NoFileExists(t, elsewhere)
-}

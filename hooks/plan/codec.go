@@ -22,6 +22,7 @@ var decoders = map[string]func([]byte) (Step, error){
 	"route":           decode[Route],
 	"proxy_neighbour": decode[ProxyNeighbour],
 	"sysctl":          decode[Sysctl],
+	"rule":            decode[Rule],
 	"xenstore_write":  decode[XenstoreWrite],
 	"hook_run":        decode[HookRun],
 }
@@ -47,6 +48,8 @@ func KindOf(s Step) string {
 		return "proxy_neighbour"
 	case Sysctl:
 		return "sysctl"
+	case Rule:
+		return "rule"
 	case XenstoreWrite:
 		return "xenstore_write"
 	case HookRun:

@@ -65,4 +65,11 @@ type Request struct {
 	// Emulated: the port carries the emulated NIC's traffic, a tap or the vif
 	// of a guest's stub domain.
 	Emulated bool
+
+	// Antispoof is how much of what the guest sends is checked, "" for off.
+	Antispoof Antispoof
+	// LinkLocal are the guest's IPv6 link-local addresses beside the one that
+	// follows from its MAC; with AnyLinkLocal it may use any.
+	LinkLocal    []netip.Addr
+	AnyLinkLocal bool
 }

@@ -23,6 +23,8 @@ type Query struct {
 	// Neighbours and Sysctls, one by one.
 	Neighbours []NeighbourKey
 	Sysctls    []SysctlKey
+	// Rules of the firewall: whether each is in force.
+	Rules []Rule
 }
 
 // UplinkQuery asks for the uplink by name. With "" it is the device of the
@@ -46,6 +48,8 @@ type Snapshot struct {
 	Neighbours map[NeighbourKey]bool
 	// Sysctls holds the values that exist.
 	Sysctls map[SysctlKey]string
+	// Rules holds the keys of those that are in force.
+	Rules map[string]bool
 }
 
 // Link is one interface.
@@ -101,10 +105,12 @@ func (s *Snapshot) clone() *Snapshot {
 		Routes:     make(map[int][]RouteEntry, len(s.Routes)),
 		Neighbours: map[NeighbourKey]bool{},
 		Sysctls:    map[SysctlKey]string{},
+		Rules:      map[string]bool{},
 	}
 	maps.Copy(c.Links, s.Links)
 	maps.Copy(c.Neighbours, s.Neighbours)
 	maps.Copy(c.Sysctls, s.Sysctls)
+	maps.Copy(c.Rules, s.Rules)
 	for i, a := range s.Addresses {
 		c.Addresses[i] = slices.Clone(a)
 	}

@@ -5,8 +5,10 @@
 package snapshot
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -30,7 +32,15 @@ const sysctls = "/proc/sys/net"
 
 // Reader asks the kernel of the network namespace it was opened in.
 type Reader struct {
+	// Rules answers for the firewall; nil where no query will ask.
+	Rules RuleReader
+
 	socket *nl.SocketHandle
+}
+
+// RuleReader tells which of rules are in force, by their keys.
+type RuleReader interface {
+	InForce(ctx context.Context, rules []plan.Rule) (map[string]bool, error)
 }
 
 // Open opens a reader.
@@ -66,7 +76,7 @@ func openSocket() (*nl.NetlinkSocket, error) {
 }
 
 // Read adds the facts q names to s.
-func (r *Reader) Read(q plan.Query, s *plan.Snapshot) error {
+func (r *Reader) Read(ctx context.Context, q plan.Query, s *plan.Snapshot) error {
 	for _, step := range []func(plan.Query, *plan.Snapshot) error{
 		r.readLinks, r.readUplink, r.readAddresses, r.readRoutes, r.readNeighbours, r.readSysctls,
 	} {
@@ -74,6 +84,14 @@ func (r *Reader) Read(q plan.Query, s *plan.Snapshot) error {
 			return err
 		}
 	}
+	if len(q.Rules) == 0 {
+		return nil
+	}
+	inForce, err := r.Rules.InForce(ctx, q.Rules)
+	if err != nil {
+		return fmt.Errorf("read the firewall: %w", err)
+	}
+	maps.Copy(s.Rules, inForce)
 	return nil
 }
 
@@ -85,6 +103,7 @@ func New() *plan.Snapshot {
 		Routes:     map[int][]plan.RouteEntry{},
 		Neighbours: map[plan.NeighbourKey]bool{},
 		Sysctls:    map[plan.SysctlKey]string{},
+		Rules:      map[string]bool{},
 	}
 }
 

@@ -47,6 +47,11 @@ func (Mode) Plan(r plan.Request, s *plan.Snapshot) (plan.Plan, error) {
 			p.Steps = append(p.Steps, plan.Address{Dev: r.Port, Addr: a, Absent: true})
 		}
 	}
+	guard, err := p.Guard(r, true)
+	if err != nil {
+		return p, err
+	}
+	p.Steps = append(p.Steps, guard...)
 	mtu := r.MTU
 	if mtu == 0 {
 		mtu = bridge.MTU

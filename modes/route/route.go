@@ -86,6 +86,11 @@ func (Mode) Plan(r plan.Request, s *plan.Snapshot) (plan.Plan, error) {
 	setting("ipv4/conf", "send_redirects", "0")
 	// Without this the host waits up to 0.8 s before it answers for another.
 	setting("ipv4/neigh", "proxy_delay", "0")
+	guard, err := p.Guard(r, false)
+	if err != nil {
+		return p, err
+	}
+	p.Steps = append(p.Steps, guard...)
 	p.Steps = append(
 		p.Steps,
 		plan.Sysctl{Dev: port, Table: "ipv4/conf", Name: "proxy_arp", Want: "1"},
