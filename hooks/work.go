@@ -167,6 +167,9 @@ func (r *Runtime) prepareUp(ctx context.Context, w *Work, keys map[string]string
 	if err := r.Reader.Read(ctx, plan.Needs(steps), s); err != nil {
 		return fmt.Errorf("%s: %w", ev.Name, err)
 	}
+	if s.Known, err = r.known(w); err != nil {
+		w.Warnings = append(w.Warnings, err.Error())
+	}
 	w.Actions = plan.Resolve(steps, s)
 	w.record = &journal.Record{
 		Port: journal.Port{
@@ -181,6 +184,22 @@ func (r *Runtime) prepareUp(ctx context.Context, w *Work, keys map[string]string
 	}
 	w.record.Entries, w.Undo = journal.Merge(before, w.Actions)
 	return nil
+}
+
+// known lists what the journal says is done for the NIC, by either of its
+// ports.
+func (r *Runtime) known(w *Work) (map[string]bool, error) {
+	sibling, err := r.Journal.Read(w.Event.NIC, w.Event.Kind.Other())
+	keys := map[string]bool{}
+	for _, record := range []*journal.Record{w.old, sibling} {
+		if record == nil {
+			continue
+		}
+		for _, e := range record.Entries {
+			keys[e.Step.Key()] = true
+		}
+	}
+	return keys, err
 }
 
 // prepareDown takes everything from the journal. The keys only serve the

@@ -11,6 +11,7 @@ import (
 
 	"vifctl/hooks/plan"
 	"vifctl/modes/bridge"
+	"vifctl/modes/nat"
 	"vifctl/modes/route"
 )
 
@@ -28,6 +29,7 @@ type Mode interface {
 // table holds every mode by name: explicit, so that it can be read.
 var table = map[string]Mode{
 	"bridge": bridge.Mode{},
+	"nat":    nat.Mode{},
 	"route":  route.Mode{},
 }
 

@@ -173,10 +173,60 @@ ip address replace 198.51.100.5/32 dev vif1.0
 sysctl -w net/ipv6/neigh/vif1.0/proxy_delay=0
 ip address replace fe80::1/64 dev vif1.0 scope link nodad
 ip address replace 2001:db8:f::5/128 dev vif1.0 nodad noprefixroute
-sysctl -w net/ipv6/conf/eth0/proxy_ndp=1
 ip route replace 192.0.2.10/32 dev vif1.0 src 198.51.100.5 metric 2 proto 118
 ip -6 route replace 2001:db8::10/128 dev vif1.0 src 2001:db8:f::5 metric 2 proto 118
+sysctl -w net/ipv6/conf/eth0/proxy_ndp=1
 ip neighbour replace proxy 2001:db8::10 dev eth0`,
+		},
+		{
+			name: "nat: two public addresses' worth of guest, checked strictly", mode: "nat",
+			request: func(r *plan.Request) {
+				r.IPs = prefixes("192.168.1.2/32")
+				r.Gateway = netip.MustParseAddr("192.168.1.1")
+				r.Public = []netip.Addr{netip.MustParseAddr("203.0.113.44")}
+				r.Antispoof = plan.AntispoofStrict
+				r.Forwards = []plan.Rule{{
+					Public: netip.MustParseAddr("203.0.113.40"), Protocol: "tcp", First: 3389, Last: 3389,
+					From: netip.MustParsePrefix("198.51.100.0/24"),
+				}}
+			},
+			want: `conntrack -D -s 192.168.1.2
+conntrack -D -d 192.168.1.2
+conntrack -D -s 203.0.113.44
+conntrack -D -d 203.0.113.44
+sysctl -w net/ipv6/conf/vif1.0/disable_ipv6=1
+sysctl -w net/ipv4/conf/vif1.0/send_redirects=0
+sysctl -w net/ipv4/neigh/vif1.0/proxy_delay=0
+# firewall: 00:16:3e:00:00:01 is the guest behind vif1.0
+# firewall: fe80::216:3eff:fe00:1 is the guest's behind vif1.0
+# firewall: 192.168.1.2 is the guest's behind vif1.0
+# firewall: check the hardware address and the addresses of all that comes from vif1.0
+# firewall: mark what vif1.0 forwards
+# firewall: nobody outside reaches the guest behind vif1.0 but by its public addresses
+# firewall: 203.0.113.44 stands for 192.168.1.2
+# firewall: tcp 3389 of 203.0.113.40 goes to 192.168.1.2 from 198.51.100.0/24
+sysctl -w net/ipv4/conf/vif1.0/proxy_arp=1
+ip link set dev vif1.0 up
+ip address replace 192.168.1.1/32 dev vif1.0
+ip route replace 192.168.1.2/32 dev vif1.0 src 192.168.1.1 metric 2 proto 118
+ip neighbour replace 192.168.1.2 lladdr 00:16:3e:00:00:01 dev vif1.0 nud permanent
+ip address replace 203.0.113.44/32 dev eth0`,
+		},
+		{
+			name: "nat: vif-nat's own addresses, and masquerade", mode: "nat",
+			request: func(r *plan.Request) { r.NIC.Domid, r.NIC.Devid = 300, 1 },
+			want: `conntrack -D -s 10.1.44.2
+conntrack -D -d 10.1.44.2
+sysctl -w net/ipv6/conf/vif1.0/disable_ipv6=1
+sysctl -w net/ipv4/conf/vif1.0/send_redirects=0
+sysctl -w net/ipv4/neigh/vif1.0/proxy_delay=0
+# firewall: mark what vif1.0 forwards
+# firewall: nobody outside reaches the guest behind vif1.0 but by its public addresses
+# firewall: 10.1.44.2 leaves with the uplink's address
+sysctl -w net/ipv4/conf/vif1.0/proxy_arp=1
+ip link set dev vif1.0 up
+ip address replace 10.1.44.129/32 dev vif1.0
+ip route replace 10.1.44.2/32 dev vif1.0 src 10.1.44.129 metric 2 proto 118`,
 		},
 		{
 			name: "route: a guest with IPv6 alone needs no IPv4 on the uplink", mode: "route",
@@ -193,7 +243,6 @@ ip link set dev vif1.0 up
 sysctl -w net/ipv6/neigh/vif1.0/proxy_delay=0
 ip address replace fe80::1/64 dev vif1.0 scope link nodad
 ip address replace 2001:db8:f::5/128 dev vif1.0 nodad noprefixroute
-sysctl -w net/ipv6/conf/eth0/proxy_ndp=1
 ip -6 route replace 2001:db8:1::/64 dev vif1.0 src 2001:db8:f::5 metric 2 proto 118`,
 		},
 	} {
@@ -210,6 +259,10 @@ ip -6 route replace 2001:db8:1::/64 dev vif1.0 src 2001:db8:f::5 metric 2 proto 
 			require.Equal(t, c.want, commands(p.Steps, s))
 			// Twice is once: all that is left to do is to say so.
 			after := s.After(p.Steps)
+			after.Known = map[string]bool{}
+			for _, step := range p.Steps {
+				after.Known[step.Key()] = true
+			}
 			again, err := mode.Plan(request(c.request), after)
 			require.NoError(t, err)
 			for _, line := range strings.Split(commands(again.Steps, after), "\n") {
@@ -273,7 +326,7 @@ func TestRefusals(t *testing.T) {
 		})
 	}
 	_, err := modes.Find("wlan")
-	require.EqualError(t, err, `there is no mode "wlan"; there are bridge, route`)
+	require.EqualError(t, err, `there is no mode "wlan"; there are bridge, nat, route`)
 }
 
 func TestOldBridgeNames(t *testing.T) {
@@ -361,6 +414,8 @@ func drawRequest(t *rapid.T, name string) plan.Request {
 	return request(func(r *plan.Request) {
 		r.Port.Name = name
 		r.MTU = rapid.SampledFrom([]int{0, 1400, 1500}).Draw(t, "mtu")
+		r.Antispoof = rapid.SampledFrom([]plan.Antispoof{plan.AntispoofOff, plan.AntispoofMAC, plan.AntispoofStrict}).Draw(t, "antispoof")
+		r.Public = rapid.SampledFrom([][]netip.Addr{nil, {netip.MustParseAddr("203.0.113.44")}}).Draw(t, "public")
 		r.Kind = rapid.SampledFrom([]plan.Kind{plan.Vif, plan.Tap}).Draw(t, "kind")
 		r.Emulated = r.Kind == plan.Tap
 		r.IPs = prefixes(rapid.SliceOfNDistinct(rapid.SampledFrom([]string{
@@ -390,6 +445,14 @@ func show(s *plan.Snapshot) string {
 		if k.Name != "proxy_ndp" {
 			lines = append(lines, fmt.Sprintf("sysctl %+v=%s", k, v))
 		}
+	}
+	for k, v := range s.Rules {
+		if v {
+			lines = append(lines, k)
+		}
+	}
+	for k, v := range s.Permanent {
+		lines = append(lines, fmt.Sprintf("permanent %+v %s", k, v))
 	}
 	for k, v := range s.Neighbours {
 		if v {

@@ -48,6 +48,10 @@ func (x *Executor) Do(ctx context.Context, step plan.Step) error {
 		return x.route(s)
 	case plan.ProxyNeighbour:
 		return x.proxyNeighbour(s)
+	case plan.Neighbour:
+		return x.neighbour(s)
+	case plan.Flows:
+		return x.flows(s)
 	case plan.Sysctl:
 		return x.sysctl(s)
 	case plan.XenstoreWrite:
@@ -70,6 +74,9 @@ func say(d plan.Dev, deed string, err error) error {
 	}
 	return fmt.Errorf("%s: %s: %w", d, deed, err)
 }
+
+// forever is the kernel's INFINITY_LIFE_TIME.
+const forever = 1<<32 - 1
 
 // link is a device as the netlink library wants it: by its ifindex alone, so
 // that a name that has been given to another interface meanwhile is not used.
@@ -115,6 +122,10 @@ func (x *Executor) address(s plan.Address) error {
 	}
 	if s.Addr.NoPrefixRoute {
 		a.Flags |= unix.IFA_F_NOPREFIXROUTE
+	}
+	if s.Addr.Deprecated {
+		// 0 is for ever to the library unless the other lifetime says so.
+		a.ValidLft, a.PreferedLft = forever, 0
 	}
 	if s.Addr.NoDAD {
 		a.Flags |= unix.IFA_F_NODAD
@@ -197,6 +208,24 @@ func (x *Executor) proxyNeighbour(s plan.ProxyNeighbour) error {
 		return say(s.Dev, "stop answering for "+s.IP.String(), err)
 	}
 	return say(s.Dev, "answer for "+s.IP.String(), x.kernel.NeighSet(n))
+}
+
+func (x *Executor) neighbour(s plan.Neighbour) error {
+	hw, err := net.ParseMAC(s.MAC)
+	if err != nil {
+		return say(s.Dev, "learn "+s.IP.String(), err)
+	}
+	n := &netlink.Neigh{
+		LinkIndex: s.Dev.Index, Family: family(s.IP), State: unix.NUD_PERMANENT, IP: s.IP.AsSlice(), HardwareAddr: hw,
+	}
+	if s.Absent {
+		err := x.kernel.NeighDel(n)
+		if errors.Is(err, unix.ENOENT) {
+			err = nil
+		}
+		return say(s.Dev, "forget "+s.IP.String(), err)
+	}
+	return say(s.Dev, "learn that "+s.IP.String()+" is "+s.MAC, x.kernel.NeighSet(n))
 }
 
 // sysctl writes one setting below the name the interface has now, which a

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -297,8 +298,9 @@ func requireBad(t *testing.T, err error, key, value, says string) {
 func requireOneLine(t testing.TB, text string) {
 	t.Helper()
 	require.Less(t, len(text), 600, "%.700q", text)
+	require.True(t, utf8.ValidString(text), "%q", text)
 	for _, r := range text {
-		if r == unicode.ReplacementChar || unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || r == '\u202e' {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || r == '\u202e' {
 			require.Failf(t, "not fit for a terminal", "%q has %U", text, r)
 		}
 	}

@@ -23,14 +23,13 @@ type Addr struct {
 	// NoDAD: used at once, without duplicate address detection (IPv6 only).
 	NoDAD bool `json:"nodad,omitempty"`
 
-	// The kernel's own state of an address it reports; never wanted.
+	// Deprecated: not to be chosen as a source (IPv6 only).
+	Deprecated bool `json:"deprecated,omitempty"`
 
-	// Secondary: an IPv4 address behind another of its subnet, or a temporary
-	// IPv6 one.
+	// Secondary, told by the kernel and never wanted: an IPv4 address behind
+	// another of its subnet, or a temporary IPv6 one.
 	Secondary bool `json:"-"`
-	// Deprecated: not to be chosen as a source.
-	Deprecated bool `json:"-"`
-	// Dynamic: made by the kernel (autoconfiguration) or with a lifetime.
+	// Dynamic, told by the kernel and never wanted: made by the kernel (autoconfiguration) or with a lifetime.
 	Dynamic bool `json:"-"`
 }
 
@@ -39,6 +38,9 @@ type Address struct {
 	Dev    Dev  `json:"dev"`
 	Addr   Addr `json:"addr"`
 	Absent bool `json:"absent,omitempty"`
+	// NIC: it serves the vif and the tap alike (a public address on the
+	// uplink), not one port.
+	NIC bool `json:"nic,omitempty"`
 }
 
 // Key implements Step.
@@ -47,7 +49,12 @@ func (s Address) Key() string {
 }
 
 // Owner implements Step.
-func (Address) Owner() Owner { return OwnerPort }
+func (s Address) Owner() Owner {
+	if s.NIC {
+		return OwnerNIC
+	}
+	return OwnerPort
+}
 
 // Needs implements Step.
 func (s Address) Needs(q *Query) {
@@ -61,7 +68,8 @@ func (s Address) Satisfied(h *Snapshot) bool { return (s.find(h) >= 0) != s.Abse
 
 // Inverse implements Step.
 func (s Address) Inverse(h *Snapshot) []Step {
-	undo := Address{Dev: s.Dev, Addr: s.Addr, Absent: !s.Absent}
+	undo := s
+	undo.Absent = !s.Absent
 	if i := s.find(h); i >= 0 {
 		undo.Addr = h.Addresses[s.Dev.Index][i]
 	}
@@ -90,6 +98,9 @@ func (s Address) Commands() []string {
 	}
 	if a.NoPrefixRoute {
 		words = append(words, "noprefixroute")
+	}
+	if a.Deprecated {
+		words = append(words, "preferred_lft", "0")
 	}
 	return []string{command(words...)}
 }

@@ -21,6 +21,8 @@ var decoders = map[string]func([]byte) (Step, error){
 	"address":         decode[Address],
 	"route":           decode[Route],
 	"proxy_neighbour": decode[ProxyNeighbour],
+	"neighbour":       decode[Neighbour],
+	"flows":           decode[Flows],
 	"sysctl":          decode[Sysctl],
 	"rule":            decode[Rule],
 	"xenstore_write":  decode[XenstoreWrite],
@@ -46,6 +48,10 @@ func KindOf(s Step) string {
 		return "route"
 	case ProxyNeighbour:
 		return "proxy_neighbour"
+	case Neighbour:
+		return "neighbour"
+	case Flows:
+		return "flows"
 	case Sysctl:
 		return "sysctl"
 	case Rule:

@@ -3,6 +3,7 @@ package plan
 import (
 	"maps"
 	"slices"
+	"strconv"
 )
 
 // XenstoreWrite puts a value into the xenstore. It is a deed: a repeated
@@ -13,6 +14,12 @@ type XenstoreWrite struct {
 	// Tolerant: the reader may have gone (a guest can remove its own
 	// frontend), which is worth a word in the log and no more.
 	Tolerant bool `json:"tolerant,omitempty"`
+}
+
+// TellMTU tells the guest, by its frontend's path, the MTU its port has. A
+// guest may have removed its own frontend.
+func TellMTU(path string, mtu int) XenstoreWrite {
+	return XenstoreWrite{Path: path, Value: strconv.Itoa(mtu), Tolerant: true}
 }
 
 // HookRun runs one vif-post.d hook, sourced by bash with Vars as shell

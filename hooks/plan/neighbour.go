@@ -51,3 +51,60 @@ func (s ProxyNeighbour) Commands() []string {
 func (s ProxyNeighbour) pretend(h *Snapshot) { h.Neighbours[s.key()] = !s.Absent }
 
 func (s ProxyNeighbour) key() NeighbourKey { return NeighbourKey{Index: s.Dev.Index, IP: s.IP} }
+
+// Neighbour wants an interface to know an address's hardware address for good,
+// without asking whoever may answer.
+type Neighbour struct {
+	Dev    Dev        `json:"dev"`
+	IP     netip.Addr `json:"ip"`
+	MAC    string     `json:"mac"`
+	Absent bool       `json:"absent,omitempty"`
+}
+
+// Key implements Step.
+func (s Neighbour) Key() string { return key("neighbour "+s.IP.String(), s.Dev) }
+
+// Owner implements Step.
+func (Neighbour) Owner() Owner { return OwnerPort }
+
+// Needs implements Step.
+func (s Neighbour) Needs(q *Query) {
+	if s.Dev.Index != 0 {
+		q.Permanent = append(q.Permanent, s.fact())
+	}
+}
+
+// Satisfied implements Step.
+func (s Neighbour) Satisfied(h *Snapshot) bool {
+	mac, ok := h.Permanent[s.fact()]
+	return ok != s.Absent && (s.Absent || mac == s.MAC)
+}
+
+// Inverse implements Step.
+func (s Neighbour) Inverse(h *Snapshot) []Step {
+	undo := s
+	if mac, ok := h.Permanent[s.fact()]; ok {
+		undo.MAC, undo.Absent = mac, false
+	} else {
+		undo.Absent = true
+	}
+	return []Step{undo}
+}
+
+// Commands implements Step.
+func (s Neighbour) Commands() []string {
+	if s.Absent {
+		return []string{command("ip", "neighbour", "del", s.IP.String(), "dev", s.Dev.Name)}
+	}
+	return []string{command("ip", "neighbour", "replace", s.IP.String(), "lladdr", s.MAC, "dev", s.Dev.Name, "nud", "permanent")}
+}
+
+func (s Neighbour) pretend(h *Snapshot) {
+	if s.Absent {
+		delete(h.Permanent, s.fact())
+	} else {
+		h.Permanent[s.fact()] = s.MAC
+	}
+}
+
+func (s Neighbour) fact() NeighbourKey { return NeighbourKey{Index: s.Dev.Index, IP: s.IP} }

@@ -66,6 +66,18 @@ type Request struct {
 	// of a guest's stub domain.
 	Emulated bool
 
+	// Gateway is the guest's IPv4 gateway where it is configured, zero for the
+	// mode's own rule.
+	Gateway netip.Addr
+	// Public addresses that stand for the guest's private ones, one to one.
+	Public []netip.Addr
+	// Forwards are port forwards; Kind and Private are the mode's to fill in,
+	// and Public where it is zero.
+	Forwards []Rule
+	// NAT66: IPv6 is masqueraded, too, instead of routed. NoMasquerade: what
+	// has no public address does not leave at all.
+	NAT66, NoMasquerade bool
+
 	// Antispoof is how much of what the guest sends is checked, "" for off.
 	Antispoof Antispoof
 	// LinkLocal are the guest's IPv6 link-local addresses beside the one that

@@ -22,7 +22,9 @@ type Query struct {
 	Routes    []int
 	// Neighbours and Sysctls, one by one.
 	Neighbours []NeighbourKey
-	Sysctls    []SysctlKey
+	// Permanent neighbour entries, one by one.
+	Permanent []NeighbourKey
+	Sysctls   []SysctlKey
 	// Rules of the firewall: whether each is in force.
 	Rules []Rule
 }
@@ -46,10 +48,15 @@ type Snapshot struct {
 	Routes    map[int][]RouteEntry
 	// Neighbours holds the proxy entries that exist.
 	Neighbours map[NeighbourKey]bool
+	// Permanent holds the hardware addresses of the permanent entries.
+	Permanent map[NeighbourKey]string
 	// Sysctls holds the values that exist.
 	Sysctls map[SysctlKey]string
 	// Rules holds the keys of those that are in force.
 	Rules map[string]bool
+	// Known holds the keys of what the journal says is done for the NIC: by
+	// this port's earlier call, or for its sibling.
+	Known map[string]bool
 }
 
 // Link is one interface.
@@ -106,11 +113,14 @@ func (s *Snapshot) clone() *Snapshot {
 		Neighbours: map[NeighbourKey]bool{},
 		Sysctls:    map[SysctlKey]string{},
 		Rules:      map[string]bool{},
+		Permanent:  map[NeighbourKey]string{},
+		Known:      s.Known,
 	}
 	maps.Copy(c.Links, s.Links)
 	maps.Copy(c.Neighbours, s.Neighbours)
 	maps.Copy(c.Sysctls, s.Sysctls)
 	maps.Copy(c.Rules, s.Rules)
+	maps.Copy(c.Permanent, s.Permanent)
 	for i, a := range s.Addresses {
 		c.Addresses[i] = slices.Clone(a)
 	}

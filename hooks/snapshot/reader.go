@@ -103,7 +103,9 @@ func New() *plan.Snapshot {
 		Routes:     map[int][]plan.RouteEntry{},
 		Neighbours: map[plan.NeighbourKey]bool{},
 		Sysctls:    map[plan.SysctlKey]string{},
+		Permanent:  map[plan.NeighbourKey]string{},
 		Rules:      map[string]bool{},
+		Known:      map[string]bool{},
 	}
 }
 

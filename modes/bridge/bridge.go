@@ -66,7 +66,7 @@ func (Mode) Plan(r plan.Request, s *plan.Snapshot) (plan.Plan, error) {
 		plan.Up{Dev: r.Port, Want: true},
 	)
 	if r.Kind == plan.Vif && r.FrontendMTU != "" {
-		p.Steps = append(p.Steps, plan.XenstoreWrite{Path: r.FrontendMTU, Value: fmt.Sprint(mtu), Tolerant: true})
+		p.Steps = append(p.Steps, plan.TellMTU(r.FrontendMTU, mtu))
 	}
 	return p, nil
 }

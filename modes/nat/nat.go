@@ -1,0 +1,161 @@
+// Package nat makes a port a routed interface of a guest with a private
+// address: what vif-nat does, and the translation that vif-nat left to others.
+// The guest reaches out with the uplink's address or with a public one of its
+// own; it is reached by what is configured and by nothing else.
+package nat
+
+import (
+	"fmt"
+	"net/netip"
+
+	"vifctl/hooks/plan"
+	"vifctl/modes/routed"
+)
+
+// Mode is the nat mode.
+type Mode struct{}
+
+// Needs implements modes.Mode.
+func (Mode) Needs(r plan.Request) plan.Query {
+	return plan.Query{
+		Uplink:  &plan.UplinkQuery{Name: r.Uplink, Fallback: "eth0"},
+		Sysctls: routed.Facts(r),
+	}
+}
+
+// Plan implements modes.Mode.
+func (Mode) Plan(r plan.Request, s *plan.Snapshot) (plan.Plan, error) {
+	var p plan.Plan
+	if s.Uplink == nil && r.Uplink != "" {
+		return p, fmt.Errorf("%s: the uplink %s does not exist: bring it up, or name another with gatewaydev=", r.Port, r.Uplink)
+	}
+	ips := r.IPs
+	if len(ips) == 0 {
+		own := addressOf(r.NIC)
+		ips = []netip.Prefix{netip.PrefixFrom(own, 32)}
+		p.Warn("the guest has no address (ip=): it is to use %s", own)
+	}
+	r.IPs = ips // antispoofing holds the guest to what it is to use
+	private := first(ips, false)
+	gateway := r.Gateway
+	if !gateway.IsValid() && private.IsValid() {
+		gateway = GatewayOf(private)
+	}
+	port := routed.Port{Host4: gateway, IPs: ips}
+	if s.Uplink != nil {
+		port.Answer = s.Uplink.Dev
+	}
+	port.Rules = append(port.Rules, plan.Rule{Kind: plan.RuleRouted, Dev: r.Port})
+	if private.IsValid() {
+		port.Rules = append(port.Rules, plan.Rule{Kind: plan.RulePrivate, Dev: r.Port})
+	}
+	translation, err := translate(r, s, ips)
+	if err != nil {
+		return p, err
+	}
+	port.Rules = append(port.Rules, translation...)
+	// First here is last to be undone: then nothing can start a new flow.
+	for _, ip := range ips {
+		if ip.IsSingleIP() {
+			p.Steps = append(p.Steps, plan.Flows{IP: ip.Addr()})
+		}
+	}
+	for _, public := range r.Public {
+		p.Steps = append(p.Steps, plan.Flows{IP: public})
+	}
+	err = routed.Steps(&p, r, s, port)
+	p.Steps = append(p.Steps, answer(r, s)...)
+	routed.WarnForwarding(&p, s.Uplink, ips)
+	return p, err
+}
+
+// translate returns the rules of the guest's addresses: one to one for the
+// public ones in their order, masquerade for what has none, and forwards.
+func translate(r plan.Request, s *plan.Snapshot, ips []netip.Prefix) ([]plan.Step, error) {
+	var rules []plan.Step
+	taken := map[netip.Addr]bool{}
+	for _, public := range r.Public {
+		private, err := partner(r.Port, public, ips, taken)
+		if err != nil {
+			return nil, err
+		}
+		taken[private] = true
+		rules = append(rules, plan.Rule{Kind: plan.RuleOneToOne, Public: public, Private: private})
+	}
+	for _, ip := range ips {
+		if a := ip.Addr(); ip.IsSingleIP() && !taken[a] && !r.NoMasquerade && (a.Is4() || r.NAT66) {
+			rules = append(rules, plan.Rule{Kind: plan.RuleMasquerade, Private: a})
+		}
+	}
+	for _, f := range r.Forwards {
+		f.Kind = plan.RuleForward
+		if !f.Public.IsValid() {
+			if s.Uplink == nil {
+				return nil, fmt.Errorf("%s: a forward without an address listens on the uplink's, and there is no uplink", r.Port)
+			}
+			f.Public, _ = s.Uplink.First(false)
+		}
+		if f.Private = first(ips, f.Public.Is6()); !f.Private.IsValid() {
+			return nil, fmt.Errorf("%s: forward of %s port %d: the guest has no address of that family", r.Port, f.Public, f.First)
+		}
+		rules = append(rules, f)
+	}
+	return rules, nil
+}
+
+// partner finds the private address that a public one stands for: the first of
+// its family that has no other yet.
+func partner(port plan.Dev, public netip.Addr, ips []netip.Prefix, taken map[netip.Addr]bool) (netip.Addr, error) {
+	for _, ip := range ips {
+		if a := ip.Addr(); a.Is6() == public.Is6() && ip.IsSingleIP() && !taken[a] {
+			return a, nil
+		}
+	}
+	return netip.Addr{}, fmt.Errorf("%s: the guest has no private address left for the public address %s to stand for", port, public)
+}
+
+// answer puts the public addresses on the uplink, so that the host answers for
+// them there.
+func answer(r plan.Request, s *plan.Snapshot) []plan.Step {
+	if s.Uplink == nil {
+		return nil
+	}
+	var steps []plan.Step
+	for _, public := range r.Public {
+		a := plan.Addr{Prefix: netip.PrefixFrom(public, public.BitLen())}
+		if public.Is6() {
+			// Deprecated, or the host and the masquerade would choose a guest's
+			// address as their own.
+			a.NoDAD, a.Deprecated = true, true
+		}
+		steps = append(steps, plan.Address{Dev: s.Uplink.Dev, Addr: a, NIC: true})
+	}
+	return steps
+}
+
+func first(ips []netip.Prefix, is6 bool) netip.Addr {
+	for _, ip := range ips {
+		if ip.Addr().Is6() == is6 && ip.IsSingleIP() {
+			return ip.Addr()
+		}
+	}
+	return netip.Addr{}
+}
+
+// addressOf is the address that vif-nat has always given to a guest without
+// one: 10.<domid/256>.<domid%256>.<handle+1>.
+func addressOf(n plan.NIC) netip.Addr {
+	return netip.AddrFrom4([4]byte{10, byte(n.Domid >> 8), byte(n.Domid), byte(n.Devid + 1)})
+}
+
+// GatewayOf is the gateway that belongs to a private address by vif-nat's rule:
+// 127 above it, or 127 below where that would be no host's address any more.
+func GatewayOf(a netip.Addr) netip.Addr {
+	b := a.As4()
+	if int(b[3])+127 > 254 {
+		b[3] -= 127
+	} else {
+		b[3] += 127
+	}
+	return netip.AddrFrom4(b)
+}
