@@ -17,7 +17,11 @@ type BadInput struct {
 
 // Error implements error.
 func (e *BadInput) Error() string {
-	return fmt.Sprintf("%s=%s cannot be used: %s", e.Key, show(e.Value), e.Valid)
+	key := e.Key
+	if !isWord(key) {
+		key = show(key)
+	}
+	return fmt.Sprintf("%s=%s cannot be used: %s", key, show(e.Value), e.Valid)
 }
 
 func bad(key, value, valid string, args ...any) error {
@@ -33,6 +37,17 @@ func show(s string) string {
 		return strconv.Quote(cut) + "… (" + itoa(len(s)) + " bytes)"
 	}
 	return strconv.Quote(s)
+}
+
+// isWord reports whether s is short and of letters, digits and underscores:
+// fit for a sentence as it is.
+func isWord(s string) bool {
+	for _, c := range []byte(s) {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 30
 }
 
 func itoa(i int) string { return strconv.Itoa(i) }

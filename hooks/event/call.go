@@ -76,31 +76,42 @@ func Parse(script string, args []string, getenv func(string) string) (Call, erro
 	return c, c.readDevice()
 }
 
+// readArguments takes them all, also behind a bad one: what names the backend
+// may come last.
 func (c *Call) readArguments(args []string) error {
+	var first error
+	complain := func(err error) {
+		if first == nil {
+			first = err
+		}
+	}
 	for _, arg := range args {
 		name, value, assigned := strings.Cut(arg, "=")
 		if !assigned {
 			if c.Command != "" {
-				return bad("argument", arg, "one command is enough, and %s was given before it", c.Command)
+				complain(bad("argument", arg, "one command is enough, and there was one before it"))
+				continue
 			}
 			c.Command = Command(arg)
 			switch c.Command {
 			case Online, Offline, Add, Remove:
 				continue
 			}
-			return bad("command", arg, "it is online or offline for a vif, add or remove for a tap")
+			complain(bad("command", arg, "it is online or offline for a vif, add or remove for a tap"))
+			continue
 		}
 		if _, known := parameters[name]; !known {
-			return bad(name, value, "no such argument; there are %s", strings.Join(slices.Sorted(maps.Keys(parameters)), ", "))
+			complain(bad(name, value, "no such argument; there are %s", strings.Join(slices.Sorted(maps.Keys(parameters)), ", ")))
+			continue
 		}
 		if value != "" {
 			c.params[name] = value
 		}
 	}
 	if c.Command == "" {
-		return bad("command", "", "it is online or offline for a vif, add or remove for a tap")
+		complain(bad("command", "", "it is online or offline for a vif, add or remove for a tap"))
 	}
-	return nil
+	return first
 }
 
 // readKind decides between vif and tap. xend's udev rules called add and
@@ -163,12 +174,16 @@ func parseNumbers(s, separator string) (nic plan.NIC, ok bool) {
 	if !ok {
 		return nic, false
 	}
-	if nic.Domid, ok = parseNumber(domid); !ok {
+	if nic.Domid, ok = parseNumber(domid); !ok || nic.Domid > maxDomid {
 		return nic, false
 	}
 	nic.Devid, ok = parseNumber(devid)
 	return nic, ok
 }
+
+// maxDomid is the last domid a guest can have (DOMID_FIRST_RESERVED of Xen's
+// public/xen.h, less one).
+const maxDomid = 0x7FF0 - 1
 
 // parseNumber reads a domid or devid: up to five decimal digits, written the
 // one way Xen writes them.

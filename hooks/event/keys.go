@@ -1,9 +1,10 @@
 package event
 
 import (
+	"errors"
 	"net"
 	"net/netip"
-	"strconv"
+	"slices"
 	"strings"
 
 	"vifctl/hooks/plan"
@@ -31,17 +32,23 @@ func (c Call) Event(keys map[string]string) (Event, error) {
 	}
 	var err error
 	if v := value("vifname"); v != "" {
-		if e.Name, err = portName(v, c.Kind, value("type")); err != nil {
+		// libxl names the emulated NIC's tap in the vif's call, too.
+		emulated := c.Kind == plan.Tap || c.params["INTERFACE"] != "" || value("type") == "vif_ioemu"
+		if e.Name, err = c.portName(v, emulated); err != nil {
 			return e, err
 		}
 	}
-	if e.Bridge = value("bridge"); e.Bridge != "" && c.Script != "vif-openvswitch" {
+	if e.Bridge = value("bridge"); e.Bridge != "" {
 		if err = checkName("bridge", e.Bridge, maxName); err != nil {
 			return e, err
 		}
 	}
 	if e.Uplink = value("netdev"); e.Uplink != "" {
-		if err = checkName("netdev", e.Uplink, maxName); err != nil {
+		key := "netdev"
+		if keys["gatewaydev"] != "" {
+			key = "gatewaydev"
+		}
+		if err = checkName(key, e.Uplink, maxName); err != nil {
 			return e, err
 		}
 	}
@@ -50,14 +57,14 @@ func (c Call) Event(keys map[string]string) (Event, error) {
 	}
 	if v := value("mac"); v != "" {
 		hw, err := net.ParseMAC(v)
-		if err != nil || len(hw) != 6 || hw[0]&1 != 0 {
+		if err != nil || len(hw) != 6 || hw[0]&1 != 0 || hw.String() == "00:00:00:00:00:00" {
 			return e, bad("mac", v, "a guest's hardware address is six bytes and not a multicast one, as in 00:16:3e:00:00:01")
 		}
 		e.MAC = hw.String()
 	}
 	if v := value("mtu"); v != "" {
-		e.MTU, err = strconv.Atoi(v)
-		if err != nil || e.MTU < minMTU || e.MTU > maxMTU {
+		var ok bool
+		if e.MTU, ok = parseNumber(v); !ok || e.MTU < minMTU || e.MTU > maxMTU {
 			return e, bad("mtu", v, "it is a number of bytes from %d to %d", minMTU, maxMTU)
 		}
 	}
@@ -66,16 +73,23 @@ func (c Call) Event(keys map[string]string) (Event, error) {
 
 // portName makes a port's name of a configured vifname. SUSE's form
 // `vifname=alice.0=emu` means the same as alice.0.
-func portName(vifname string, kind plan.Kind, nicType string) (string, error) {
+func (c Call) portName(vifname string, emulated bool) (string, error) {
 	name := strings.TrimSuffix(vifname, "=emu")
 	most := maxName
-	if kind == plan.Tap || nicType == "vif_ioemu" {
+	if emulated {
 		most -= len(emu)
 	}
 	if err := checkName("vifname", name, most); err != nil {
+		var b *BadInput
+		if errors.As(err, &b) {
+			b.Value = vifname
+		}
 		return "", err
 	}
-	if kind == plan.Tap {
+	if nic, ok := parseDevice(name); ok && nic != c.NIC {
+		return "", bad("vifname", vifname, "it is the name that Xen gives to another interface")
+	}
+	if c.Kind == plan.Tap {
 		name += emu
 	}
 	return name, nil
@@ -110,6 +124,18 @@ func checkName(key, name string, most int) error {
 	return nil
 }
 
+// notUnicast is where no guest's address can be.
+var notUnicast = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"),
+	netip.MustParsePrefix("127.0.0.0/8"),
+	netip.MustParsePrefix("169.254.0.0/16"),
+	netip.MustParsePrefix("224.0.0.0/4"),
+	netip.MustParsePrefix("255.255.255.255/32"),
+	netip.MustParsePrefix("::/127"),
+	netip.MustParsePrefix("fe80::/10"),
+	netip.MustParsePrefix("ff00::/8"),
+}
+
 // addresses reads the `ip` key: addresses of either family and prefixes,
 // separated by spaces. An address inside a prefix (192.0.2.5/24) is the
 // guest's own address, not a claim to the whole prefix.
@@ -126,12 +152,11 @@ func addresses(list string) ([]netip.Prefix, error) {
 			}
 			p = netip.PrefixFrom(a, a.BitLen())
 		}
-		switch a := p.Addr(); {
-		case a.Is4In6(), a.IsMulticast(), a.IsLoopback(), a.IsUnspecified(), a.IsLinkLocalUnicast(),
-			a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		if p.Masked() != p {
+			p = netip.PrefixFrom(p.Addr(), p.Addr().BitLen())
+		}
+		if p.Addr().Is4In6() || slices.ContainsFunc(notUnicast, p.Overlaps) {
 			return nil, bad("ip", word, "a guest's address is a unicast address that can be routed")
-		case p.Masked() != p:
-			p = netip.PrefixFrom(a, a.BitLen())
 		}
 		if !seen[p] {
 			seen[p] = true

@@ -4,9 +4,11 @@
 package journal
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -59,8 +61,10 @@ type Record struct {
 func Merge(old []Entry, actions []plan.Action) (entries, stale []Entry) {
 	wanted := map[string]bool{}
 	changed := map[string]bool{}
+	wish := map[string]plan.Step{}
 	for _, a := range actions {
 		wanted[a.Step.Key()] = true
+		wish[a.Step.Key()] = a.Step
 		changed[a.Step.Key()] = changed[a.Step.Key()] || len(a.Undo) > 0
 	}
 	for _, e := range slices.Backward(old) {
@@ -70,19 +74,26 @@ func Merge(old []Entry, actions []plan.Action) (entries, stale []Entry) {
 	}
 	known := map[string]bool{}
 	undone := map[string]bool{}
-	for _, e := range old {
+	last := map[string]int{}
+	for i, e := range old {
+		last[e.Step.Key()] = i
 		undone[e.Step.Key()] = undone[e.Step.Key()] || len(e.Undo) > 0
 	}
-	for _, e := range old {
+	for i, e := range old {
 		key := e.Step.Key()
 		if !wanted[key] {
 			continue
+		}
+		was := e.Step
+		if i == last[key] {
+			// The wish is today's, the way back is the earliest call's.
+			e.Step = wish[key]
 		}
 		if changed[key] && !undone[key] && e.Step.Owner() == plan.OwnerPort {
 			// The earliest call found it as it wanted it, so that is what it
 			// was; now it changes. (What belongs to the NIC and was there
 			// already is the other port's to undo.)
-			e.Undo = []plan.Step{e.Step}
+			e.Undo = []plan.Step{was}
 			undone[key] = true
 		}
 		known[key] = true
@@ -147,8 +158,17 @@ func (j *Journal) Read(nic plan.NIC, kind plan.Kind) (*Record, error) {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
 	var r Record
-	if err := json.Unmarshal(data, &r); err != nil {
+	d := json.NewDecoder(bytes.NewReader(data))
+	// A record of another version must not be half understood.
+	d.DisallowUnknownFields()
+	if err := d.Decode(&r); err != nil {
 		return nil, fmt.Errorf("journal %s is damaged: %w", path, err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("journal %s is damaged: something follows the record", path)
+	}
+	if r.NIC != nic || r.Kind != kind || r.Index <= 0 {
+		return nil, fmt.Errorf("journal %s is damaged: it does not speak of %s %s", path, kind, nic)
 	}
 	return &r, nil
 }
@@ -162,7 +182,9 @@ func (j *Journal) Write(r *Record) error {
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	if err := renameio.WriteFile(j.path(r.NIC, r.Kind), append(data, '\n'), 0o600); err != nil {
+	if err := renameio.WriteFile(j.path(r.NIC, r.Kind), append(data, '\n'), 0o600,
+		// Else the caller's TMPDIR would be asked for a place.
+		renameio.WithTempDir(j.dir)); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
 	return nil
@@ -200,7 +222,9 @@ func (e Entry) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON implements json.Unmarshaler.
 func (e *Entry) UnmarshalJSON(data []byte) error {
 	var raw entryJSON
-	if err := json.Unmarshal(data, &raw); err != nil {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&raw); err != nil {
 		return err
 	}
 	if len(raw.Step) != 1 {

@@ -494,6 +494,10 @@ var generators = []*rapid.Generator[plan.Step]{
 		return s
 	}),
 	custom(func(t *rapid.T) plan.Step {
+		return plan.Neighbour{Dev: dev(t), IP: prefix(t).Addr(), MAC: text(t), Absent: yes(t)}
+	}),
+	custom(func(t *rapid.T) plan.Step { return plan.Flows{IP: prefix(t).Addr()} }),
+	custom(func(t *rapid.T) plan.Step {
 		return plan.ProxyNeighbour{Dev: dev(t), IP: prefix(t).Addr(), Absent: yes(t)}
 	}),
 	custom(func(t *rapid.T) plan.Step {

@@ -39,6 +39,9 @@ func (j *Journal) lock(ctx context.Context, name string, leave bool) (*Lock, err
 		return nil, fmt.Errorf("lock: %w", err)
 	}
 	path := filepath.Join(j.dir, name)
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
 	for {
 		f := flock.New(path, flock.SetPermissions(0o600))
 		got, err := f.TryLockContext(ctx, lockRetry)

@@ -9,9 +9,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
 )
 
 // path is where programs are looked for, whatever the caller's PATH says.
@@ -22,6 +25,9 @@ const path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
 // error go to our standard error; the last line it wrote there is part of the
 // error of one that failed.
 func Run(ctx context.Context, argv, env []string) error {
+	if !filepath.IsAbs(argv[0]) {
+		return fmt.Errorf("%s is not run: its path is not absolute", argv[0])
+	}
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Env = append([]string{path, "LANG=POSIX", "HOME=/"}, env...)
 	cmd.Dir = "/"
@@ -32,16 +38,23 @@ func Run(ctx context.Context, argv, env []string) error {
 	// A grandchild may keep our pipe open after its parent has gone.
 	cmd.WaitDelay = time.Second
 	err := cmd.Run()
+	words := said.last()
 	switch {
 	case err == nil || errors.Is(err, exec.ErrWaitDelay):
 		return nil
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		err = fmt.Errorf("%s was killed, because it did not end in time: %w", name(argv), ctx.Err())
 	case ctx.Err() != nil:
-		return fmt.Errorf("%s was killed, because it did not end in time: %w", name(argv), ctx.Err())
-	case said.last() != "":
-		return fmt.Errorf("%s failed (%w): %s", name(argv), err, said.last())
+		err = fmt.Errorf("%s was stopped: %w", name(argv), ctx.Err())
+	case words != "":
+		return fmt.Errorf("%s failed (%w): %s", name(argv), err, words)
 	default:
 		return fmt.Errorf("%s failed: %w", name(argv), err)
 	}
+	if words != "" {
+		err = fmt.Errorf("%w; its last words: %s", err, words)
+	}
+	return err
 }
 
 // Replace becomes the program argv, with our own environment and descriptors.
@@ -71,11 +84,19 @@ func (t *tail) Write(p []byte) (int, error) {
 
 // last returns the last line that says something.
 func (t *tail) last() string {
-	lines := strings.Split(strings.ToValidUTF8(string(t.kept), ""), "\n")
-	for i := len(lines) - 1; i >= 0; i-- {
-		if s := strings.TrimSpace(lines[i]); s != "" {
+	lines := strings.FieldsFunc(strings.ToValidUTF8(string(t.kept), ""), func(r rune) bool { return r == '\n' || r == '\r' })
+	for _, line := range slices.Backward(lines) {
+		if s := strings.TrimSpace(strings.Map(printable, line)); s != "" {
 			return s
 		}
 	}
 	return ""
+}
+
+// printable drops what would make a terminal do something.
+func printable(r rune) rune {
+	if unicode.IsPrint(r) {
+		return r
+	}
+	return -1
 }

@@ -1,0 +1,96 @@
+package firewall
+
+import (
+	"github.com/google/nftables"
+)
+
+// arpPart checks the ARP messages that routed ports send: no other family sees
+// them, and a table cannot look into another's sets.
+var arpPart = &part{
+	name:     "arp",
+	table:    arpTable,
+	version:  1,
+	counters: []string{spoofedMAC, spoofedNeighbour},
+	sets: []setDef{
+		{"strict_ports", setOf(ifname)},
+		{"mac_ports", setOf(ifname)},
+		{"pmac", setOf(ifname, mac)},
+		{"pip4", setOf(ifname, addr4)},
+		{"g4", setOf(addr4)},
+	},
+	families: []family{routed4},
+	chains: func(_ Options, inUse lengths) []chain {
+		return []chain{
+			{
+				name: "input", kind: nftables.ChainTypeFilter, hook: arpInput, priority: beforeOthers,
+				rules: join(
+					rule{in("g4", arpSenderIP), jump("others")},
+					each(inUse["net4"], func(n int) rule {
+						return rule{in(of("gnet4", n), arpSenderIP.prefix(n)), jump("others")}
+					}),
+					rule{in("strict_ports", iifname), goTo("strict")},
+					rule{in("mac_ports", iifname), goTo("mac")},
+				),
+			},
+			// The address is some guest's: is it the one behind this port?
+			{name: "others", rules: join(
+				rule{in("pip4", iifname, arpSenderIP), backAgain},
+				each(inUse["net4"], func(n int) rule {
+					return rule{in(of("net4", n), iifname, arpSenderIP.prefix(n)), backAgain}
+				}),
+				rule{drop(spoofedNeighbour)},
+			)},
+			{name: "mac", rules: []rule{
+				{notIn("pmac", iifname, etherSource), drop(spoofedMAC)},
+				{notIn("pmac", iifname, arpSenderMAC), drop(spoofedNeighbour)},
+				{accept},
+			}},
+			{name: "strict", rules: []rule{
+				{notIn("pmac", iifname, etherSource), drop(spoofedMAC)},
+				{goTo("sarp")},
+			}},
+			arpChain(inUse),
+		}
+	},
+}
+
+// arpInput is NF_ARP_IN: the arp family numbers its hooks in its own way.
+const arpInput = 0
+
+// arpChain takes ARP for IPv4 on Ethernet from the guest's own hardware address,
+// about an address of its own: said, or asked for before it is taken (a probe,
+// RFC 5227, and duplicate detection).
+func arpChain(inUse lengths) chain {
+	return chain{name: "sarp", rules: join(
+		rule{isNot(arpHardware, 0, 1), drop(spoofedNeighbour)},
+		rule{isNot(arpProtocol, 0x08, 0x00), drop(spoofedNeighbour)},
+		rule{isNot(arpSizes, 6, 4), drop(spoofedNeighbour)},
+		rule{notIn("pmac", iifname, arpSenderMAC), drop(spoofedNeighbour)},
+		rule{is(arpOperation.and(0xff, 0xfc), 0, 0), in("pip4", iifname, arpSenderIP), accept},
+		each(inUse["net4"], func(n int) rule {
+			return rule{is(arpOperation.and(0xff, 0xfc), 0, 0), in(of("net4", n), iifname, arpSenderIP.prefix(n)), accept}
+		}),
+		rule{is(arpOperation, 0, 1), is(arpSenderIP, 0, 0, 0, 0), in("pip4", iifname, arpTargetIP), accept},
+		each(inUse["net4"], func(n int) rule {
+			return rule{
+				is(arpOperation, 0, 1), is(arpSenderIP, 0, 0, 0, 0),
+				in(of("net4", n), iifname, arpTargetIP.prefix(n)), accept,
+			}
+		}),
+		rule{drop(spoofedNeighbour)},
+	)}
+}
+
+// join makes one list of single rules and lists of rules.
+func join(items ...any) []rule {
+	var all []rule
+	for _, item := range items {
+		switch r := item.(type) {
+		case rule:
+			all = append(all, r)
+		case []rule:
+			all = append(all, r...)
+		}
+	}
+	return all
+}

@@ -1,0 +1,81 @@
+package firewall
+
+import (
+	"github.com/google/nftables"
+	"golang.org/x/sys/unix"
+)
+
+// bridgePart checks what comes from ports of bridges, where all frames pass:
+// those for other ports and those for the host.
+var bridgePart = &part{
+	name:     "bridge",
+	table:    bridgeTable,
+	version:  1,
+	counters: []string{spoofedMAC, spoofedAddress, spoofedNeighbour, serverRole, otherProtocol},
+	sets:     spoofSets,
+	families: []family{net4, net6},
+	chains: func(_ Options, inUse lengths) []chain {
+		return append([]chain{
+			{
+				name: "prerouting", kind: nftables.ChainTypeFilter, hook: unix.NF_INET_PRE_ROUTING, priority: beforeOthers,
+				rules: []rule{
+					{in("strict_ports", iifname), goTo("strict")},
+					{in("mac_ports", iifname), goTo("mac")},
+				},
+			},
+			// Frames to 01:80:c2:00:00:0x (spanning tree, LLDP and their kind)
+			// never come through prerouting: the host takes them at once.
+			{
+				name: "input", kind: nftables.ChainTypeFilter, hook: unix.NF_INET_LOCAL_IN, priority: beforeOthers,
+				rules: []rule{
+					{toReserved, in("strict_ports", iifname), goTo("strict")},
+					{toReserved, in("mac_ports", iifname), goTo("mac")},
+				},
+			},
+			{name: "mac", rules: []rule{
+				{notIn("pmac", iifname, etherSource), drop(spoofedMAC)},
+				{toReserved, drop(otherProtocol)},
+				{is(etherType, 0x08, 0x06), notIn("pmac", iifname, arpSenderMAC), drop(spoofedNeighbour)},
+				{accept},
+			}},
+			// By the ether type in the frame, never by the kernel's idea of the
+			// protocol: only so do VLAN-0, QinQ and SNAP wrappings fall out. A
+			// guest that needs a trunk cannot be strict.
+			{name: "strict", rules: []rule{
+				{notIn("pmac", iifname, etherSource), drop(spoofedMAC)},
+				{is(etherType, 0x08, 0x00), goTo("s4")},
+				{is(etherType, 0x86, 0xdd), goTo("s6")},
+				{is(etherType, 0x08, 0x06), goTo("sarp")},
+				{is(etherType, 0x80, 0x35), goTo("srarp")},
+				{drop(otherProtocol)},
+			}},
+			// A guest that has just been migrated, or its tap, announces itself.
+			{name: "srarp", rules: []rule{
+				{
+					is(arpOperation, 0, 3), in("pmac", iifname, arpSenderMAC),
+					is(arpSenderIP, 0, 0, 0, 0), accept,
+				},
+				{drop(spoofedNeighbour)},
+			}},
+			arpChain(inUse),
+		}, addressChains(inUse)...)
+	},
+}
+
+var toReserved = is(etherDest.and(0xff, 0xff, 0xff, 0xff, 0xff, 0xf0), 0x01, 0x80, 0xc2, 0, 0, 0)
+
+// spoofSets say whose is what; every table that checks has its own.
+var spoofSets = []setDef{
+	{"strict_ports", setOf(ifname)},
+	{"mac_ports", setOf(ifname)},
+	{"pmac", setOf(ifname, mac)},
+	{"pip4", setOf(ifname, addr4)},
+	{"pip6", setOf(ifname, addr6)},
+}
+
+// net4 and net6 hold the prefixes that are a guest's as a whole. fe80::/10 is
+// such a prefix, for guests whose link-local addresses nobody can tell.
+var (
+	net4 = family{bits: 32, sets: []setDef{{"net4", setOf(ifname, addr4)}}}
+	net6 = family{bits: 128, sets: []setDef{{"net6", setOf(ifname, addr6)}}}
+)

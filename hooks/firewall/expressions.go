@@ -1,0 +1,183 @@
+package firewall
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+)
+
+// The words the fixed rules are written in. A rule is a list of clauses, each
+// a match or a verdict, as in a line of the nft program.
+
+// A clause is one word of a rule.
+type clause struct {
+	exprs []expr.Any
+	// oneOf are the elements of an anonymous set that the last of exprs looks
+	// up; its name and number are given to it in the transaction.
+	oneOf [][]byte
+	kind  nftables.SetDatatype
+	// target is the chain that the clause leads to.
+	target string
+}
+
+// A rule is what one line of a chain says.
+type rule []clause
+
+// A field is something of a packet that can be loaded into registers.
+type field struct {
+	load func(register uint32) expr.Any
+	size int // bytes
+	mask []byte
+}
+
+// firstRegister is the first of the kernel's sixteen 4-byte registers.
+const firstRegister = unix.NFT_REG32_00
+
+func meta(key expr.MetaKey, size int) field {
+	return field{size: size, load: func(r uint32) expr.Any { return &expr.Meta{Key: key, Register: r} }}
+}
+
+func conntrack(key expr.CtKey) field {
+	return field{size: 4, load: func(r uint32) expr.Any { return &expr.Ct{Key: key, Register: r} }}
+}
+
+func payload(base expr.PayloadBase, offset, size int) field {
+	return field{size: size, load: func(r uint32) expr.Any {
+		return &expr.Payload{DestRegister: r, Base: base, Offset: uint32(offset), Len: uint32(size)}
+	}}
+}
+
+// ll, nh and th are bytes of the link-layer header, the network header and the
+// transport header. The link-layer header holds a VLAN tag even where the card
+// has taken it off, so that a tagged frame has the ether type 0x8100.
+func ll(offset, size int) field { return payload(expr.PayloadBaseLLHeader, offset, size) }
+func nh(offset, size int) field { return payload(expr.PayloadBaseNetworkHeader, offset, size) }
+func th(offset, size int) field { return payload(expr.PayloadBaseTransportHeader, offset, size) }
+
+// constant is not of the packet at all: a field of a key with a fixed value.
+func constant(data []byte) field {
+	return field{size: len(data), load: func(r uint32) expr.Any { return &expr.Immediate{Register: r, Data: data} }}
+}
+
+// and is a field with a mask over it.
+func (f field) and(mask ...byte) field {
+	f.mask = mask
+	return f
+}
+
+// prefix keeps the first length bits.
+func (f field) prefix(length int) field { return f.and(mask(f.size, length)...) }
+
+func mask(size, length int) []byte {
+	m := make([]byte, size)
+	for i := range length {
+		m[i/8] |= 0x80 >> (i % 8)
+	}
+	return m
+}
+
+// into loads fields into registers beside each other, each padded to 4 bytes,
+// as the key of a set is.
+func into(fields []field) []expr.Any {
+	var exprs []expr.Any
+	register := uint32(firstRegister)
+	for _, f := range fields {
+		exprs = append(exprs, f.load(register))
+		if f.mask != nil {
+			exprs = append(exprs, &expr.Bitwise{
+				SourceRegister: register, DestRegister: register,
+				Len: uint32(f.size), Mask: f.mask, Xor: make([]byte, f.size),
+			})
+		}
+		register += uint32(f.size+3) / 4
+	}
+	return exprs
+}
+
+// in matches where fields are an element of a set.
+func in(set string, fields ...field) clause {
+	return clause{exprs: append(into(fields), &expr.Lookup{SourceRegister: firstRegister, SetName: set})}
+}
+
+// notIn matches where they are not.
+func notIn(set string, fields ...field) clause {
+	return clause{exprs: append(into(fields), &expr.Lookup{SourceRegister: firstRegister, SetName: set, Invert: true})}
+}
+
+// mapped replaces the fields in the registers by what a map says about them; it
+// matches where the map has them.
+func mapped(m string, fields ...field) clause {
+	return clause{exprs: append(into(fields),
+		&expr.Lookup{SourceRegister: firstRegister, DestRegister: firstRegister, IsDestRegSet: true, SetName: m})}
+}
+
+// is matches a field that has the value.
+func is(f field, value ...byte) clause { return compare(f, expr.CmpOpEq, value) }
+
+// isNot matches a field that has another value.
+func isNot(f field, value ...byte) clause { return compare(f, expr.CmpOpNeq, value) }
+
+func compare(f field, op expr.CmpOp, value []byte) clause {
+	return clause{exprs: append(into([]field{f}), &expr.Cmp{Op: op, Register: firstRegister, Data: value})}
+}
+
+// none matches where no bit of a field's mask is set.
+func none(f field) clause { return is(f, make([]byte, f.size)...) }
+
+// some matches where at least one is.
+func some(f field) clause { return isNot(f, make([]byte, f.size)...) }
+
+// oneOf matches a field of one byte that has one of the values.
+func oneOf(f field, kind nftables.SetDatatype, values ...byte) clause {
+	return clause{
+		exprs: append(into([]field{f}), &expr.Lookup{SourceRegister: firstRegister, SetName: "__set%d"}),
+		oneOf: split(values), kind: kind,
+	}
+}
+
+func split(values []byte) [][]byte {
+	var all [][]byte
+	for v := range bytes.SplitSeq(values, nil) {
+		all = append(all, v)
+	}
+	return all
+}
+
+func verdict(kind expr.VerdictKind, chain string) clause {
+	return clause{exprs: []expr.Any{&expr.Verdict{Kind: kind, Chain: chain}}, target: chain}
+}
+
+var (
+	accept    = verdict(expr.VerdictAccept, "")
+	backAgain = verdict(expr.VerdictReturn, "")
+)
+
+func goTo(chain string) clause { return verdict(expr.VerdictGoto, chain) }
+func jump(chain string) clause { return verdict(expr.VerdictJump, chain) }
+
+// drop counts and drops: the counter is touched by what is dropped alone, so
+// that it costs nobody else anything.
+func drop(counter string) clause {
+	return clause{exprs: []expr.Any{
+		&expr.Objref{Type: unix.NFT_OBJECT_COUNTER, Name: counter},
+		&expr.Verdict{Kind: expr.VerdictDrop},
+	}}
+}
+
+// host is a 32-bit number as the kernel holds it in a register.
+func host(n uint32) []byte { return binary.NativeEndian.AppendUint32(nil, n) }
+
+// network is a 16-bit number as it is on the wire.
+func network(n uint16) []byte { return binary.BigEndian.AppendUint16(nil, n) }
+
+// each is a rule for each prefix length in use, the longest first.
+func each(lengths []int, line func(length int) rule) []rule {
+	rules := make([]rule, len(lengths))
+	for i, n := range lengths {
+		rules[i] = line(n)
+	}
+	return rules
+}

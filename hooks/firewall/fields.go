@@ -1,0 +1,79 @@
+package firewall
+
+import (
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+)
+
+// What the fixed rules look at.
+var (
+	iifname  = meta(expr.MetaKeyIIFNAME, unix.IFNAMSIZ)
+	oifname  = meta(expr.MetaKeyOIFNAME, unix.IFNAMSIZ)
+	l3proto  = meta(expr.MetaKeyNFPROTO, 1)
+	l4proto  = meta(expr.MetaKeyL4PROTO, 1)
+	ctState  = conntrack(expr.CtKeySTATE)
+	ctStatus = conntrack(expr.CtKeySTATUS)
+
+	etherDest   = ll(0, 6)
+	etherSource = ll(6, 6)
+	etherType   = ll(12, 2)
+
+	// ARP and RARP (RFC 826, for Ethernet and IPv4).
+	arpHardware  = nh(0, 2)
+	arpProtocol  = nh(2, 2)
+	arpSizes     = nh(4, 2)
+	arpOperation = nh(6, 2)
+	arpSenderMAC = nh(8, 6)
+	arpSenderIP  = nh(14, 4)
+	arpTargetIP  = nh(24, 4)
+
+	ipFragment = nh(6, 2).and(0x1f, 0xff)
+	ipProtocol = nh(9, 1)
+	ipSource   = nh(12, 4)
+	ipDest     = nh(16, 4)
+
+	ip6Length  = nh(4, 2)
+	ip6Next    = nh(6, 1)
+	ip6Source  = nh(8, 16)
+	ip6Dest    = nh(24, 16)
+	ip6Carried = nh(40, 1) // what a fragment header right behind the IPv6 header carries
+
+	portSource = th(0, 2)
+	portDest   = th(2, 2)
+	icmpType   = th(0, 1)
+	// dhcpClientMAC is chaddr (RFC 2131), behind the UDP header.
+	dhcpClientMAC = th(8+28, 6)
+	// ndTarget is what a neighbour solicitation or advertisement is about,
+	// ndOption the type and length of the option behind it (RFC 4861).
+	ndTarget    = th(8, 16)
+	ndOption    = th(24, 2)
+	ndOptionMAC = th(26, 6)
+	// A router solicitation has no target, its option comes earlier.
+	rsOption    = th(8, 2)
+	rsOptionMAC = th(10, 6)
+)
+
+const (
+	icmp   = unix.IPPROTO_ICMP
+	igmp   = unix.IPPROTO_IGMP
+	tcp    = unix.IPPROTO_TCP
+	udp    = unix.IPPROTO_UDP
+	icmpv6 = unix.IPPROTO_ICMPV6
+)
+
+// What packets are dropped for, each a counter of its own.
+const (
+	// spoofedMAC: the frame's source is not the guest's.
+	spoofedMAC = "spoofed_mac"
+	// spoofedAddress: an address that is not the guest's.
+	spoofedAddress = "spoofed_address"
+	// spoofedNeighbour: an ARP message or a neighbour advertisement that would
+	// lead others astray.
+	spoofedNeighbour = "spoofed_neighbour"
+	// serverRole: what only a router or a DHCP server says.
+	serverRole = "server_role"
+	// otherProtocol: an ether type, a wrapping or a header that no guest needs.
+	otherProtocol = "other_protocol"
+	// notPublic: a new flow to a private address that no public one stands for.
+	notPublic = "not_public"
+)
