@@ -1,6 +1,11 @@
 // Package configs holds the configuration: where it is looked for, what it may
-// say, and how a mistake in it is told. No file at all is a valid
-// configuration: then vifctl does what Xen's own scripts do.
+// say, and how a mistake in it is told. It reads files and nothing else: it
+// knows no kernel, no xenstore and no mode, and changes nothing but its own
+// index. No file at all is a valid configuration: then vifctl does what Xen's
+// own scripts do.
+//
+// A configuration is used as a whole or not at all: with one mistake anywhere,
+// none of it is returned.
 package configs
 
 import (
@@ -8,65 +13,89 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
-
-	"github.com/BurntSushi/toml"
 )
 
 // Default is where the configuration is looked for.
 const Default = "/etc/xen/vifctl.toml"
 
-// Config is the whole configuration.
-type Config struct {
-	Host Host `toml:"host"`
-}
+// Folder is where the files that go on from path are: vifctl.d beside
+// vifctl.toml. Every *.toml in it counts, in the order of their names, but for
+// those whose names begin with a dot.
+func Folder(path string) string { return strings.TrimSuffix(path, ".toml") + ".d" }
 
-// Host is what holds for every guest.
-type Host struct {
-	// Uplink is the host's way out, by name; "" is the default route's device.
-	// A guest's own gatewaydev= wins.
-	Uplink string `toml:"uplink"`
-}
+// source is one file of the configuration: what its errors call it, and its
+// text.
+type source struct{ name, text string }
 
-// Load reads one file. That there is none is no error. Anything else that is
-// wrong with it is one, with the file, the line and the column.
+// Load reads the file at path and those in Folder(path). That there are none is
+// no error. Every mistake in them is one, a *Mistake; errors.Join holds them
+// together, in the order of the files and the lines.
 func Load(path string) (Config, error) {
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return Config{}, nil
-	}
-	if err != nil {
+	sources, err := read(path)
+	switch {
+	case err != nil:
 		return Config{}, fmt.Errorf("configuration: %w", err)
+	case len(sources) == 0:
+		return Standard(), nil
 	}
-	return Parse(path, string(data))
+	return build(sources)
 }
 
-// Parse reads the text of a configuration; name is what its errors call it.
+// Parse reads the text of one file; name is what its errors call it.
 func Parse(name, text string) (Config, error) {
-	var c Config
-	meta, err := toml.Decode(text, &c)
-	if err != nil {
-		var pe toml.ParseError
-		if errors.As(err, &pe) {
-			return Config{}, fmt.Errorf("%s:%d:%d: %s", name, pe.Position.Line, pe.Position.Col, pe.Message)
-		}
-		return Config{}, fmt.Errorf("%s: %w", name, err)
-	}
-	if unknown := meta.Undecoded(); len(unknown) > 0 {
-		return Config{}, fmt.Errorf("%s: %s is not a setting; there is host.uplink", position(name, text, unknown[0]), unknown[0])
-	}
-	return c, nil
+	return build([]source{{name, text}})
 }
 
-// position finds the line that assigns the last part of key: the library keeps
-// no position of a key it does not know.
-func position(name, text string, key toml.Key) string {
-	last := key[len(key)-1]
-	for i, line := range strings.Split(text, "\n") {
-		bare := strings.TrimLeft(line, " \t[")
-		if strings.HasPrefix(strings.TrimLeft(bare, `"'`), last) {
-			return fmt.Sprintf("%s:%d:%d", name, i+1, len(line)-len(bare)+1)
+func read(path string) (sources []source, err error) {
+	paths, err := files(path)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range paths {
+		data, err := os.ReadFile(p)
+		if p == path && errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, source{p, string(data)})
+	}
+	return sources, nil
+}
+
+// files lists path, whether it exists or not, and what is in its folder.
+func files(path string) ([]string, error) {
+	paths := []string{path}
+	entries, err := os.ReadDir(Folder(path))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for _, e := range entries {
+		if name := e.Name(); filepath.Ext(name) == ".toml" && !strings.HasPrefix(name, ".") {
+			paths = append(paths, filepath.Join(Folder(path), name))
 		}
 	}
-	return name
+	return paths, nil
+}
+
+// build reads all the files, then looks at them together.
+func build(sources []source) (Config, error) {
+	r := newReader()
+	for i, s := range sources {
+		r.file(i, s.text)
+	}
+	host := r.host.orStandard()
+	var guests []Guest
+	for _, e := range r.entries {
+		e.complete(host)
+		guests = append(guests, e.Guest)
+	}
+	r.check(host)
+	if err := r.mistakes.err(sources); err != nil {
+		return Config{}, err
+	}
+	return Config{Host: host, guests: guests}, nil
 }

@@ -6,45 +6,99 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
-// Trusted reports, as an error, why path must not be relied on: it or a folder
-// above it could be changed by somebody who is neither root nor the user we run
-// as. A path that does not exist yet is judged by the folders that do. A
-// sticky folder (/tmp) is no risk to what is in it.
+// mostLinks is how many links a path may lead through, as in the kernel.
+const mostLinks = 40
+
+// Trusted reports, as an error, why path must not be relied on: it, a folder
+// above it, or where a link on the way leads, could be changed by somebody who
+// is neither root nor the user we run as. A path that does not exist yet is
+// judged by the folders that do. A sticky folder (/tmp) is no risk to what is
+// in it, but to what is not yet.
 func Trusted(path string) error {
 	if !filepath.IsAbs(path) {
 		return fmt.Errorf("%s is not an absolute path", path)
 	}
-	for p := filepath.Clean(path); ; p = filepath.Dir(p) {
-		info, err := os.Lstat(p)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-		case err != nil:
-			return err
-		default:
-			if err := trustedFile(p, info); err != nil {
-				return err
-			}
+	at, open := "/", false
+	if err := trustedFile(at, &open); err != nil {
+		return err
+	}
+	links := 0
+	todo := strings.Split(path, "/")
+	for len(todo) > 0 {
+		name := todo[0]
+		todo = todo[1:]
+		switch name {
+		case "", ".":
+			continue
+		case "..":
+			at, open = filepath.Dir(at), false
+			continue
 		}
-		if p == "/" {
+		next := filepath.Join(at, name)
+		info, err := os.Lstat(next)
+		if errors.Is(err, fs.ErrNotExist) {
+			if open {
+				return fmt.Errorf("%s does not exist, and anybody could make it in %s", next, at)
+			}
 			return nil
 		}
+		if err != nil {
+			return err
+		}
+		if info.Mode()&fs.ModeSymlink == 0 {
+			if err := trustedFile(next, &open); err != nil {
+				return err
+			}
+			at = next
+			continue
+		}
+		if links++; links > mostLinks {
+			return fmt.Errorf("%s leads through too many links", path)
+		}
+		if err := trustedOwner(next, info); err != nil {
+			return err
+		}
+		target, err := os.Readlink(next)
+		if err != nil {
+			return err
+		}
+		if filepath.IsAbs(target) {
+			at, open = "/", false
+		}
+		todo = append(strings.Split(target, "/"), todo...)
 	}
+	return nil
 }
 
-func trustedFile(p string, info fs.FileInfo) error {
+// trustedFile judges what is no link. open tells whether others may make new
+// files in it.
+func trustedFile(p string, open *bool) error {
+	info, err := os.Lstat(p)
+	if err != nil {
+		return err
+	}
+	if err := trustedOwner(p, info); err != nil {
+		return err
+	}
+	mode := info.Mode()
+	*open = mode.Perm()&0o022 != 0
+	if *open && !(mode.IsDir() && mode&fs.ModeSticky != 0) {
+		return fmt.Errorf("%s can be written to by others", p)
+	}
+	return nil
+}
+
+func trustedOwner(p string, info fs.FileInfo) error {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
 		return fmt.Errorf("%s: its owner cannot be read", p)
 	}
 	if uid := int(st.Uid); uid != 0 && uid != os.Geteuid() {
 		return fmt.Errorf("%s belongs to user %d", p, uid)
-	}
-	mode := info.Mode()
-	if mode&fs.ModeSymlink == 0 && mode.Perm()&0o022 != 0 && mode&fs.ModeSticky == 0 {
-		return fmt.Errorf("%s can be written to by others", p)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 
 	"vifctl/hooks/plan"
 )
@@ -33,8 +34,16 @@ func (w *Work) WriteText(out io.Writer) error {
 		}
 	}
 	if !ev.Command.Up() {
-		if len(w.Undo) == 0 {
+		switch {
+		case w.old == nil:
 			p.comment("nothing to undo: no call of ours brought this port up")
+		case w.Gone:
+			p.comment("the port has gone, and what was on it with it")
+		}
+		for _, e := range w.HandOver {
+			for _, s := range e.Undo {
+				p.comment("left to the other port of the NIC: %s", strings.Join(s.Commands(), "; "))
+			}
 		}
 		hooks()
 	}

@@ -80,6 +80,11 @@ func (r *Runtime) run(ctx context.Context, call event.Call) error {
 	if err != nil {
 		return err
 	}
+	if w.damaged {
+		if _, err := r.Journal.SetAside(call.NIC, call.Kind); err != nil {
+			return fmt.Errorf("%s: %w", call.Device, err)
+		}
+	}
 	for _, warning := range w.Warnings {
 		r.Log.Warn(warning, "port", w.Event.Name)
 	}

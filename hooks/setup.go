@@ -3,33 +3,44 @@ package hooks
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 
 	"vifctl/configs"
 	"vifctl/hooks/plan"
-	"vifctl/hooks/process"
 	"vifctl/hooks/snapshot"
 	"vifctl/modes"
 )
 
 // Setup decides what vif-setup stands for: the script that the toolstack names,
-// else vif-bridge. One of our own names is returned; any other script takes
-// this process's place, if nobody but root could have put it there.
-func Setup(script string, ours []string, args []string) (string, error) {
-	name := filepath.Base(script)
+// else vif-bridge. It returns one of our own names, or the foreign script that
+// is to take our place, which nobody but root can have put there.
+func Setup(script string, ours []string) (name, foreign string, err error) {
+	name = filepath.Base(script)
 	switch {
 	case script == "" || name == "vif-setup":
-		return "vif-bridge", nil
-	case slices.Contains(ours, name):
-		return name, nil
+		return "vif-bridge", "", nil
+	case slices.Contains(ours, name) && isUs(script):
+		return name, "", nil
 	case !filepath.IsAbs(script):
-		return "", fmt.Errorf("script=%q cannot be used: it must be an absolute path, or one of the scripts' names", script)
+		return "", "", fmt.Errorf("script=%q cannot be used: it must be an absolute path, or one of the scripts' names", script)
 	}
 	if err := configs.Trusted(script); err != nil {
-		return "", fmt.Errorf("script=%q is not run: %w", script, err)
+		return "", "", fmt.Errorf("script=%q is not run: %w", script, err)
 	}
-	return "", process.Replace(append([]string{script}, args...))
+	return "", script, nil
+}
+
+// isUs reports whether a script of one of our names is our own program, or no
+// program at all: somebody's own vif-route elsewhere is somebody's own.
+func isUs(script string) bool {
+	there, err := os.Stat(script)
+	if err != nil {
+		return true
+	}
+	self, err := os.Stat("/proc/self/exe")
+	return err == nil && os.SameFile(there, self)
 }
 
 // QemuIfup works out what QEMU's network script does: the tap joins the bridge

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"vifctl/hooks/apply"
 	"vifctl/hooks/journal"
@@ -30,7 +31,8 @@ func (r *Runtime) up(ctx context.Context, w *Work) error {
 		}
 		return errors.Join(err, r.forget(w))
 	}
-	left, err := r.undo(ctx, w, w.Undo, w.record)
+	left, err := r.undo(ctx, w.Undo)
+	err = errors.Join(err, r.handOver(w))
 	if len(left) > 0 {
 		// Still ours to undo, with the port.
 		w.record.Entries = append(left, w.record.Entries...)
@@ -45,14 +47,14 @@ func (r *Runtime) up(ctx context.Context, w *Work) error {
 // remember writes the intent, unless the journal holds just that already.
 func (r *Runtime) remember(w *Work) error {
 	changed := w.old == nil || w.old.Port != w.record.Port || w.old.Mode != w.record.Mode ||
-		len(w.old.Entries) != len(w.record.Entries) || len(w.Undo) > 0
+		len(w.old.Entries) != len(w.record.Entries) || len(w.Undo)+len(w.HandOver) > 0
 	if !changed {
 		return nil
 	}
 	if w.old != nil {
 		// Until it is undone, what is no longer wanted stays in the record.
 		intent := *w.record
-		intent.Entries = append(reversed(w.Undo), w.record.Entries...)
+		intent.Entries = slices.Concat(reversed(w.HandOver), reversed(w.Undo), w.record.Entries)
 		return r.Journal.Write(&intent)
 	}
 	return r.Journal.Write(w.record)
@@ -105,8 +107,8 @@ func (r *Runtime) down(ctx context.Context, w *Work) error {
 		failed = append(failed, r.Executor.Do(ctx, h))
 	}
 	if w.old != nil {
-		left, err := r.undo(ctx, w, w.Undo, nil)
-		failed = append(failed, err)
+		left, err := r.undo(ctx, w.Undo)
+		failed = append(failed, err, r.handOver(w))
 		if len(left) > 0 {
 			w.old.Entries = left
 			failed = append(failed, r.Journal.Write(w.old))
@@ -118,31 +120,11 @@ func (r *Runtime) down(ctx context.Context, w *Work) error {
 }
 
 // undo takes back entries, newest first, and returns, oldest first, those that
-// could not be. What belongs to the NIC is handed over to the sibling port
-// where that one wants it, too. keep, where it is not nil, is a record that is
-// being written: what it claims is not undone.
-func (r *Runtime) undo(ctx context.Context, w *Work, entries []journal.Entry, keep *journal.Record) (left []journal.Entry, err error) {
-	if len(entries) == 0 {
-		return nil, nil
-	}
-	sibling, err := r.Journal.Read(w.Event.NIC, w.Event.Kind.Other())
-	if err != nil {
-		r.Log.Warn("the other port of the NIC is not known", "error", err)
-	}
+// could not be.
+func (r *Runtime) undo(ctx context.Context, entries []journal.Entry) (left []journal.Entry, err error) {
 	var failed []error
-	adopted := false
-	var mine []journal.Entry
-	for _, e := range entries {
-		switch {
-		case keep.Claims(e.Step.Key()):
-		case e.Step.Owner() == plan.OwnerNIC && sibling.Adopt(e):
-			adopted = true
-		default:
-			mine = append(mine, e)
-		}
-	}
-	for len(mine) > 0 {
-		batch := together(mine)
+	for len(entries) > 0 {
+		batch := together(entries)
 		var steps []plan.Step
 		for _, e := range batch {
 			steps = append(steps, e.Undo...)
@@ -151,20 +133,26 @@ func (r *Runtime) undo(ctx context.Context, w *Work, entries []journal.Entry, ke
 			failed = append(failed, err)
 			left = append(reversed(batch), left...)
 		}
-		mine = mine[len(batch):]
-	}
-	if adopted {
-		failed = append(failed, r.Journal.Write(sibling))
+		entries = entries[len(batch):]
 	}
 	return left, errors.Join(failed...)
 }
 
-func reversed(entries []journal.Entry) []journal.Entry {
-	out := make([]journal.Entry, 0, len(entries))
-	for i := len(entries) - 1; i >= 0; i-- {
-		out = append(out, entries[i])
+// handOver makes the NIC's other port responsible for what it still needs. It
+// comes before this port's record goes, so that a call killed in between
+// leaves it with both rather than with none.
+func (r *Runtime) handOver(w *Work) error {
+	if len(w.HandOver) == 0 {
+		return nil
 	}
-	return out
+	sibling, err := r.Journal.Read(w.Event.NIC, w.Event.Kind.Other())
+	if err != nil {
+		return err
+	}
+	for _, e := range w.HandOver {
+		sibling.Adopt(e)
+	}
+	return r.Journal.Write(sibling)
 }
 
 // together takes from the front of entries what is one change: firewall rules
@@ -175,4 +163,11 @@ func together(entries []journal.Entry) []journal.Entry {
 		n++
 	}
 	return entries[:max(n, 1)]
+}
+
+// reversed is a copy of entries in the other order.
+func reversed(entries []journal.Entry) []journal.Entry {
+	out := slices.Clone(entries)
+	slices.Reverse(out)
+	return out
 }

@@ -1,7 +1,6 @@
 package hooks
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +8,7 @@ import (
 	"path"
 	"slices"
 
+	"vifctl/configs"
 	"vifctl/hooks/event"
 	"vifctl/hooks/journal"
 	"vifctl/hooks/plan"
@@ -30,29 +30,26 @@ type Work struct {
 	// was done for it, of one that comes up what an earlier call did for it
 	// that is no longer wanted.
 	Undo []journal.Entry
+	// HandOver is what belongs to the NIC and its other port still needs: that
+	// port undoes it.
+	HandOver []journal.Entry
+	// Gone: the port has gone already, and what was on it with it.
+	Gone bool
 	// Hooks that run before a port goes down.
 	Hooks    []plan.HookRun
 	Warnings []string
 
-	old    *journal.Record // what the journal held before
-	record *journal.Record // what it will hold
-}
-
-// modeOf tells the mode from the name vifctl was called by.
-func modeOf(script string) string {
-	switch script {
-	case "vif-route", "vif-route-ifup":
-		return "route"
-	default: // vif-bridge, vif-setup, qemu-ifup, vifctl
-		return "bridge"
-	}
+	damaged bool            // the journal's record cannot be read
+	old     *journal.Record // what the journal held before
+	record  *journal.Record // what it will hold
 }
 
 func (r *Runtime) prepare(ctx context.Context, call event.Call, wait waitFor) (*Work, error) {
-	w := &Work{Event: event.Event{Call: call, Name: call.Device}, Mode: modeOf(call.Script)}
+	w := &Work{Event: event.Event{Call: call, Name: call.Device}, Mode: modeOf[call.Script]}
 	old, err := r.Journal.Read(call.NIC, call.Kind)
 	if err != nil {
-		w.Warnings = append(w.Warnings, err.Error()+"; it is ignored, so what an earlier call did is not known")
+		w.damaged = true
+		w.Warnings = append(w.Warnings, err.Error()+"; it is set aside, so what an earlier call did is not known")
 	}
 	boot, err := bootID()
 	if err != nil {
@@ -100,17 +97,32 @@ func (r *Runtime) backend(ctx context.Context, call event.Call) (map[string]stri
 			keys[name] = v
 		}
 	}
-	domain := fmt.Sprintf("/local/domain/%d/", call.NIC.Domid)
+	g := r.guest(ctx, fmt.Sprint(call.NIC.Domid))
+	if g.target != "" {
+		// A stub domain works for a guest: it is that guest's NIC.
+		target := g.target
+		g = r.guest(ctx, target)
+		g.target = target
+	}
+	return keys, g, nil
+}
+
+// guest reads who a domain is. A driver domain may not be allowed to look,
+// which is no failure.
+func (r *Runtime) guest(ctx context.Context, domid string) guest {
+	domain := "/local/domain/" + domid + "/"
 	who, err := r.Xenstore.ReadAll(ctx, domain+"name", domain+"vm", domain+"target")
 	if err != nil {
-		// A driver domain may not be allowed to look.
 		r.Log.Debug("the guest's name cannot be read", "error", err)
 	}
-	g := guest{name: who[domain+"name"], target: who[domain+"target"]}
+	g := guest{name: who[domain+"name"]}
 	if vm := who[domain+"vm"]; vm != "" {
 		g.uuid = path.Base(vm) // /vm/<uuid>
 	}
-	return keys, g, nil
+	if t := who[domain+"target"]; event.IsDomid(t) {
+		g.target = t
+	}
+	return g
 }
 
 func (r *Runtime) prepareUp(ctx context.Context, w *Work, keys map[string]string, g guest, boot string, wait waitFor) error {
@@ -119,6 +131,10 @@ func (r *Runtime) prepareUp(ctx context.Context, w *Work, keys map[string]string
 		return err
 	}
 	w.Event, w.Guest = ev, g.name
+	entry, _ := r.Config.Guest(configs.Match{Name: g.name, UUID: g.uuid, MAC: ev.MAC, Devid: ev.NIC.Devid})
+	if w.Mode, err = chooseMode(ev, entry); err != nil {
+		return err
+	}
 	mode, err := modes.Find(w.Mode)
 	if err != nil {
 		return err
@@ -127,19 +143,7 @@ func (r *Runtime) prepareUp(ctx context.Context, w *Work, keys map[string]string
 	if err != nil {
 		return err
 	}
-	req := plan.Request{
-		NIC:         ev.NIC,
-		Kind:        ev.Kind,
-		Port:        plan.Dev{Name: ev.Name, Index: port.Index},
-		Guest:       g.name,
-		MAC:         ev.MAC,
-		IPs:         ev.IPs,
-		MTU:         ev.MTU,
-		Bridge:      ev.Bridge,
-		Uplink:      cmp.Or(ev.Uplink, r.Config.Host.Uplink),
-		FrontendMTU: ev.FrontendMTU(),
-		Emulated:    ev.Kind == plan.Tap || g.target != "",
-	}
+	req := request(w, entry, g, port)
 	s := snapshot.New()
 	q := mode.Needs(req)
 	q.Indexes = append(q.Indexes, port.Index)
@@ -167,10 +171,6 @@ func (r *Runtime) prepareUp(ctx context.Context, w *Work, keys map[string]string
 	if err := r.Reader.Read(ctx, plan.Needs(steps), s); err != nil {
 		return fmt.Errorf("%s: %w", ev.Name, err)
 	}
-	if s.Known, err = r.known(w); err != nil {
-		w.Warnings = append(w.Warnings, err.Error())
-	}
-	w.Actions = plan.Resolve(steps, s)
 	w.record = &journal.Record{
 		Port: journal.Port{
 			NIC: ev.NIC, Kind: ev.Kind, UUID: g.uuid, Index: port.Index, Boot: boot,
@@ -178,12 +178,38 @@ func (r *Runtime) prepareUp(ctx context.Context, w *Work, keys map[string]string
 		},
 		Mode: w.Mode, Guest: g.name, Bridge: p.Bridge,
 	}
+	if s.Known, err = r.known(w); err != nil {
+		w.Warnings = append(w.Warnings, err.Error())
+	}
+	w.Actions = plan.Resolve(steps, s)
 	var before []journal.Entry
 	if w.old != nil {
 		before = w.old.Entries
 	}
-	w.record.Entries, w.Undo = journal.Merge(before, w.Actions)
+	var stale []journal.Entry
+	w.record.Entries, stale = journal.Merge(before, w.Actions)
+	w.Undo, w.HandOver = r.share(w, stale)
 	return nil
+}
+
+// share tells apart what is to be undone and what the NIC's other port still
+// needs.
+func (r *Runtime) share(w *Work, entries []journal.Entry) (undo, handOver []journal.Entry) {
+	if len(entries) == 0 {
+		return nil, nil
+	}
+	sibling, err := r.Journal.Read(w.Event.NIC, w.Event.Kind.Other())
+	if err != nil {
+		w.Warnings = append(w.Warnings, err.Error()+"; what it may still need is undone")
+	}
+	for _, e := range entries {
+		if e.Step.Owner() == plan.OwnerNIC && sibling.Claims(e.Step.Key()) {
+			handOver = append(handOver, e)
+		} else {
+			undo = append(undo, e)
+		}
+	}
+	return undo, handOver
 }
 
 // known lists what the journal says is done for the NIC, by either of its
@@ -192,7 +218,8 @@ func (r *Runtime) known(w *Work) (map[string]bool, error) {
 	sibling, err := r.Journal.Read(w.Event.NIC, w.Event.Kind.Other())
 	keys := map[string]bool{}
 	for _, record := range []*journal.Record{w.old, sibling} {
-		if record == nil {
+		// Another guest's, of before: domids come round again.
+		if record == nil || record.Boot != w.record.Boot || record.UUID != w.record.UUID {
 			continue
 		}
 		for _, e := range record.Entries {
@@ -215,11 +242,18 @@ func (r *Runtime) prepareDown(w *Work, keys map[string]string, g guest) error {
 		if w.Guest == "" {
 			w.Guest = w.old.Guest
 		}
+		var entries []journal.Entry
+		_, there, err := r.Reader.LinkByIndex(w.old.Index)
+		if err != nil {
+			return fmt.Errorf("%s: %w", w.Event.Name, err)
+		}
+		w.Gone = !there
 		for _, e := range slices.Backward(w.old.Entries) {
-			if len(e.Undo) > 0 {
-				w.Undo = append(w.Undo, e)
+			if len(e.Undo) > 0 && (there || plan.DevOf(e.Step).Index != w.old.Index) {
+				entries = append(entries, e)
 			}
 		}
+		w.Undo, w.HandOver = r.share(w, entries)
 	}
 	var err error
 	w.Hooks, err = r.hookRuns(w)

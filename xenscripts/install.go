@@ -50,6 +50,9 @@ func Install(dir, self string) (report string, err error) {
 		if _, err := os.Lstat(filepath.Join(dir, binaryName)); err == nil {
 			return "", fmt.Errorf("%s is there, and not by an installation of ours: move it away first", filepath.Join(dir, binaryName))
 		}
+		if _, err := os.Lstat(filepath.Join(dir, backupDir)); err == nil {
+			return "", fmt.Errorf("%s is there, and not by an installation of ours: move it away first", filepath.Join(dir, backupDir))
+		}
 		m = &manifest{}
 	}
 	for _, name := range Names {
@@ -80,7 +83,7 @@ func Install(dir, self string) (report string, err error) {
 		}
 	}
 	if m.Protocols {
-		if err := renameio.WriteFile(protocols, []byte(protocolsText), 0o644); err != nil {
+		if err := renameio.WriteFile(protocols, []byte(protocolsText), 0o644, renameio.WithTempDir(filepath.Dir(protocols))); err != nil {
 			return "", fmt.Errorf("name the routes' protocol: %w", err)
 		}
 	}
@@ -111,6 +114,9 @@ func Uninstall(dir string) (report string, err error) {
 			return "", err
 		}
 	}
+	if info, err := os.Lstat(filepath.Join(dir, binaryName)); err == nil && info.IsDir() {
+		return "", fmt.Errorf("%s is a folder, which vifctl did not put there: nothing was changed; move it away", filepath.Join(dir, binaryName))
+	}
 	var restored, removed []string
 	for _, name := range m.Names {
 		had, err := giveBack(dir, name)
@@ -123,9 +129,13 @@ func Uninstall(dir string) (report string, err error) {
 			removed = append(removed, name)
 		}
 	}
-	files := []string{filepath.Join(dir, binaryName), filepath.Join(dir, backupDir)}
+	files := []string{filepath.Join(dir, binaryName)}
 	if m.Protocols {
 		files = append(files, protocols)
+	}
+	// What somebody else put beside the backups stays, and so does the folder.
+	if err := os.Remove(filepath.Join(dir, backupDir)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		report += fmt.Sprintf("%s stays, because something of somebody else's is in it.\n", filepath.Join(dir, backupDir))
 	}
 	// The manifest goes last: until then the call can be made again.
 	for _, f := range append(files, filepath.Join(dir, manifestName)) {
@@ -191,10 +201,14 @@ func take(dir, name string) (had bool, err error) {
 	return had, nil
 }
 
-// givable: the script is still what we put there, or what it was before.
+// givable: the script is still what we put there, or what it was before we did
+// or after it was given back, in which case there is no backup of it.
 func givable(dir, name string) error {
 	_, err := os.Lstat(filepath.Join(dir, name))
 	if isOurs(dir, name) || errors.Is(err, fs.ErrNotExist) || sameFile(dir, name) {
+		return nil
+	}
+	if _, err := os.Lstat(filepath.Join(dir, backupDir, name)); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	return fmt.Errorf("%s is not what vifctl put there: nothing was changed; compare it with %s and move it away", filepath.Join(dir, name), filepath.Join(dir, backupDir, name))
@@ -210,6 +224,10 @@ func giveBack(dir, name string) (had bool, err error) {
 	}
 	err = os.Rename(backup, at)
 	if errors.Is(err, fs.ErrNotExist) {
+		if !isOurs(dir, name) {
+			_, err := os.Lstat(at)
+			return err == nil, nil
+		}
 		if err := os.Remove(at); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return false, fmt.Errorf("uninstall: %w", err)
 		}
@@ -245,7 +263,7 @@ func placeBinary(dir, self string) error {
 		return fmt.Errorf("install: %w", err)
 	}
 	defer from.Close()
-	to, err := renameio.NewPendingFile(at, renameio.WithPermissions(0o755))
+	to, err := renameio.NewPendingFile(at, renameio.WithStaticPermissions(0o755), renameio.WithTempDir(dir))
 	if err != nil {
 		return fmt.Errorf("install: %w", err)
 	}
@@ -281,7 +299,7 @@ func readManifest(dir string) (*manifest, error) {
 		return nil, fmt.Errorf("%s is damaged: %w", path, err)
 	}
 	for _, name := range m.Names {
-		if name != filepath.Base(name) || name == binaryName {
+		if !strings.HasPrefix(name, "vif-") && !strings.HasPrefix(name, "network-") && name != "qemu-ifup" || strings.Contains(name, "/") {
 			return nil, fmt.Errorf("%s is damaged: %q is no script's name", path, name)
 		}
 	}
@@ -293,7 +311,7 @@ func writeManifest(dir string, m *manifest) error {
 	if err != nil {
 		return err
 	}
-	if err := renameio.WriteFile(filepath.Join(dir, manifestName), append(data, '\n'), 0o644); err != nil {
+	if err := renameio.WriteFile(filepath.Join(dir, manifestName), append(data, '\n'), 0o644, renameio.WithTempDir(dir)); err != nil {
 		return fmt.Errorf("write down what is installed: %w", err)
 	}
 	return nil

@@ -7,9 +7,16 @@ log() {
   printf '%s: %s\n' "$level" "$*" >&2
 }
 
+# Whoever says why it failed says it last: the caller keeps the last line. A
+# subshell's status 3 tells the shells around it that it has been said.
 fatal() {
   printf '%s\n' "$*" >&2
-  exit 1
+  leave
+}
+
+leave() {
+  [ "$BASH_SUBSHELL" -gt 0 ] || exit 1
+  exit 3
 }
 
 xenstore_read() {
@@ -35,6 +42,12 @@ do_without_error() {
   "$@" 2>/dev/null || log debug "$* failed"
 }
 
-set -e
-trap 'fatal "$1: line $LINENO: a command failed"' ERR
+failed() {
+  [ "$1" -eq 3 ] || printf '%s\n' "$hook: line $2: a command failed" >&2
+  leave
+}
+
+hook=$1
+set -eE
+trap 'failed $? "$LINENO"' ERR
 . "$1"

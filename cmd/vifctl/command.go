@@ -27,7 +27,8 @@ func commands() []command {
 		{name: "add", args: "type_if=tap [KEY=VALUE…]", about: "bring an emulated NIC's tap up", run: hookCall},
 		{name: "remove", args: "type_if=tap [KEY=VALUE…]", about: "undo what add did", run: hookCall},
 		{name: "plan", args: "CALL…", about: "print what a call would do, and do nothing", run: planCall},
-		{name: "lab", args: "[--keep]", about: "try it all in a pretend dom0: needs no Xen, changes nothing here", run: labCommand},
+		{name: "lab", args: "[--keep] [--quiet]", about: "try it all in a pretend dom0: needs no Xen, changes nothing here", run: labCommand},
+		{name: "config", args: "check [FILE] | example", about: "find mistakes in the configuration, or print one to start from", run: configCommand},
 		{name: "install", args: "[--dir DIR]", about: "take over Xen's scripts, keeping a backup", run: installCommand},
 		{name: "uninstall", args: "[--dir DIR]", about: "give Xen's scripts back as they were", run: uninstallCommand},
 		{name: "xenstore", args: "read PATH | write PATH VALUE…", about: "read or write the xenstore, for hooks", run: xenstoreCommand},
@@ -37,28 +38,33 @@ func commands() []command {
 }
 
 func (inv invocation) run(ctx context.Context) int {
+	if slices.ContainsFunc(inv.Args, isHelp) && inv.Args[0] != "xenstore" {
+		return helpCommand(ctx, inv)
+	}
 	if inv.Name == "qemu-ifup" {
 		return qemuIfup(ctx, inv)
 	}
 	if slices.Contains(xenscripts.Names, inv.Name) {
 		return hookCall(ctx, inv)
 	}
+	if !strings.HasPrefix(inv.Name, "vifctl") {
+		inv.complain("vifctl has no script of this name; there are %s", strings.Join(xenscripts.Names, ", "))
+		return usage
+	}
 	if len(inv.Args) == 0 {
+		inv.Stdout = inv.Stderr
 		helpCommand(ctx, inv)
 		return usage
 	}
 	word := inv.Args[0]
-	switch word {
-	case "-h", "--help", "-help":
-		word = "help"
-	case "--version", "-version":
+	if word == "--version" {
 		word = "version"
 	}
 	all := commands()
 	for _, c := range all {
 		if c.name == word {
 			inv.Args = inv.Args[1:]
-			if c.name == "online" || c.name == "offline" || c.name == "add" || c.name == "remove" {
+			if isCall(word) {
 				inv.Args = append([]string{word}, inv.Args...)
 			}
 			return c.run(ctx, inv)
@@ -66,6 +72,19 @@ func (inv invocation) run(ctx context.Context) int {
 	}
 	inv.complain("there is no command %q%s; `vifctl help` lists them", word, suggestion(word, all))
 	return usage
+}
+
+func isHelp(arg string) bool { return arg == "-h" || arg == "-help" || arg == "--help" }
+
+// isCall reports whether a word is a hook call's command.
+func isCall(word string) bool {
+	return slices.Contains([]string{"online", "offline", "add", "remove"}, word)
+}
+
+// isHookCall reports whether this is a call of the toolstack's rather than a
+// person's.
+func (inv invocation) isHookCall() bool {
+	return slices.Contains(xenscripts.Names, inv.Name) || len(inv.Args) > 0 && isCall(inv.Args[0])
 }
 
 // complain prints one sentence for the person in front of the terminal, or for

@@ -5,9 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
-	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"vifctl/configs"
@@ -15,6 +14,8 @@ import (
 	"vifctl/hooks/apply"
 	"vifctl/hooks/event"
 	"vifctl/hooks/journal"
+	"vifctl/hooks/plan"
+	"vifctl/hooks/process"
 	"vifctl/hooks/snapshot"
 	"vifctl/hooks/xenstore"
 	"vifctl/xenscripts"
@@ -26,9 +27,6 @@ const runDir = "/run/vifctl"
 
 // dialDeadline bounds the wait for a xenstored that does not answer.
 const dialDeadline = 5 * time.Second
-
-// memoryLimit is from where on garbage is collected all the same, in bytes.
-const memoryLimit = 128 << 20
 
 // hookFlags are the words of a hook call that are ours, not the contract's.
 type hookFlags struct{ dryRun, json bool }
@@ -53,7 +51,7 @@ func planCall(ctx context.Context, inv invocation) int {
 	if len(inv.Args) > 0 && slices.Contains(xenscripts.Names, inv.Args[0]) {
 		inv.Name, inv.Args = inv.Args[0], inv.Args[1:]
 	}
-	if len(inv.Args) == 0 {
+	if rest, _ := takeFlags(inv.Args); len(rest) == 0 {
 		inv.complain("plan needs a call, as in `vifctl plan online type_if=vif`")
 		return usage
 	}
@@ -63,47 +61,52 @@ func planCall(ctx context.Context, inv invocation) int {
 
 // hookCall is a call of xl's, xend's or udev's, or one that looks like it.
 func hookCall(ctx context.Context, inv invocation) int {
-	// A call lives for some milliseconds and uses some megabytes: collecting
-	// garbage would only take time, and so would a second processor, which has
-	// nothing to do but to be woken up.
-	debug.SetGCPercent(-1)
-	debug.SetMemoryLimit(memoryLimit)
-	runtime.GOMAXPROCS(1)
 	args, flags := takeFlags(inv.Args)
 	if inv.Name == "vif-setup" {
-		name, err := hooks.Setup(inv.Getenv("script"), xenscripts.Names, args)
-		if err != nil {
+		name, foreign, err := hooks.Setup(scriptOf(inv, args), xenscripts.Names)
+		switch {
+		case err != nil:
 			inv.complain("%v", err)
+			return failed
+		case foreign != "" && flags.dryRun:
+			fmt.Fprintln(inv.Stdout, plan.Command(append([]string{foreign}, args...)...))
+			return done
+		case foreign != "":
+			inv.complain("%v", process.Replace(append([]string{foreign}, args...)))
 			return failed
 		}
 		inv.Name = name
 	}
-	call, err := event.Parse(inv.Name, args, inv.Getenv)
+	script := inv.Name
+	if !slices.Contains(xenscripts.Names, script) {
+		script = "vifctl"
+	}
+	call, err := event.Parse(script, args, inv.Getenv)
 	if err == nil && call.Ignored != "" && !flags.dryRun {
 		return done
 	}
-	rt, closeAll, openErr := open(ctx, inv)
-	if openErr != nil {
-		inv.complain("%v", openErr)
-		return failed
+	s := dial(ctx, inv)
+	defer s.close()
+	if err == nil {
+		err = s.open(inv, call.Command.Up())
 	}
-	defer closeAll()
 	switch {
 	case err != nil:
 		if !flags.dryRun {
-			rt.Complain(ctx, call, err)
+			s.Complain(ctx, call, err)
 		}
 	case flags.dryRun:
 		var w *hooks.Work
-		if w, err = rt.Prepare(ctx, call); err == nil {
-			if flags.json {
-				err = w.WriteJSON(inv.Stdout)
-			} else {
-				err = w.WriteText(inv.Stdout)
-			}
+		if w, err = s.Prepare(ctx, call); err != nil {
+			break
+		}
+		if flags.json {
+			err = w.WriteJSON(inv.Stdout)
+		} else {
+			err = w.WriteText(inv.Stdout)
 		}
 	default:
-		err = rt.Run(ctx, call)
+		err = s.Run(ctx, call)
 	}
 	if err != nil {
 		inv.complain("%v", err)
@@ -112,64 +115,86 @@ func hookCall(ctx context.Context, inv invocation) int {
 	return done
 }
 
-// open brings together what a call needs. A xenstore that cannot be reached is
-// no failure yet: taking a port down does not depend on it.
-func open(ctx context.Context, inv invocation) (*hooks.Runtime, func(), error) {
-	log := newLog(inv)
+// scriptOf is the script that the toolstack names; an argument overrides the
+// environment.
+func scriptOf(inv invocation, args []string) string {
+	script := inv.Getenv("script")
+	for _, a := range args {
+		if v, ok := strings.CutPrefix(a, "script="); ok {
+			script = v
+		}
+	}
+	return script
+}
+
+// session is a runtime and what has to be closed after it.
+type session struct {
+	hooks.Runtime
+	closers []func()
+}
+
+func (s *session) close() {
+	for _, f := range slices.Backward(s.closers) {
+		f()
+	}
+}
+
+// dial makes a session that can at least tell the toolstack what goes wrong
+// from here on. A xenstore that cannot be reached is no failure yet: taking a
+// port down does not depend on it.
+func dial(ctx context.Context, inv invocation) *session {
+	s := &session{Runtime: hooks.Runtime{HookDir: xenscripts.HookDir, Log: newLog(inv)}}
+	ctx, cancel := context.WithTimeout(ctx, dialDeadline)
+	defer cancel()
+	xs, err := xenstore.Dial(ctx)
+	if err != nil {
+		s.NoXenstore = err
+		return s
+	}
+	s.Xenstore = xs
+	s.closers = append(s.closers, func() { _ = xs.Close() })
+	return s
+}
+
+// open adds what a call needs besides. up: without a valid configuration
+// nothing comes up; what is up can always be taken down.
+func (s *session) open(inv invocation, up bool) error {
 	dir, err := trustedPath(inv, "VIFCTL_RUN_DIR", runDir)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	configPath, err := trustedPath(inv, "VIFCTL_CONFIG", configs.Default)
-	if err != nil {
-		return nil, nil, err
+	s.Journal = journal.Open(dir)
+	path, err := trustedPath(inv, "VIFCTL_CONFIG", configs.Default)
+	if err == nil {
+		s.Config, err = configs.Load(path)
 	}
-	config, err := configs.Load(configPath)
-	if err != nil {
-		return nil, nil, err
+	if err != nil && up {
+		return err
+	} else if err != nil {
+		s.Log.Warn(err.Error())
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return nil, nil, fmt.Errorf("find our own program: %w", err)
+		return fmt.Errorf("find our own program: %w", err)
 	}
-	reader, err := snapshot.Open()
-	if err != nil {
-		return nil, nil, err
+	if s.Reader, err = snapshot.Open(); err != nil {
+		return err
 	}
-	rt := &hooks.Runtime{
-		Reader:  reader,
-		Journal: journal.Open(dir),
-		Config:  config,
-		HookDir: xenscripts.HookDir,
-		Log:     log,
-	}
-	dialCtx, cancel := context.WithTimeout(ctx, dialDeadline)
-	defer cancel()
-	xs, err := xenstore.Dial(dialCtx)
-	if err != nil {
-		rt.NoXenstore = err
-	} else {
-		rt.Xenstore = xs
-	}
-	rt.Executor, err = apply.Open(apply.Tools{
-		Xenstore: rt.Xenstore,
+	s.closers = append(s.closers, s.Reader.Close)
+	fw := &hooks.HostFirewall{Host: s.Config.Host}
+	s.closers = append(s.closers, fw.Close)
+	s.Reader.Rules = fw
+	s.Executor, err = apply.Open(apply.Tools{
+		Xenstore: s.Xenstore,
 		Hooks:    hooks.BashHooks{Shim: xenscripts.HookShim, Self: self},
-		Log:      log,
+		Firewall: fw,
+		Log:      s.Log,
 	})
-	closeAll := func() {
-		reader.Close()
-		if rt.Executor != nil {
-			rt.Executor.Close()
-		}
-		if xs != nil {
-			_ = xs.Close()
-		}
-	}
 	if err != nil {
-		closeAll()
-		return nil, nil, err
+		return err
 	}
-	return rt, closeAll, nil
+	s.closers = append(s.closers, s.Executor.Close)
+	return nil
 }
 
 // trustedPath is a path that the environment may change for tests and labs, but
@@ -192,19 +217,19 @@ func qemuIfup(ctx context.Context, inv invocation) int {
 		inv.complain("it takes a tap and a bridge, as in `qemu-ifup tap0 xenbr0`")
 		return usage
 	}
-	rt, closeAll, err := open(ctx, inv)
-	if err != nil {
-		inv.complain("%v", err)
-		return failed
+	s := dial(ctx, inv)
+	defer s.close()
+	err := s.open(inv, true)
+	var actions []plan.Action
+	if err == nil {
+		actions, err = s.QemuIfup(ctx, args[0], args[1])
 	}
-	defer closeAll()
-	actions, err := rt.QemuIfup(ctx, args[0], args[1])
 	if err == nil && flags.dryRun {
 		w := hooks.Work{Mode: "bridge", Bridge: args[1], Actions: actions}
 		w.Event.Command, w.Event.Name = event.Add, args[0]
 		err = w.WriteText(inv.Stdout)
 	} else if err == nil {
-		err = rt.Executor.Apply(ctx, actions)
+		err = s.Executor.Apply(ctx, actions)
 	}
 	if err != nil {
 		inv.complain("%v", err)

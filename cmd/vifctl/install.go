@@ -64,8 +64,3 @@ func versionCommand(_ context.Context, inv invocation) int {
 	fmt.Fprintln(inv.Stdout, "vifctl", version)
 	return done
 }
-
-func labCommand(_ context.Context, inv invocation) int {
-	inv.complain("not yet")
-	return failed
-}

@@ -7,7 +7,11 @@ import (
 	"context"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"syscall"
 )
 
 // Exit codes.
@@ -35,5 +39,22 @@ func main() {
 		Stdout: os.Stdout,
 		Stderr: os.Stderr,
 	}
+	if inv.isHookCall() {
+		frugal()
+	}
 	os.Exit(inv.run(context.Background()))
 }
+
+// frugal readies the program for a life of some milliseconds and megabytes:
+// collecting garbage would only take time, and so would a second processor,
+// which has nothing to do but to be woken up. Whoever reads our standard error
+// may have gone; that must not kill a call half-way.
+func frugal() {
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(memoryLimit)
+	runtime.GOMAXPROCS(1)
+	signal.Ignore(syscall.SIGPIPE)
+}
+
+// memoryLimit is from where on garbage is collected all the same, in bytes.
+const memoryLimit = 128 << 20

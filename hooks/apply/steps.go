@@ -86,6 +86,10 @@ func link(d plan.Dev) netlink.Link {
 
 func (x *Executor) rename(s plan.Name) error {
 	err := x.kernel.LinkSetName(link(s.Dev), s.Want)
+	if errors.Is(err, unix.EBUSY) {
+		// Before Linux 6.2 an interface that is up keeps its name.
+		err = errors.Join(x.kernel.LinkSetDown(link(s.Dev)), x.kernel.LinkSetName(link(s.Dev), s.Want), x.kernel.LinkSetUp(link(s.Dev)))
+	}
 	if errors.Is(err, unix.EEXIST) {
 		// A rename to the name it has is EEXIST to some kernels, too.
 		if l, lookErr := x.kernel.LinkByIndex(s.Dev.Index); lookErr == nil && l.Attrs().Name == s.Want {

@@ -71,5 +71,11 @@ func (c Call) FrontendMTU() string {
 	return "/local/domain/" + itoa(c.NIC.Domid) + "/device/vif/" + itoa(c.NIC.Devid) + "/mtu"
 }
 
+// IsDomid reports whether s is a guest's domid as Xen writes it.
+func IsDomid(s string) bool {
+	n, ok := parseNumber(s)
+	return ok && n <= maxDomid
+}
+
 // Key returns the path of one of the backend's keys.
 func (c Call) Key(name string) string { return c.Backend + "/" + name }

@@ -1,6 +1,8 @@
 package firewall
 
 import (
+	"slices"
+
 	"github.com/google/nftables"
 )
 
@@ -23,22 +25,24 @@ var arpPart = &part{
 		return []chain{
 			{
 				name: "input", kind: nftables.ChainTypeFilter, hook: arpInput, priority: beforeOthers,
-				rules: join(
-					rule{in("g4", arpSenderIP), jump("others")},
+				rules: slices.Concat(
+					[]rule{{in("g4", arpSenderIP), jump("others")}},
 					each(inUse["net4"], func(n int) rule {
 						return rule{in(of("gnet4", n), arpSenderIP.prefix(n)), jump("others")}
 					}),
-					rule{in("strict_ports", iifname), goTo("strict")},
-					rule{in("mac_ports", iifname), goTo("mac")},
+					[]rule{
+						{in("strict_ports", iifname), goTo("strict")},
+						{in("mac_ports", iifname), goTo("mac")},
+					},
 				),
 			},
-			// The address is some guest's: is it the one behind this port?
-			{name: "others", rules: join(
-				rule{in("pip4", iifname, arpSenderIP), backAgain},
+			// The address is some guest's: of the one behind this port?
+			{name: "others", rules: slices.Concat(
+				[]rule{{in("pip4", iifname, arpSenderIP), backAgain}},
 				each(inUse["net4"], func(n int) rule {
 					return rule{in(of("net4", n), iifname, arpSenderIP.prefix(n)), backAgain}
 				}),
-				rule{drop(spoofedNeighbour)},
+				[]rule{{drop(spoofedNeighbour)}},
 			)},
 			{name: "mac", rules: []rule{
 				{notIn("pmac", iifname, etherSource), drop(spoofedMAC)},
@@ -59,38 +63,29 @@ const arpInput = 0
 
 // arpChain takes ARP for IPv4 on Ethernet from the guest's own hardware address,
 // about an address of its own: said, or asked for before it is taken (a probe,
-// RFC 5227, and duplicate detection).
+// RFC 5227).
 func arpChain(inUse lengths) chain {
-	return chain{name: "sarp", rules: join(
-		rule{isNot(arpHardware, 0, 1), drop(spoofedNeighbour)},
-		rule{isNot(arpProtocol, 0x08, 0x00), drop(spoofedNeighbour)},
-		rule{isNot(arpSizes, 6, 4), drop(spoofedNeighbour)},
-		rule{notIn("pmac", iifname, arpSenderMAC), drop(spoofedNeighbour)},
-		rule{is(arpOperation.and(0xff, 0xfc), 0, 0), in("pip4", iifname, arpSenderIP), accept},
+	return chain{name: "sarp", rules: slices.Concat(
+		[]rule{
+			{isNot(arpHardware, 0, 1), drop(spoofedNeighbour)},
+			{isNot(arpProtocol, 0x08, 0x00), drop(spoofedNeighbour)},
+			{isNot(arpSizes, 6, 4), drop(spoofedNeighbour)},
+			{notIn("pmac", iifname, arpSenderMAC), drop(spoofedNeighbour)},
+			{oneOf(arpOperation, nftables.TypeARPOp, 0, 1, 0, 2), in("pip4", iifname, arpSenderIP), accept},
+			{is(arpOperation, 0, 1), is(arpSenderIP, 0, 0, 0, 0), in("pip4", iifname, arpTargetIP), accept},
+		},
 		each(inUse["net4"], func(n int) rule {
-			return rule{is(arpOperation.and(0xff, 0xfc), 0, 0), in(of("net4", n), iifname, arpSenderIP.prefix(n)), accept}
+			return rule{
+				oneOf(arpOperation, nftables.TypeARPOp, 0, 1, 0, 2),
+				in(of("net4", n), iifname, arpSenderIP.prefix(n)), accept,
+			}
 		}),
-		rule{is(arpOperation, 0, 1), is(arpSenderIP, 0, 0, 0, 0), in("pip4", iifname, arpTargetIP), accept},
 		each(inUse["net4"], func(n int) rule {
 			return rule{
 				is(arpOperation, 0, 1), is(arpSenderIP, 0, 0, 0, 0),
 				in(of("net4", n), iifname, arpTargetIP.prefix(n)), accept,
 			}
 		}),
-		rule{drop(spoofedNeighbour)},
+		[]rule{{drop(spoofedNeighbour)}},
 	)}
-}
-
-// join makes one list of single rules and lists of rules.
-func join(items ...any) []rule {
-	var all []rule
-	for _, item := range items {
-		switch r := item.(type) {
-		case rule:
-			all = append(all, r)
-		case []rule:
-			all = append(all, r...)
-		}
-	}
-	return all
 }

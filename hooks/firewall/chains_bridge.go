@@ -62,6 +62,24 @@ var bridgePart = &part{
 	},
 }
 
+// belowPart closes a way around the bridge's hooks: a frame to a reserved group
+// that the bridge takes no part in itself, as 01:80:c2:00:00:0e, is handed to the
+// host as if the port were no bridge's, and the host would read the IP packet in
+// it, whoever it says it is from. Nothing else comes in from such a port.
+var belowPart = &part{
+	name:     "below",
+	table:    inetTable,
+	version:  1,
+	counters: []string{otherProtocol},
+	sets:     []setDef{{"bridged_ports", setOf(ifname)}},
+	chains: func(Options, lengths) []chain {
+		return []chain{{
+			name: "raw_below", kind: nftables.ChainTypeFilter, hook: unix.NF_INET_PRE_ROUTING, priority: beforeOthers,
+			rules: []rule{{in("bridged_ports", iifname), drop(otherProtocol)}},
+		}}
+	},
+}
+
 var toReserved = is(etherDest.and(0xff, 0xff, 0xff, 0xff, 0xff, 0xf0), 0x01, 0x80, 0xc2, 0, 0, 0)
 
 // spoofSets say whose is what; every table that checks has its own.

@@ -1,8 +1,8 @@
 package firewall
 
 import (
-	"bytes"
 	"encoding/binary"
+	"slices"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
@@ -130,21 +130,16 @@ func none(f field) clause { return is(f, make([]byte, f.size)...) }
 // some matches where at least one is.
 func some(f field) clause { return isNot(f, make([]byte, f.size)...) }
 
-// oneOf matches a field of one byte that has one of the values.
+// oneOf matches a field that has one of the values, given byte after byte.
 func oneOf(f field, kind nftables.SetDatatype, values ...byte) clause {
 	return clause{
-		exprs: append(into([]field{f}), &expr.Lookup{SourceRegister: firstRegister, SetName: "__set%d"}),
-		oneOf: split(values), kind: kind,
+		exprs: append(into([]field{f}), &expr.Lookup{SourceRegister: firstRegister, SetName: anonymous}),
+		oneOf: slices.Collect(slices.Chunk(values, f.size)), kind: kind,
 	}
 }
 
-func split(values []byte) [][]byte {
-	var all [][]byte
-	for v := range bytes.SplitSeq(values, nil) {
-		all = append(all, v)
-	}
-	return all
-}
+// anonymous is how the kernel is asked to find a name for a set.
+const anonymous = "__set%d"
 
 func verdict(kind expr.VerdictKind, chain string) clause {
 	return clause{exprs: []expr.Any{&expr.Verdict{Kind: kind, Chain: chain}}, target: chain}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/google/nftables"
+	"github.com/google/nftables/binaryutil"
 )
 
 // A shape is what the elements of a set are made of; with a value it is a map.
@@ -56,6 +57,10 @@ func (d setDef) define(t *nftables.Table) (*nftables.Set, error) {
 	}
 	if s.IsMap {
 		s.DataType, err = concat(d.shape.value)
+	}
+	// Nothing but the nft program's way of showing elements depends on it.
+	if first := d.shape.key[0]; !s.Concatenation && (first == ifname || first == number) {
+		s.KeyByteOrder = binaryutil.NativeEndian
 	}
 	return s, err
 }

@@ -80,7 +80,7 @@ func (s Address) Inverse(h *Snapshot) []Step {
 func (s Address) Commands() []string {
 	a := s.Addr
 	if s.Absent {
-		return []string{command("ip", "address", "del", a.Prefix.String(), "dev", s.Dev.Name)}
+		return []string{Command("ip", "address", "del", a.Prefix.String(), "dev", s.Dev.Name)}
 	}
 	words := []string{"ip", "address", "replace", a.Prefix.String()}
 	if a.Peer.IsValid() {
@@ -102,7 +102,7 @@ func (s Address) Commands() []string {
 	if a.Deprecated {
 		words = append(words, "preferred_lft", "0")
 	}
-	return []string{command(words...)}
+	return []string{Command(words...)}
 }
 
 func (s Address) pretend(h *Snapshot) {

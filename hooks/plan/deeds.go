@@ -46,7 +46,7 @@ func (XenstoreWrite) Inverse(*Snapshot) []Step { return nil }
 
 // Commands implements Step.
 func (s XenstoreWrite) Commands() []string {
-	return []string{command("xenstore-write", s.Path, s.Value)}
+	return []string{Command("xenstore-write", s.Path, s.Value)}
 }
 
 func (XenstoreWrite) pretend(*Snapshot) {}
@@ -75,7 +75,7 @@ func (s HookRun) Commands() []string {
 	for _, name := range slices.Sorted(maps.Keys(s.Vars)) {
 		words = append(words, name+"="+s.Vars[name])
 	}
-	return []string{command(append(words, "bash", s.Path)...)}
+	return []string{Command(append(words, "bash", s.Path)...)}
 }
 
 func (HookRun) pretend(*Snapshot) {}

@@ -27,8 +27,8 @@ func (s Flows) Inverse(*Snapshot) []Step { return []Step{s} }
 // Commands implements Step.
 func (s Flows) Commands() []string {
 	return []string{
-		command("conntrack", "-D", "-s", s.IP.String()),
-		command("conntrack", "-D", "-d", s.IP.String()),
+		Command("conntrack", "-D", "-s", s.IP.String()),
+		Command("conntrack", "-D", "-d", s.IP.String()),
 	}
 }
 

@@ -53,10 +53,10 @@ func linkLocals(r Request) []netip.Prefix {
 		return []netip.Prefix{anyLinkLocal}
 	}
 	var own []netip.Prefix
-	if a, ok := eui64(r.MAC); ok {
+	for _, a := range r.LinkLocal {
 		own = append(own, netip.PrefixFrom(a, 128))
 	}
-	for _, a := range r.LinkLocal {
+	if a, ok := eui64(r.MAC); ok && len(own) == 0 {
 		own = append(own, netip.PrefixFrom(a, 128))
 	}
 	return own

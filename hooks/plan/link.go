@@ -64,7 +64,7 @@ func (s Name) Inverse(h *Snapshot) []Step {
 
 // Commands implements Step.
 func (s Name) Commands() []string {
-	return []string{command("ip", "link", "set", "dev", s.Dev.Name, "name", s.Want)}
+	return []string{Command("ip", "link", "set", "dev", s.Dev.Name, "name", s.Want)}
 }
 
 func (s Name) pretend(h *Snapshot) { h.change(s.Dev, func(l *Link) { l.Name = s.Want }) }
@@ -92,7 +92,7 @@ func (s MAC) Inverse(h *Snapshot) []Step {
 
 // Commands implements Step.
 func (s MAC) Commands() []string {
-	return []string{command("ip", "link", "set", "dev", s.Dev.Name, "address", s.Want)}
+	return []string{Command("ip", "link", "set", "dev", s.Dev.Name, "address", s.Want)}
 }
 
 func (s MAC) pretend(h *Snapshot) { h.change(s.Dev, func(l *Link) { l.MAC = s.Want }) }
@@ -120,7 +120,7 @@ func (s MTU) Inverse(h *Snapshot) []Step {
 
 // Commands implements Step.
 func (s MTU) Commands() []string {
-	return []string{command("ip", "link", "set", "dev", s.Dev.Name, "mtu", strconv.Itoa(s.Want))}
+	return []string{Command("ip", "link", "set", "dev", s.Dev.Name, "mtu", strconv.Itoa(s.Want))}
 }
 
 func (s MTU) pretend(h *Snapshot) { h.change(s.Dev, func(l *Link) { l.MTU = s.Want }) }
@@ -157,9 +157,9 @@ func (s Master) Inverse(h *Snapshot) []Step {
 // Commands implements Step.
 func (s Master) Commands() []string {
 	if s.Bridge.IsZero() {
-		return []string{command("ip", "link", "set", "dev", s.Dev.Name, "nomaster")}
+		return []string{Command("ip", "link", "set", "dev", s.Dev.Name, "nomaster")}
 	}
-	return []string{command("ip", "link", "set", "dev", s.Dev.Name, "master", s.Bridge.Name)}
+	return []string{Command("ip", "link", "set", "dev", s.Dev.Name, "master", s.Bridge.Name)}
 }
 
 func (s Master) pretend(h *Snapshot) { h.change(s.Dev, func(l *Link) { l.Master = s.Bridge.Index }) }
@@ -188,7 +188,7 @@ func (s Up) Commands() []string {
 	if s.Want {
 		state = "up"
 	}
-	return []string{command("ip", "link", "set", "dev", s.Dev.Name, state)}
+	return []string{Command("ip", "link", "set", "dev", s.Dev.Name, state)}
 }
 
 func (s Up) pretend(h *Snapshot) { h.change(s.Dev, func(l *Link) { l.Up = s.Want }) }

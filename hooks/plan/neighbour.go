@@ -45,7 +45,7 @@ func (s ProxyNeighbour) Commands() []string {
 	if s.Absent {
 		verb = "del"
 	}
-	return []string{command("ip", "neighbour", verb, "proxy", s.IP.String(), "dev", s.Dev.Name)}
+	return []string{Command("ip", "neighbour", verb, "proxy", s.IP.String(), "dev", s.Dev.Name)}
 }
 
 func (s ProxyNeighbour) pretend(h *Snapshot) { h.Neighbours[s.key()] = !s.Absent }
@@ -94,9 +94,9 @@ func (s Neighbour) Inverse(h *Snapshot) []Step {
 // Commands implements Step.
 func (s Neighbour) Commands() []string {
 	if s.Absent {
-		return []string{command("ip", "neighbour", "del", s.IP.String(), "dev", s.Dev.Name)}
+		return []string{Command("ip", "neighbour", "del", s.IP.String(), "dev", s.Dev.Name)}
 	}
-	return []string{command("ip", "neighbour", "replace", s.IP.String(), "lladdr", s.MAC, "dev", s.Dev.Name, "nud", "permanent")}
+	return []string{Command("ip", "neighbour", "replace", s.IP.String(), "lladdr", s.MAC, "dev", s.Dev.Name, "nud", "permanent")}
 }
 
 func (s Neighbour) pretend(h *Snapshot) {

@@ -88,6 +88,33 @@ func Resolve(steps []Step, s *Snapshot) []Action {
 	return actions
 }
 
+// DevOf returns the interface that a step is about: what is done to it goes
+// with it. It is zero for a step about no interface, or about one that is not
+// the port (the uplink).
+func DevOf(s Step) Dev {
+	switch s := s.(type) {
+	case Name:
+		return s.Dev
+	case MAC:
+		return s.Dev
+	case MTU:
+		return s.Dev
+	case Master:
+		return s.Dev
+	case Up:
+		return s.Dev
+	case Address:
+		return s.Dev
+	case Route:
+		return s.Dev
+	case Neighbour:
+		return s.Dev
+	case Sysctl:
+		return s.Dev
+	}
+	return Dev{}
+}
+
 // After returns what s would be if steps were taken, each whether or not it
 // was satisfied: a pretend host. s itself is not changed.
 func (s *Snapshot) After(steps []Step) *Snapshot {

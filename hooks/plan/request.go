@@ -69,6 +69,8 @@ type Request struct {
 	// Gateway is the guest's IPv4 gateway where it is configured, zero for the
 	// mode's own rule.
 	Gateway netip.Addr
+	// Gateway6 is the same in IPv6; fe80::1 is there in any case.
+	Gateway6 netip.Addr
 	// Public addresses that stand for the guest's private ones, one to one.
 	Public []netip.Addr
 	// Forwards are port forwards; Kind and Private are the mode's to fill in,
@@ -80,8 +82,8 @@ type Request struct {
 
 	// Antispoof is how much of what the guest sends is checked, "" for off.
 	Antispoof Antispoof
-	// LinkLocal are the guest's IPv6 link-local addresses beside the one that
-	// follows from its MAC; with AnyLinkLocal it may use any.
+	// LinkLocal are the guest's IPv6 link-local addresses; without any it is
+	// the one that follows from its MAC, with AnyLinkLocal all.
 	LinkLocal    []netip.Addr
 	AnyLinkLocal bool
 }

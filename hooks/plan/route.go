@@ -82,7 +82,7 @@ func (s Route) Commands() []string {
 	if !s.Absent {
 		words = append(words, "proto", strconv.Itoa(r.Protocol))
 	}
-	return []string{command(words...)}
+	return []string{Command(words...)}
 }
 
 func (s Route) pretend(h *Snapshot) {

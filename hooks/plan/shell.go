@@ -2,8 +2,8 @@ package plan
 
 import "strings"
 
-// command renders words as one line a person can paste into a POSIX shell.
-func command(words ...string) string {
+// Command renders words as one line a person can paste into a POSIX shell.
+func Command(words ...string) string {
 	quoted := make([]string, len(words))
 	for i, w := range words {
 		quoted[i] = Quote(w)

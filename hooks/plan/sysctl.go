@@ -61,7 +61,7 @@ func (s Sysctl) Inverse(h *Snapshot) []Step {
 // Commands implements Step. The key is written with slashes because an
 // interface's name may hold a dot (vif1.0).
 func (s Sysctl) Commands() []string {
-	return []string{command("sysctl", "-w", strings.Join([]string{"net", s.Table, s.Dev.Name, s.Name}, "/")+"="+s.Want)}
+	return []string{Command("sysctl", "-w", strings.Join([]string{"net", s.Table, s.Dev.Name, s.Name}, "/")+"="+s.Want)}
 }
 
 func (s Sysctl) pretend(h *Snapshot) { h.Sysctls[s.Fact()] = s.Want }

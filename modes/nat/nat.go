@@ -41,7 +41,7 @@ func (Mode) Plan(r plan.Request, s *plan.Snapshot) (plan.Plan, error) {
 	if !gateway.IsValid() && private.IsValid() {
 		gateway = GatewayOf(private)
 	}
-	port := routed.Port{Host4: gateway, IPs: ips}
+	port := routed.Port{Host4: gateway, Host6: r.Gateway6, IPs: ips}
 	if s.Uplink != nil {
 		port.Answer = s.Uplink.Dev
 	}

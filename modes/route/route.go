@@ -37,6 +37,12 @@ func (Mode) Plan(r plan.Request, s *plan.Snapshot) (plan.Plan, error) {
 	}
 	host4, has4 := up.First(false)
 	host6, _ := up.First(true)
+	if r.Gateway.IsValid() {
+		host4, has4 = r.Gateway, true
+	}
+	if r.Gateway6.IsValid() {
+		host6 = r.Gateway6
+	}
 	if !has4 && wants4(r.IPs) {
 		return p, fmt.Errorf("%s: the uplink %s has no IPv4 address to share with the guest: bring it up, or name another with gatewaydev=", r.Port, up.Name)
 	}

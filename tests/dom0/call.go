@@ -50,7 +50,7 @@ func (d *Dom0) Call(c Call) Result {
 	// Files, not pipes: what a script leaves running in the background must not hold up the caller, as it does not hold
 	// up xl.
 	cmd := exec.Command(ScriptsDir+"/"+c.Script, c.Args...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.Env = "/", stderr, stderr, c.environment()
+	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.Env = "/", stderr, stderr, c.Environment()
 	began := time.Now()
 	if err := d.Namespace.Start(cmd); err != nil {
 		return Result{Exit: -1, Stderr: err.Error()}
@@ -71,7 +71,8 @@ func (d *Dom0) Call(c Call) Result {
 	return r
 }
 
-func (c Call) environment() []string {
+// Environment is what libxl gives the script: NAME=value, sorted.
+func (c Call) Environment() []string {
 	env := map[string]string{
 		"PATH":             "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 		"script":           ScriptsDir + "/" + c.Script,

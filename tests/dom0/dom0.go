@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -124,6 +126,14 @@ func (d *Dom0) Close() {
 	d.ports, d.guests, d.Namespace, d.Client, d.stopStore = nil, nil, nil, nil, func() {}
 }
 
+// StopStore ends the xenstored, as a crash of it would: its socket stays, and nobody answers there.
+func (d *Dom0) StopStore() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.stopStore()
+	d.stopStore = func() {}
+}
+
 // Settle waits until interfaces that came up have their carrier and their link-local addresses, here and at all who are
 // cabled to this dom0. A ping a millisecond after a call needs it.
 func (d *Dom0) Settle() {
@@ -138,8 +148,13 @@ func (d *Dom0) Settle() {
 	}
 }
 
-// WriteFile puts a file into this dom0's own view of the file system, for example a configuration or a hook.
+// WriteFile puts a file into this dom0's own view of the file system, for example a configuration or a hook. Only what
+// mountView mounts is the dom0's own: a file anywhere else would be the machine's, and is refused.
 func (d *Dom0) WriteFile(path, content string, mode os.FileMode) error {
+	own := func(dir string) bool { return strings.HasPrefix(filepath.Clean(path), dir) }
+	if !slices.ContainsFunc([]string{"/etc/", "/run/", "/var/log/"}, own) {
+		return fmt.Errorf("%s is the machine's, not this dom0's: only /etc, /run and /var/log are", path)
+	}
 	return d.Do(func() error {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return err

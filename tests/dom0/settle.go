@@ -22,8 +22,11 @@ func (n *Namespace) settle() ([]link, error) {
 }
 
 func (l link) unsettled(all []link) bool {
-	if !l.has("UP") || l.has("LOOPBACK") {
+	if l.has("LOOPBACK") {
 		return false
+	}
+	if l.arriving || !l.has("UP") {
+		return l.arriving
 	}
 	if !l.has("LOWER_UP") {
 		return l.Info.Kind == "bridge" && slices.ContainsFunc(all, func(port link) bool {

@@ -1,9 +1,13 @@
 package dom0
 
 import (
+	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"net/netip"
 	"os"
 	"regexp"
 	"slices"
@@ -31,6 +35,8 @@ type link struct {
 
 	// linkLocal is set where the kernel makes the interface a link-local address from its MAC.
 	linkLocal bool
+	// arriving is set while the kernel has yet to make the local route of one of its IPv6 addresses.
+	arriving bool
 }
 
 func (n *Namespace) links() ([]link, error) {
@@ -43,7 +49,15 @@ func (n *Namespace) links() ([]link, error) {
 		return nil, fmt.Errorf("%s: read ip's JSON: %w", n.Name, err)
 	}
 	err = n.Do(func() error {
+		local, err := localRoutes6()
+		if err != nil {
+			return err
+		}
 		for i, l := range links {
+			links[i].arriving = slices.ContainsFunc(l.Addresses, func(a map[string]any) bool {
+				ip, err := netip.ParseAddr(fmt.Sprint(a["local"]))
+				return err == nil && ip.Is6() && !local[l.Name+" "+ip.String()]
+			})
 			// Reading it makes the kernel do at once what it would do about the carrier within a second (since 6.5).
 			_, _ = os.ReadFile("/sys/class/net/" + l.Name + "/carrier")
 			links[i].linkLocal = ipv6Setting(l.Name, "disable_ipv6") == "0" && ipv6Setting(l.Name, "addr_gen_mode") == "0"
@@ -51,6 +65,30 @@ func (n *Namespace) links() ([]link, error) {
 		return nil
 	})
 	return links, err
+}
+
+// localRoutes6 are the IPv6 addresses that the kernel takes packets for, each behind its interface's name.
+func localRoutes6() (map[string]bool, error) {
+	// Each line is destination, length, source, length, gateway, metric, references, use, flags (all hexadecimal), device.
+	data, err := os.ReadFile("/proc/thread-self/net/ipv6_route")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	local := map[string]bool{}
+	for line := range strings.Lines(string(data)) {
+		fields := strings.Fields(line)
+		if len(fields) != 10 {
+			continue
+		}
+		raw, err := hex.DecodeString(fields[0])
+		if err != nil {
+			return nil, err
+		}
+		if ip, ok := netip.AddrFromSlice(raw); ok && fields[1] == "80" {
+			local[fields[9]+" "+ip.String()] = true
+		}
+	}
+	return local, nil
 }
 
 // ipv6Setting is "" for an interface without IPv6: one whose MTU is below 1280.

@@ -51,20 +51,22 @@ type telling struct {
 
 func storyCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	words := map[string]func(*telling, []string){
-		"dom0":     (*telling).makeDom0,
-		"guest":    (*telling).makeGuest,
-		"address":  (*telling).address,
-		"plug":     (*telling).plug,
-		"unplug":   (*telling).unplug,
-		"call":     (*telling).call,
-		"at-once":  (*telling).atOnce,
-		"took":     (*telling).tookLess,
-		"in":       (*telling).in,
-		"ping":     (*telling).ping,
-		"install":  (*telling).install,
-		"hotplug":  (*telling).hotplug,
-		"state":    (*telling).state,
-		"cmpstate": (*telling).compareState,
+		"dom0":           (*telling).makeDom0,
+		"guest":          (*telling).makeGuest,
+		"address":        (*telling).address,
+		"plug":           (*telling).plug,
+		"unplug":         (*telling).unplug,
+		"call":           (*telling).call,
+		"at-once":        (*telling).atOnce,
+		"took":           (*telling).tookLess,
+		"in":             (*telling).in,
+		"ping":           (*telling).ping,
+		"install":        (*telling).install,
+		"hotplug":        (*telling).hotplug,
+		"state":          (*telling).state,
+		"cmpstate":       (*telling).compareState,
+		"json":           (*telling).json,
+		"xenstored-dies": (*telling).xenstoredDies,
 	}
 	for _, tool := range []string{"xenstore-read", "xenstore-ls", "xenstore-write", "xenstore-rm"} {
 		words[tool] = func(t *telling, args []string) { t.run(t.dom0.Namespace, append([]string{tool}, args...)) }

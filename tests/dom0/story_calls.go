@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// call is `call [VAR=value | VAR-]… [vif1.0] SCRIPT ARGUMENT…`: one call as libxl makes it. VAR- takes a variable away.
+// call is `call [VAR=value | VAR-]… [vif1.0] SCRIPT ARGUMENT…`: one call as libxl makes it. VAR- takes a variable away. What
+// the script says, on either stream, is the story's stderr, since that is where xl sends it; stdout tells how it ended.
 func (t *telling) call(args []string) {
 	c := Call{Env: map[string]string{}}
 	for len(args) > 0 {
@@ -25,7 +26,9 @@ func (t *telling) call(args []string) {
 		t.ts.Fatalf("usage: call [VAR=value | VAR-]… [vif1.0] SCRIPT ARGUMENT…")
 	}
 	c.Script, c.Args = args[0], args[1:]
-	t.report(t.dom0.Call(c))
+	r := t.dom0.Call(c)
+	r.Stdout = fmt.Sprintf("exit %d\n", r.Exit)
+	t.report(r)
 }
 
 // atOnce is `at-once vif1.0 vif2.0 … SCRIPT ARGUMENT…`: the same call for several guests at one moment. It prints how
@@ -130,6 +133,9 @@ func (t *telling) plug(args []string) {
 	time.AfterFunc(wait, func() { done <- port.Plug() })
 	t.ts.Defer(func() { t.ts.Check(<-done) })
 }
+
+// xenstoredDies is `xenstored-dies`: from then on nobody answers at its socket.
+func (t *telling) xenstoredDies([]string) { t.dom0.StopStore() }
 
 // unplug is `unplug [vif1.0] [tap]`: both interfaces, or the emulated one only.
 func (t *telling) unplug(args []string) {

@@ -1,9 +1,11 @@
 package dom0
 
 import (
+	"encoding/json"
 	"os"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/rogpeppe/go-internal/diff"
 )
@@ -60,16 +62,47 @@ func (t *telling) state(args []string) {
 	t.ts.Check(os.WriteFile(t.ts.MkAbs(args[0]), []byte(t.dom0.State()), 0o600))
 }
 
-// compareState is `cmpstate NAME`: the kernel's state is what it was.
+// compareState is `cmpstate NAME [but PATTERN]`: the kernel's state is what it was, apart from lines that match PATTERN.
 func (t *telling) compareState(args []string) {
-	if len(args) != 1 {
-		t.ts.Fatalf("usage: cmpstate NAME")
+	but := regexp.MustCompile(`$^`)
+	if len(args) == 3 && args[1] == "but" {
+		var err error
+		but, err = regexp.Compile(args[2])
+		t.ts.Check(err)
+		args = args[:1]
 	}
-	before, now := t.ts.ReadFile(args[0]), t.dom0.State()
+	if len(args) != 1 {
+		t.ts.Fatalf("usage: cmpstate NAME [but PATTERN]")
+	}
+	before, now := without(but, t.ts.ReadFile(args[0])), without(but, t.dom0.State())
 	switch same := before == now; {
 	case same && t.neg:
 		t.ts.Fatalf("the state is the same, which it should not be")
 	case !same && !t.neg:
 		t.ts.Fatalf("the state is another:\n%s", diff.Diff(args[0], []byte(before), "now", []byte(now)))
+	}
+}
+
+// without takes the lines that match away.
+func without(pattern *regexp.Regexp, text string) string {
+	var kept strings.Builder
+	for line := range strings.Lines(text) {
+		if !pattern.MatchString(line) {
+			kept.WriteString(line)
+		}
+	}
+	return kept.String()
+}
+
+// json is `json MEMBER…`: the last program printed one JSON object that has these members, none of them empty.
+func (t *telling) json(args []string) {
+	var document map[string]any
+	if err := json.Unmarshal([]byte(t.ts.ReadFile("stdout")), &document); err != nil {
+		t.ts.Fatalf("this is no JSON object: %v", err)
+	}
+	for _, member := range args {
+		if list, isList := document[member].([]any); document[member] == nil || isList && len(list) == 0 {
+			t.ts.Fatalf("the JSON object has no %q", member)
+		}
 	}
 }

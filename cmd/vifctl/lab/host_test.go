@@ -1,0 +1,208 @@
+package lab
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
+
+	"vifctl/tests/dom0"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// host is a machine that the program is run on: with links, addresses and routes of its own, so that what a lab changes
+// shows, and what others do on the real machine meanwhile does not.
+type host struct {
+	*Machine
+	t       *testing.T
+	program string
+}
+
+// nobody is a user without any rights.
+const nobody = 65534
+
+func newHost(t *testing.T) *host {
+	t.Helper()
+	dom0.Need(t)
+	m, err := newMachine("host")
+	require.NoError(t, err)
+	t.Cleanup(m.close)
+	require.NoError(t, m.Do(func() error {
+		if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+			return err
+		}
+		return unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
+	}))
+	require.NoError(t, cable(end{m, "eth0", "00:16:3e:00:00:02"}, end{m, "peer0", "00:16:3e:00:00:01"}))
+	require.NoError(t, m.configure("eth0", dom0Uplink...))
+	require.NoError(t, m.up("peer0"))
+	require.NoError(t, m.gateways("eth0", clientUplink[0].Addr(), clientUplink[1].Addr()))
+	require.NoError(t, m.settle(t.Context()))
+	return &host{m, t, programForAll(t)}
+}
+
+// programForAll is the program where every user may run it.
+func programForAll(t *testing.T) string {
+	t.Helper()
+	built, err := dom0.Binary()
+	require.NoError(t, err)
+	content, err := os.ReadFile(built)
+	require.NoError(t, err)
+	dir := t.TempDir()
+	require.NoError(t, os.Chmod(filepath.Dir(dir), 0o755))
+	program := filepath.Join(dir, "vifctl")
+	require.NoError(t, os.WriteFile(program, content, 0o755))
+	return program
+}
+
+// looks is everything about the host that a lab must leave alone.
+func (h *host) looks() string {
+	h.t.Helper()
+	all, err := h.state()
+	require.NoError(h.t, err)
+	for _, f := range all {
+		require.NotContains(h.t, f.dev, "vif")
+	}
+	var text strings.Builder
+	for _, f := range all {
+		text.WriteString(f.String() + "\n")
+	}
+	require.NoError(h.t, h.Do(func() error {
+		mountinfo, err := os.ReadFile("/proc/thread-self/mountinfo")
+		text.Write(mountinfo)
+		return err
+	}))
+	return text.String()
+}
+
+// run is a lab that runs on the host.
+type run struct {
+	*exec.Cmd
+	stdout, stderr bytes.Buffer
+	output         io.Reader
+}
+
+// start starts `vifctl lab` as a user.
+func (h *host) start(uid int, args ...string) *run {
+	h.t.Helper()
+	r := &run{Cmd: exec.Command(h.program, append([]string{"lab"}, args...)...)}
+	r.Env = []string{"PATH=" + os.Getenv("PATH")}
+	r.Dir = "/"
+	r.Cmd.Stderr = &r.stderr
+	out, err := r.StdoutPipe()
+	require.NoError(h.t, err)
+	r.output = io.TeeReader(out, &r.stdout)
+	r.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if uid != 0 {
+		r.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}
+	}
+	require.NoError(h.t, h.Do(r.Start))
+	h.t.Cleanup(func() { _ = r.Process.Kill() })
+	return r
+}
+
+// until reads the output to a line that contains text.
+func (r *run) until(t *testing.T, text string) {
+	t.Helper()
+	buffer := make([]byte, 1)
+	for !strings.Contains(r.stdout.String(), text) {
+		_, err := r.output.Read(buffer)
+		require.NoError(t, err, "%q never came: %s%s", text, &r.stdout, &r.stderr)
+	}
+}
+
+// end waits for the end, and returns the exit code and the whole output.
+func (r *run) end(t *testing.T) (code int, stdout string) {
+	t.Helper()
+	_, err := io.Copy(io.Discard, r.output)
+	require.NoError(t, err)
+	_ = r.Wait()
+	return r.ProcessState.ExitCode(), r.stdout.String()
+}
+
+// namespaces are those of the lab that are not also the host's, with what is in them, as `lsns` would list them.
+func (r *run) namespaces(t *testing.T) map[string]bool {
+	t.Helper()
+	found := map[string]bool{}
+	for pid := range processes() {
+		if status(pid, "PPid") == strconv.Itoa(r.Process.Pid) {
+			for _, ns := range namespacesOf(pid) {
+				found[ns] = true
+			}
+		}
+	}
+	for _, ns := range namespacesOf(r.Process.Pid) {
+		delete(found, ns)
+	}
+	// The host's network and mount namespaces are those of the thread that started it, the others this process's.
+	require.GreaterOrEqual(t, len(found), 5, "dom0's network, mounts and processes, the client and some guests: %v", found)
+	return found
+}
+
+// gone waits until no thread of any process is in one of the namespaces.
+func gone(t *testing.T, namespaces map[string]bool) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		for pid := range processes() {
+			for _, ns := range namespacesOf(pid) {
+				if namespaces[ns] {
+					return false
+				}
+			}
+		}
+		return true
+	}, 5*time.Second, 10*time.Millisecond)
+}
+
+func processes() map[int]bool {
+	pids := map[int]bool{}
+	entries, _ := os.ReadDir("/proc")
+	for _, e := range entries {
+		if pid, err := strconv.Atoi(e.Name()); err == nil {
+			pids[pid] = true
+		}
+	}
+	return pids
+}
+
+// status is one line of what the kernel says of a process.
+func status(pid int, name string) string {
+	text, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	for line := range strings.Lines(string(text)) {
+		if value, ok := strings.CutPrefix(line, name+":"); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+// namespacesOf are those of all threads of a process, and those it has open. A dead one has none, even if nobody has
+// reaped it yet.
+func namespacesOf(pid int) []string {
+	if strings.HasPrefix(status(pid, "State"), "Z") {
+		return nil
+	}
+	var found []string
+	dir := "/proc/" + strconv.Itoa(pid)
+	for _, pattern := range []string{dir + "/task/*/ns/*", dir + "/fd/*"} {
+		files, _ := filepath.Glob(pattern)
+		for _, file := range files {
+			if ns, err := os.Readlink(file); err == nil && strings.Contains(ns, ":[") && !strings.HasPrefix(ns, "socket:") &&
+				!strings.HasPrefix(ns, "pipe:") && !strings.HasPrefix(ns, "anon_inode:") {
+				found = append(found, ns)
+			}
+		}
+	}
+	return found
+}

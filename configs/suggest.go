@@ -1,0 +1,124 @@
+package configs
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+)
+
+// elsewhere are words that Xen, or another program, has for a setting.
+var elsewhere = map[string]string{
+	"ip": "address", "ips": "address", "netdev": "uplink", "gatewaydev": "uplink", "gw": "gateway",
+	"devid": "nic", "protocol": "proto", "port": "listen", "source": "from", "fwmark": "mark", "hwaddr": "mac",
+}
+
+// unknown says what to write instead of a key that table does not have.
+func (r *reader) unknown(table, key string) string {
+	return spell(table, key) + " is not a setting" + r.instead(table, key)
+}
+
+func (r *reader) instead(table, key string) string {
+	keys := r.keys(table)
+	if other, ok := elsewhere[key]; ok && slices.Contains(keys, other) {
+		return ": it is called " + other + " here"
+	}
+	for _, t := range []string{"host", "guest", "forward"} {
+		if key != "forward" && slices.Contains(r.keys(t), key) {
+			return ": it belongs below " + heading(t)
+		}
+	}
+	switch key {
+	case "forward":
+		return ": write [[guest.forward]] below the guest it is for"
+	case "host":
+		return ": [host] stands on a line of its own"
+	case "guest":
+		return ": [[guest]] stands on a line of its own"
+	}
+	return ": " + choose(key, keys)
+}
+
+// keys lists a table's settings.
+func (r *reader) keys(table string) []string {
+	switch table {
+	case "host":
+		return keysOf(r.hostSettings)
+	case "guest":
+		return keysOf(r.guestSettings)
+	case "forward":
+		return keysOf(r.forwardSettings)
+	}
+	return []string{"host", "guest"}
+}
+
+func keysOf[T any](settings []setting[T]) (keys []string) {
+	for _, s := range settings {
+		keys = append(keys, s.key)
+	}
+	return keys
+}
+
+func heading(table string) string {
+	switch table {
+	case "host":
+		return "[host]"
+	case "forward":
+		return "[[guest.forward]]"
+	}
+	return "[[guest]]"
+}
+
+// spell writes a key with the table it was found in.
+func spell(table, key string) string {
+	switch table {
+	case "":
+		return toml.Key{key}.String()
+	case "forward":
+		return toml.Key{"guest", "forward", key}.String()
+	}
+	return toml.Key{table, key}.String()
+}
+
+// choose asks whether the nearest of some words was meant, or lists them.
+func choose(word string, known []string) string {
+	best, least := "", 3 // two letters may be wrong, one in a short word
+	for _, k := range known {
+		if d := distance(strings.ToLower(word), k); d < least && 2*d < len(k) {
+			best, least = k, d
+		}
+	}
+	if best != "" {
+		return "did you mean " + best + "?"
+	}
+	if len(known) == 1 {
+		return "there is " + known[0]
+	}
+	last := len(known) - 1
+	return "there are " + strings.Join(known[:last], ", ") + " and " + known[last]
+}
+
+// distance counts the letters to insert, delete or exchange between two words
+// (Levenshtein). Two words whose lengths are far apart are far apart.
+func distance(a, b string) int {
+	if d := len(a) - len(b); d > 3 || d < -3 {
+		return 4
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

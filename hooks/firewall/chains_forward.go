@@ -1,0 +1,68 @@
+package firewall
+
+import (
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+)
+
+// beforeFilter is in front of the chains that others filter forwarded packets
+// in (priority 0): they are to see the mark.
+const beforeFilter = -10
+
+// markPart marks what routed ports forward. An accept of ours cannot overrule a
+// drop in somebody else's table; one rule of theirs that accepts the mark can.
+var markPart = &part{
+	name:    "mark",
+	table:   inetTable,
+	version: 1,
+	sets:    []setDef{{"gports", setOf(ifname)}},
+	chains: func(o Options, _ lengths) []chain {
+		return []chain{{
+			name: "forward", kind: nftables.ChainTypeFilter, hook: unix.NF_INET_FORWARD, priority: beforeFilter,
+			rules: []rule{
+				{in("gports", iifname), orMark(o.Mark)},
+				{in("gports", oifname), orMark(o.Mark)},
+			},
+		}}
+	},
+}
+
+// privatePart keeps strangers from a private guest's own address, which a
+// neighbour could add a route to. It is a part of its own because it wants
+// connection tracking.
+var privatePart = &part{
+	name:     "private",
+	table:    inetTable,
+	needs:    []*part{markPart},
+	version:  1,
+	counters: []string{notPublic},
+	sets:     []setDef{{"natports", setOf(ifname)}},
+	chains: func(Options, lengths) []chain {
+		return []chain{{
+			name: "forward_private", kind: nftables.ChainTypeFilter, hook: unix.NF_INET_FORWARD, priority: beforeFilter,
+			rules: []rule{{
+				in("natports", oifname), notIn("gports", iifname),
+				none(ctState.and(host(expr.CtStateBitESTABLISHED | expr.CtStateBitRELATED)...)),
+				none(ctStatus.and(host(statusDNAT)...)),
+				drop(notPublic),
+			}},
+		}}
+	},
+}
+
+// statusDNAT is IPS_DST_NAT (linux/netfilter/nf_conntrack_common.h).
+const statusDNAT = 1 << 5
+
+// orMark sets a bit of the packet's mark and leaves the others, which may mean
+// something to others.
+func orMark(bit uint32) clause {
+	return clause{exprs: []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyMARK, Register: firstRegister},
+		&expr.Bitwise{
+			SourceRegister: firstRegister, DestRegister: firstRegister,
+			Len: 4, Mask: host(^bit), Xor: host(bit),
+		},
+		&expr.Meta{Key: expr.MetaKeyMARK, Register: firstRegister, SourceRegister: true},
+	}}
+}

@@ -1,0 +1,126 @@
+package firewall
+
+import (
+	"slices"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+)
+
+// Ahead of docker's -100 and 100: the first who binds an address wins.
+const (
+	beforeDNAT = -101
+	beforeSNAT = 99
+)
+
+// slots is how many may hold one thing at a time: an address (a vif, its tap,
+// and those of the same guest's last life that are just going), or a private
+// guest's way out (its public addresses: the first slot is the one in use).
+const slots = 4
+
+// natPart is what public addresses come to.
+var natPart = &part{
+	name:    "nat",
+	table:   inetTable,
+	needs:   []*part{markPart},
+	version: 1,
+	sets: []setDef{
+		{"uplinks", setOf(ifname)},
+		{"dnat4", setOf(addr4).to(addr4)},
+		{"dnat6", setOf(addr6).to(addr6)},
+		{"snat4", setOf(addr4, number).to(addr4)},
+		{"snat6", setOf(addr6, number).to(addr6)},
+		{"masq4", setOf(addr4)},
+		{"masq6", setOf(addr6)},
+		{"fwd4", setOf(addr4, proto, service).to(addr4, service)},
+		{"fwd6", setOf(addr6, proto, service).to(addr6, service)},
+	},
+	families: []family{
+		{bits: 32, sets: []setDef{{"from4", setOf(addr4, proto, service, addr4).to(addr4, service)}}},
+		{bits: 128, sets: []setDef{{"from6", setOf(addr6, proto, service, addr6).to(addr6, service)}}},
+	},
+	chains: func(o Options, inUse lengths) []chain {
+		return []chain{
+			{
+				name: "nat_pre", kind: nftables.ChainTypeNAT, hook: unix.NF_INET_PRE_ROUTING, priority: beforeDNAT,
+				rules: []rule{{over4, goTo("to_guest4")}, {over6, goTo("to_guest6")}},
+			},
+			// The host itself reaches guests by their public addresses, too.
+			{
+				name: "nat_out", kind: nftables.ChainTypeNAT, hook: unix.NF_INET_LOCAL_OUT, priority: beforeDNAT,
+				rules: []rule{{over4, goTo("to_guest4")}, {over6, goTo("to_guest6")}},
+			},
+			// A forward for one source goes before a forward for all, and any
+			// forward before the public address as a whole.
+			{name: "to_guest4", rules: slices.Concat(
+				each(inUse["from4"], func(n int) rule {
+					return rule{withPorts, mapped(of("from4", n), ipDest, l4proto, portDest, ipSource.prefix(n)), dnatPort4}
+				}),
+				[]rule{
+					{withPorts, mapped("fwd4", ipDest, l4proto, portDest), dnatPort4},
+					{mapped("dnat4", ipDest), translate(expr.NATTypeDestNAT, unix.NFPROTO_IPV4)},
+				},
+			)},
+			{name: "to_guest6", rules: slices.Concat(
+				each(inUse["from6"], func(n int) rule {
+					return rule{withPorts, mapped(of("from6", n), ip6Dest, l4proto, portDest, ip6Source.prefix(n)), dnatPort6}
+				}),
+				[]rule{
+					{withPorts, mapped("fwd6", ip6Dest, l4proto, portDest), dnatPort6},
+					{mapped("dnat6", ip6Dest), translate(expr.NATTypeDestNAT, unix.NFPROTO_IPV6)},
+				},
+			)},
+			// What was led to a guest by a public address comes with one as
+			// well (a guest that calls another one, or itself, by its public
+			// address); so does what leaves.
+			{
+				name: "nat_post", kind: nftables.ChainTypeNAT, hook: unix.NF_INET_POST_ROUTING, priority: beforeSNAT,
+				rules: []rule{
+					{some(ctStatus.and(host(statusDNAT)...)), jump("from_guest")},
+					{leaving(o), jump("from_guest")},
+				},
+			},
+			{name: "from_guest", rules: []rule{{over4, goTo("from_guest4")}, {over6, goTo("from_guest6")}}},
+			{name: "from_guest4", rules: fromGuest("snat4", "masq4", ipSource, unix.NFPROTO_IPV4)},
+			{name: "from_guest6", rules: fromGuest("snat6", "masq6", ip6Source, unix.NFPROTO_IPV6)},
+		}
+	},
+}
+
+func fromGuest(snat, masquerade string, source field, family uint32) []rule {
+	var rules []rule
+	for slot := range uint32(slots) {
+		rules = append(rules, rule{mapped(snat, source, constant(host(slot))), translate(expr.NATTypeSourceNAT, family)})
+	}
+	return append(rules, rule{in(masquerade, source), clause{exprs: []expr.Any{&expr.Masq{}}}})
+}
+
+// leaving is what goes out of the host, where the host's settings say which way
+// that is; else whatever does not go to a guest.
+func leaving(o Options) clause {
+	if len(o.Uplinks) > 0 {
+		return in("uplinks", oifname)
+	}
+	return notIn("gports", oifname)
+}
+
+var (
+	withPorts = oneOf(l4proto, nftables.TypeInetProto, tcp, udp)
+	dnatPort4 = translatePort(unix.NFPROTO_IPV4, 1)
+	dnatPort6 = translatePort(unix.NFPROTO_IPV6, 4)
+)
+
+// translate gives a packet the address a map has put into the registers.
+func translate(kind expr.NATType, family uint32) clause {
+	return clause{exprs: []expr.Any{&expr.NAT{Type: kind, Family: family, RegAddrMin: firstRegister}}}
+}
+
+// translatePort also gives it the port, which is behind the address, so many
+// registers on.
+func translatePort(family, behind uint32) clause {
+	return clause{exprs: []expr.Any{&expr.NAT{
+		Type: expr.NATTypeDestNAT, Family: family,
+		RegAddrMin: firstRegister, RegProtoMin: firstRegister + behind, Specified: true,
+	}}}
+}

@@ -1,0 +1,85 @@
+package firewall
+
+import (
+	"slices"
+
+	"github.com/google/nftables"
+	"golang.org/x/sys/unix"
+)
+
+// routedPart checks the IP packets that routed ports send, before anything else
+// of the host sees them, and that nobody else sends them in a guest's name.
+var routedPart = &part{
+	name:     "routed",
+	table:    inetTable,
+	version:  1,
+	counters: []string{spoofedMAC, spoofedAddress, spoofedNeighbour, serverRole, otherProtocol},
+	sets: append([]setDef{
+		{"g4", setOf(addr4)},
+		{"g6", setOf(addr6)},
+		// Who holds an address of g4 and g6, one for each of up to four ports:
+		// a vif and its tap are two, and they come and go one by one. No rule
+		// looks here.
+		{"held4", setOf(addr4, number, number).to(ifname)},
+		{"held6", setOf(addr6, number, number).to(ifname)},
+	}, spoofSets...),
+	families: []family{routed4, routed6},
+	chains: func(_ Options, inUse lengths) []chain {
+		return append([]chain{
+			{
+				name: "raw_pre", kind: nftables.ChainTypeFilter, hook: unix.NF_INET_PRE_ROUTING, priority: beforeOthers,
+				rules: slices.Concat(
+					[]rule{{over4, in("g4", ipSource), jump("others4")}},
+					each(inUse["net4"], func(n int) rule {
+						return rule{over4, in(of("gnet4", n), ipSource.prefix(n)), jump("others4")}
+					}),
+					[]rule{{over6, in("g6", ip6Source), jump("others6")}},
+					each(inUse["net6"], func(n int) rule {
+						return rule{over6, in(of("gnet6", n), ip6Source.prefix(n)), jump("others6")}
+					}),
+					[]rule{
+						{in("strict_ports", iifname), goTo("strict")},
+						{in("mac_ports", iifname), goTo("mac")},
+					},
+				),
+			},
+			// The source is some guest's: of the one behind this port?
+			{name: "others4", rules: slices.Concat(
+				[]rule{{in("pip4", iifname, ipSource), backAgain}},
+				each(inUse["net4"], func(n int) rule {
+					return rule{in(of("net4", n), iifname, ipSource.prefix(n)), backAgain}
+				}),
+				[]rule{{drop(spoofedAddress)}},
+			)},
+			{name: "others6", rules: slices.Concat(
+				[]rule{{in("pip6", iifname, ip6Source), backAgain}},
+				each(inUse["net6"], func(n int) rule {
+					return rule{in(of("net6", n), iifname, ip6Source.prefix(n)), backAgain}
+				}),
+				[]rule{{drop(spoofedAddress)}},
+			)},
+			{name: "mac", rules: []rule{
+				{notIn("pmac", iifname, etherSource), drop(spoofedMAC)},
+				{accept},
+			}},
+			{name: "strict", rules: []rule{
+				{notIn("pmac", iifname, etherSource), drop(spoofedMAC)},
+				{over4, goTo("s4")},
+				{over6, goTo("s6")},
+				{drop(otherProtocol)},
+			}},
+		}, addressChains(inUse)...)
+	},
+}
+
+var (
+	over4 = is(l3proto, unix.NFPROTO_IPV4)
+	over6 = is(l3proto, unix.NFPROTO_IPV6)
+)
+
+// routed4 and routed6 also hold the prefixes without their ports: no other
+// interface may use an address in them as a source.
+var (
+	routed4 = family{bits: 32, sets: []setDef{{"net4", setOf(ifname, addr4)}, {"gnet4", setOf(addr4)}}}
+	routed6 = family{bits: 128, sets: []setDef{{"net6", setOf(ifname, addr6)}, {"gnet6", setOf(addr6)}}}
+)

@@ -1,0 +1,193 @@
+package firewall
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+)
+
+// commit sends a transaction.
+func (n *NFTables) commit(v view, t *transaction) error {
+	ids := uint32(0)
+	for _, p := range parts {
+		if inUse, ok := t.build[p]; ok {
+			if err := n.build(v, p, inUse, &ids); err != nil {
+				return fmt.Errorf("the base %s: %w", p.name, err)
+			}
+		}
+	}
+	if err := n.edit(t); err != nil {
+		return err
+	}
+	return n.batch.Flush()
+}
+
+// build makes one part of the base, as it should be whatever is there. Rules
+// and chains are made anew, which no packet sees: the kernel changes over at
+// once. Sets stay, and so do the elements in them. That makes two builders at
+// the same time one after the other.
+func (n *NFTables) build(v view, p *part, inUse lengths, ids *uint32) error {
+	b := n.batch
+	b.AddTable(p.table)
+	for _, c := range p.counters {
+		b.AddObj(&nftables.NamedObj{Table: p.table, Name: c, Type: nftables.ObjTypeCounter, Obj: &expr.Counter{}})
+	}
+	for _, d := range p.allSets(inUse) {
+		s, err := d.define(p.table)
+		if err != nil {
+			return err
+		}
+		// The library's own numbers cannot be taken by two goroutines at a time.
+		*ids++
+		s.ID = *ids
+		if err := b.AddSet(s, nil); err != nil {
+			return err
+		}
+	}
+	chains := p.chains(n.options, inUse)
+	here := func(c chain) *nftables.Chain { return &nftables.Chain{Table: p.table, Name: c.name} }
+	for _, c := range chains {
+		if _, ok := v.tables[p.table].uses[c.name]; ok {
+			b.FlushChain(here(c))
+		}
+	}
+	// An older one may have had another priority, which cannot be changed.
+	for _, c := range chains {
+		if _, ok := v.tables[p.table].uses[c.name]; ok {
+			b.DelChain(here(c))
+		}
+	}
+	for _, c := range chains {
+		made := here(c)
+		if c.kind != "" {
+			made.Type, made.Hooknum, made.Priority = c.kind, nftables.ChainHookRef(nftables.ChainHook(c.hook)), &c.priority
+		}
+		b.AddChain(made)
+		b.FlushChain(made)
+	}
+	for _, c := range chains {
+		for _, r := range c.rules {
+			if err := n.rule(here(c), r, ids); err != nil {
+				return err
+			}
+		}
+	}
+	marker := &nftables.Set{Table: p.table, Name: p.marker().name}
+	b.FlushSet(marker)
+	return b.SetAddElements(marker, []nftables.SetElement{{Key: host(p.stamp(n.options))}})
+}
+
+// allSets are a part's sets: the marker, the fixed ones, and one for each prefix
+// length in use.
+func (p *part) allSets(inUse lengths) []setDef {
+	all := append([]setDef{p.marker()}, p.sets...)
+	for _, f := range p.families {
+		for _, length := range inUse[f.sets[0].name] {
+			for _, s := range f.sets {
+				all = append(all, setDef{of(s.name, length), s.shape})
+			}
+		}
+	}
+	return all
+}
+
+// rule adds one rule at the end of a chain, after the anonymous sets it looks
+// into.
+func (n *NFTables) rule(c *nftables.Chain, r rule, ids *uint32) error {
+	var exprs []expr.Any
+	for _, word := range r {
+		if word.oneOf == nil {
+			exprs = append(exprs, word.exprs...)
+			continue
+		}
+		*ids++
+		s := &nftables.Set{Table: c.Table, Name: anonymous, ID: *ids, Anonymous: true, Constant: true, KeyType: word.kind}
+		var elements []nftables.SetElement
+		for _, key := range word.oneOf {
+			elements = append(elements, nftables.SetElement{Key: key})
+		}
+		if err := n.batch.AddSet(s, elements); err != nil {
+			return err
+		}
+		last := len(word.exprs) - 1
+		lookup := *word.exprs[last].(*expr.Lookup)
+		lookup.SetID = s.ID
+		exprs = append(append(exprs, word.exprs[:last]...), &lookup)
+	}
+	n.batch.AddRule(&nftables.Rule{Table: c.Table, Chain: c, Exprs: exprs})
+	return nil
+}
+
+// perMessage is how many elements one message carries: past 64 KiB the kernel
+// sees the first few only, and reports no error. The longest take 90 bytes.
+const perMessage = 500
+
+// edits are the changes to one set.
+type edits struct{ before, remove, add []nftables.SetElement }
+
+// edit changes elements, set by set.
+func (n *NFTables) edit(t *transaction) error {
+	bySet := map[entry]*edits{} // by table and set, without a key
+	at := func(e entry) *edits {
+		e.key = ""
+		if bySet[e] == nil {
+			bySet[e] = &edits{}
+		}
+		return bySet[e]
+	}
+	for e, value := range t.was {
+		wanted, stays := t.now[e]
+		switch {
+		case !stays:
+			// Adding it first makes its removal no error where it has gone
+			// meanwhile, and one where it says something else by now.
+			at(e).before = append(at(e).before, kernelElement(e, value))
+			at(e).remove = append(at(e).remove, kernelElement(e, ""))
+		case wanted != value:
+			at(e).remove = append(at(e).remove, kernelElement(e, ""))
+			at(e).add = append(at(e).add, kernelElement(e, wanted))
+		}
+	}
+	for e, value := range t.now {
+		if _, was := t.was[e]; !was || t.sure[e] {
+			at(e).add = append(at(e).add, kernelElement(e, value))
+		}
+	}
+	for e, value := range t.free {
+		_, was := t.was[e]
+		_, is := t.now[e]
+		if !was && !is {
+			at(e).before = append(at(e).before, kernelElement(e, value))
+			at(e).remove = append(at(e).remove, kernelElement(e, ""))
+		}
+	}
+	inOrder := slices.SortedFunc(maps.Keys(bySet), func(a, b entry) int {
+		return cmp.Or(cmp.Compare(a.table.Family, b.table.Family), cmp.Compare(a.set, b.set))
+	})
+	for _, e := range inOrder {
+		s := &nftables.Set{Table: e.table, Name: e.set}
+		for _, step := range []struct {
+			send     func(*nftables.Set, []nftables.SetElement) error
+			elements []nftables.SetElement
+		}{
+			{n.batch.SetAddElements, bySet[e].before},
+			{n.batch.SetDeleteElements, bySet[e].remove},
+			{n.batch.SetAddElements, bySet[e].add},
+		} {
+			for some := range slices.Chunk(step.elements, perMessage) {
+				if err := step.send(s, some); err != nil {
+					return fmt.Errorf("the elements of %s: %w", e.set, err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func kernelElement(e entry, value string) nftables.SetElement {
+	return nftables.SetElement{Key: []byte(e.key), Val: []byte(value)}
+}

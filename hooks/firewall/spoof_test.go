@@ -1,0 +1,224 @@
+package firewall
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"github.com/stretchr/testify/require"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"vifctl/hooks/plan"
+)
+
+// shootingRange is a host with the guest's port, and the guests' end of the cables.
+type shootingRange struct {
+	t      *testing.T
+	host   *machine
+	seen   *nftables.Conn
+	counts []*nftables.NamedObj
+	fence  *nftables.NamedObj
+	// sockets send at the far end of a cable, by the near end's name.
+	sockets map[string]sender
+}
+
+type sender struct{ fd, index int }
+
+// A frame has been received when one of these tables, which come right after
+// ours, has counted it. The fence is a frame that every filter lets through: it
+// is sent after the one in question, and when it has arrived, so has the other.
+const (
+	seenBridge = `
+table bridge seen {
+	counter frames {}
+	counter fence {}
+	chain prerouting { type filter hook prerouting priority -305; udp dport 4242 counter name fence accept; counter name frames; }
+	chain input { type filter hook input priority -305; ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 counter name frames; }
+}
+table inet seen {
+	counter frames {}
+	chain prerouting { type filter hook prerouting priority -305; iifname "vif1.0" counter name frames; }
+}`
+	seenRouter = `
+table inet seen {
+	counter frames {}
+	counter fence {}
+	chain prerouting { type filter hook prerouting priority -305; udp dport 4242 counter name fence accept; counter name frames; }
+}
+table arp seen {
+	counter frames {}
+	chain input { type filter hook input priority -305; counter name frames; }
+}`
+)
+
+func newRange(t *testing.T, bridged bool) *shootingRange {
+	r := &shootingRange{t: t, host: newMachine(t), sockets: map[string]sender{}}
+	guests := newMachine(t)
+	guests.sysctl("ipv6/conf/default/disable_ipv6", "1")
+	for _, name := range []string{"vif1.0", "eth0"} {
+		r.cable(guests, name)
+	}
+	if bridged {
+		r.host.feed(seenBridge, "nft", "-f", "-")
+		r.host.run("ip", "link", "add", "br0", "type", "bridge", "mcast_snooping", "0")
+		r.host.run("ip", "link", "set", "vif1.0", "master", "br0")
+		r.host.run("ip", "link", "set", "eth0", "master", "br0")
+		r.host.run("ip", "link", "set", "br0", "up")
+		r.count(nftables.TableFamilyBridge, "frames")
+		r.count(nftables.TableFamilyINet, "frames")
+		r.fence = counter(nftables.TableFamilyBridge, "fence")
+	} else {
+		r.host.feed(seenRouter, "nft", "-f", "-")
+		r.count(nftables.TableFamilyINet, "frames")
+		r.count(nftables.TableFamilyARP, "frames")
+		r.fence = counter(nftables.TableFamilyINet, "fence")
+	}
+	var err error
+	r.host.do(func() { r.seen, err = nftables.New(nftables.AsLasting()) })
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = r.seen.CloseLasting() })
+	return r
+}
+
+// cable lays one from the host to the guests; its far end is quiet.
+func (r *shootingRange) cable(guests *machine, name string) {
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name, attrs.HardwareAddr = name, hw(hostMAC)
+	far := "g-" + name
+	require.NoError(r.t, r.host.nl.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: far, PeerNamespace: netlink.NsFd(guests.fd)}))
+	for m, name := range map[*machine]string{r.host: name, guests: far} {
+		link, err := m.nl.LinkByName(name)
+		require.NoError(r.t, err)
+		require.NoError(r.t, m.nl.LinkSetUp(link))
+		if m != guests {
+			continue
+		}
+		guests.do(func() {
+			var fd int
+			if fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0); err == nil {
+				r.sockets[link.Attrs().Name] = sender{fd, link.Attrs().Index}
+				r.t.Cleanup(func() { _ = unix.Close(fd) })
+			}
+		})
+		require.NoError(r.t, err)
+	}
+}
+
+func counter(family nftables.TableFamily, name string) *nftables.NamedObj {
+	return &nftables.NamedObj{
+		Table: &nftables.Table{Name: "seen", Family: family},
+		Name:  name, Type: nftables.ObjTypeCounter, Obj: &expr.Counter{},
+	}
+}
+
+func (r *shootingRange) count(family nftables.TableFamily, name string) {
+	r.counts = append(r.counts, counter(family, name))
+}
+
+func (r *shootingRange) read(counters ...*nftables.NamedObj) (packets uint64) {
+	for _, c := range counters {
+		o, err := r.seen.GetObject(c)
+		require.NoError(r.t, err)
+		packets += o.(*nftables.NamedObj).Obj.(*expr.Counter).Packets
+	}
+	return packets
+}
+
+// received sends a frame and reports whether it has been received.
+func (r *shootingRange) received(f frame) bool {
+	from, fenceMAC, fenceIP := "vif1.0", mac1, own4
+	if f.on == uplink {
+		from, fenceMAC, fenceIP = "eth0", mac2, other4
+	}
+	fences, frames := r.read(r.fence), r.read(r.counts...)
+	r.send(from, f.bytes)
+	r.send(from, eth(fenceMAC, hostMAC, 0x0800, ip4(fenceIP, host4, udp, 0, udpSegment(4242, 4242, nil))))
+	require.Eventually(r.t, func() bool { return r.read(r.fence) > fences }, 5*time.Second, time.Millisecond, "%s: the fence has not arrived", f.name)
+	return r.read(r.counts...) > frames
+}
+
+func (r *shootingRange) send(from string, bytes []byte) {
+	s := r.sockets["g-"+from]
+	require.NoError(r.t, unix.Sendto(s.fd, bytes, 0, &unix.SockaddrLinklayer{Ifindex: s.index}))
+}
+
+// ownRules are the rules of the guest behind vif1.0.
+func ownRules(kind plan.RuleKind, bridged bool) []plan.Rule {
+	dev := plan.Dev{Name: "vif1.0"}
+	rules := []plan.Rule{
+		{Kind: kind, Dev: dev, Bridged: bridged},
+		{Kind: plan.RuleOwnMAC, Dev: dev, Bridged: bridged, MAC: mac1},
+	}
+	for _, p := range []string{own4 + "/32", own6 + "/128", own6Local + "/128", "198.51.100.8/29", "2001:db8:1::/64"} {
+		r := ownAddressRule(dev.Name, p)
+		r.Bridged = bridged
+		rules = append(rules, r)
+	}
+	return rules
+}
+
+// TestFrames sends every frame with filtering off, then on, then off again: a
+// hostile one that does not arrive without us would prove nothing.
+func TestFrames(t *testing.T) {
+	for _, port := range []struct {
+		name    string
+		bridged bool
+		on      where
+	}{{"bridge", true, bridge}, {"routed", false, router | uplink}} {
+		t.Run(port.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRange(t, port.bridged)
+			f := r.host.open(Options{})
+			rules := ownRules(plan.RuleStrict, port.bridged)
+			fired := map[bool]int{}
+			volley := func(when string, hostileArrive bool) {
+				for _, set := range []struct {
+					frames []frame
+					bad    bool
+				}{{hostile, true}, {legitimate, false}} {
+					for _, fr := range set.frames {
+						if fr.on&port.on == 0 {
+							continue
+						}
+						fired[set.bad]++
+						want := !set.bad || hostileArrive
+						if got := r.received(fr); got != want {
+							t.Errorf("%s, %s: received: %v", when, fr.name, got)
+						}
+					}
+				}
+			}
+			volley("without filtering", true)
+			t.Logf("%d hostile and %d legitimate frames", fired[true], fired[false])
+			mustChange(t, f, rules, nil)
+			volley("strict", false)
+			mustChange(t, f, nil, rules)
+			volley("when the port has gone", true)
+		})
+	}
+}
+
+// TestMACOnly: a guest whose addresses nobody knows is held to its hardware
+// address.
+func TestMACOnly(t *testing.T) {
+	for _, bridged := range []bool{true, false} {
+		t.Run(fmt.Sprintf("bridged=%v", bridged), func(t *testing.T) {
+			t.Parallel()
+			r := newRange(t, bridged)
+			f := r.host.open(Options{})
+			mustChange(t, f, ownRules(plan.RuleMAC, bridged)[:2], nil)
+			for _, fr := range []frame{hostile[0], hostile[1], hostile[3], hostile[4]} {
+				require.False(t, r.received(fr), fr.name)
+			}
+			for _, fr := range legitimate {
+				if fr.on&both == both {
+					require.True(t, r.received(fr), fr.name)
+				}
+			}
+			require.True(t, r.received(frame{"any address", both, eth(mac1, hostMAC, 0x0800, ip4(other4, host4, udp, 0, udpSegment(1, 2, nil)))}))
+		})
+	}
+}

@@ -1,0 +1,123 @@
+package firewall
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/google/nftables"
+)
+
+// A view is what the kernel has of what some rules are about.
+type view struct {
+	options Options
+	tables  map[*nftables.Table]present
+	// there are the elements that were asked for and are there, with their
+	// values.
+	there map[entry]string
+}
+
+// entry is where the element is in the kernel.
+func (e element) entry() entry {
+	set := e.set
+	if e.length >= 0 {
+		set = of(set, e.length)
+	}
+	return entry{e.part.table, set, e.key}
+}
+
+// slots are where a claim may be.
+func (c claim) slots() []entry {
+	all := make([]entry, slots)
+	for i := range all {
+		all[i] = entry{c.part.table, c.set, c.key + string(host(uint32(i)))}
+	}
+	return all
+}
+
+// look reads all that the rules are about, and the state of the parts of the
+// base they lean on.
+func (n *NFTables) look(rules []needs) (view, error) {
+	v := view{options: n.options, tables: map[*nftables.Table]present{}}
+	seen := map[*part]bool{}
+	asked := map[entry]bool{}
+	for _, r := range rules {
+		for _, e := range r.all() {
+			asked[e.entry()] = true
+			for _, p := range append(slices.Clone(e.part.needs), e.part) {
+				seen[p] = true
+			}
+		}
+		for _, c := range r.claims {
+			for _, s := range c.slots() {
+				asked[s] = true
+			}
+			seen[c.part] = true
+		}
+	}
+	for p := range seen {
+		asked[v.mark(p)] = true
+		if _, ok := v.tables[p.table]; ok {
+			continue
+		}
+		var err error
+		if v.tables[p.table], err = n.readTable(p.table); err != nil {
+			return view{}, err
+		}
+	}
+	var err error
+	v.there, err = n.lookup(slices.Collect(maps.Keys(asked)))
+	return v, err
+}
+
+// all are a rule's own elements and those that its claims hold.
+func (n needs) all() []element {
+	all := slices.Clone(n.elements)
+	for _, c := range n.claims {
+		all = append(all, c.holding...)
+	}
+	return all
+}
+
+// mark is the element that says which version of a part is there.
+func (v view) mark(p *part) entry {
+	return entry{p.table, p.marker().name, string(host(p.stamp(v.options)))}
+}
+
+// whole reports whether a part, and those it needs, are there as this vifctl
+// makes them, with all their rules: `nft flush table` leaves sets and elements
+// and takes the rules.
+func (v view) whole(p *part) bool {
+	have := v.tables[p.table]
+	if _, ok := v.there[v.mark(p)]; !ok {
+		return false
+	}
+	for _, s := range p.sets {
+		if !have.sets[s.name] {
+			return false
+		}
+	}
+	for chain, n := range uses(p.chains(v.options, have.inUse(p))) {
+		if have.uses[chain] != n {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(p.needs, func(needed *part) bool { return !v.whole(needed) })
+}
+
+// holds reports whether all that a rule comes to is there.
+func (v view) holds(n needs) bool {
+	for _, e := range n.all() {
+		if value, ok := v.there[e.entry()]; !ok || value != e.value {
+			return false
+		}
+	}
+	for _, c := range n.claims {
+		if !slices.ContainsFunc(c.slots(), func(s entry) bool {
+			holder, ok := v.there[s]
+			return ok && holder == c.value
+		}) {
+			return false
+		}
+	}
+	return true
+}

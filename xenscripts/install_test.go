@@ -1,0 +1,493 @@
+package xenscripts_test
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"vifctl/xenscripts"
+)
+
+// What an installation leaves in the scripts' folder, beside the scripts.
+const (
+	binary   = "vifctl"
+	backup   = "vifctl-backup"
+	manifest = ".vifctl-installed.json"
+)
+
+// xenFolder is a folder of scripts as a distribution and an administrator have
+// left it: some of the names we take are there, as files of different owners and
+// modes, as a link, as a dangling link, and some are not.
+func xenFolder(t testing.TB) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	write := func(name, text string, mode os.FileMode) {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		require.NoError(t, os.Chmod(path, mode))
+	}
+	write("vif-bridge", "#!/bin/bash\n# Debian's\n", 0o755)
+	write("vif-route", "#!/bin/bash\n# the administrator's own\n", 0o700|os.ModeSetuid)
+	write("vif-nat", "#!/bin/bash\n# Debian's, too\n", 0o755)
+	write("vif-common.sh", "# shared\n", 0o644)
+	write("block", "#!/bin/sh\n", 0o755)
+	write("vif-post.d/10-vlan.hook", "log debug x\n", 0o755)
+	write("vif-post.d/notes", "\n", 0o600)
+	require.NoError(t, os.Symlink("vif-bridge", filepath.Join(dir, "vif-setup")))
+	require.NoError(t, os.Symlink("/nowhere/ifup", filepath.Join(dir, "vif-route-ifup")))
+	if os.Geteuid() == 0 {
+		require.NoError(t, os.Lchown(filepath.Join(dir, "vif-route"), 1234, 4321))
+		require.NoError(t, os.Chmod(filepath.Join(dir, "vif-route"), 0o700|os.ModeSetuid))
+		require.NoError(t, os.Lchown(filepath.Join(dir, "vif-setup"), 1234, 4321))
+	}
+	old := time.Date(2019, 4, 1, 12, 0, 0, 123456789, time.UTC)
+	require.NoError(t, os.Chtimes(filepath.Join(dir, "vif-bridge"), old, old))
+	require.NoError(t, os.Chtimes(filepath.Join(dir, "vif-route"), old.Add(time.Hour), old.Add(time.Hour)))
+	return dir
+}
+
+// listing is all there is below dir, a line a path, with all that an ls would
+// tell of it.
+func listing(t testing.TB, dir string) string {
+	t.Helper()
+	var lines []string
+	require.NoError(t, filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || path == dir {
+			return err
+		}
+		info, err := os.Lstat(path)
+		if err != nil {
+			return err
+		}
+		st := info.Sys().(*syscall.Stat_t)
+		rel, _ := filepath.Rel(dir, path)
+		line := fmt.Sprintf("%s %s %d:%d", rel, info.Mode(), st.Uid, st.Gid)
+		switch {
+		case info.Mode()&fs.ModeSymlink != 0:
+			to, err := os.Readlink(path)
+			if err != nil {
+				return err
+			}
+			line += " " + info.ModTime().Format(time.RFC3339Nano) + " -> " + to
+		case !info.IsDir():
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			line += fmt.Sprintf(" %s %d links %x", info.ModTime().Format(time.RFC3339Nano), st.Nlink, sha256.Sum256(data))
+		}
+		lines = append(lines, line)
+		return nil
+	}))
+	return strings.Join(lines, "\n")
+}
+
+// program is a file that stands for the vifctl that is running.
+func program(t testing.TB, text string) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "vifctl")
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o700))
+	return path
+}
+
+func install(t testing.TB, dir, self string) (report string) {
+	t.Helper()
+	report, err := xenscripts.Install(dir, self)
+	require.NoError(t, err)
+	return report
+}
+
+func uninstall(t testing.TB, dir string) (report string) {
+	t.Helper()
+	report, err := xenscripts.Uninstall(dir)
+	require.NoError(t, err)
+	return report
+}
+
+// requireInstalled: every name leads to a program with that text.
+func requireInstalled(t testing.TB, dir, text string) {
+	t.Helper()
+	for _, name := range xenscripts.Names {
+		to, err := os.Readlink(filepath.Join(dir, name))
+		require.NoError(t, err)
+		require.Equal(t, binary, to)
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		require.Equal(t, text, string(data))
+	}
+	info, err := os.Stat(filepath.Join(dir, binary))
+	require.NoError(t, err)
+	require.NotZero(t, info.Mode()&0o100)
+	require.Zero(t, info.Mode()&0o022)
+}
+
+func TestInstallAndGiveBack(t *testing.T) {
+	t.Parallel()
+	dir := xenFolder(t)
+	before := listing(t, dir)
+
+	report := install(t, dir, program(t, "v1"))
+	requireInstalled(t, dir, "v1")
+	for _, want := range append(slices.Clone(xenscripts.Names), dir, backup, "vifctl uninstall --dir "+dir, "Antispoofing") {
+		require.Contains(t, report, want)
+	}
+	for _, name := range []string{"block", "vif-common.sh", "vif-post.d/10-vlan.hook"} {
+		require.Contains(t, listing(t, dir), lineOf(before, name), "it is not ours to touch")
+	}
+
+	report = uninstall(t, dir)
+	require.Equal(t, before, listing(t, dir))
+	require.Contains(t, report, "Given back: vif-bridge, vif-nat, vif-route, vif-route-ifup, vif-setup.")
+	require.Contains(t, report, "not been there: qemu-ifup.")
+}
+
+func lineOf(listing, name string) string {
+	for line := range strings.Lines(listing) {
+		if strings.HasPrefix(line, name+" ") {
+			return strings.TrimSpace(line)
+		}
+	}
+	return "no " + name
+}
+
+func TestInstallIntoAnEmptyFolder(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	report := install(t, dir, program(t, "v1"))
+	requireInstalled(t, dir, "v1")
+	require.NotContains(t, report, backup)
+	uninstall(t, dir)
+	require.Empty(t, listing(t, dir))
+}
+
+func TestInstallTwice(t *testing.T) {
+	t.Parallel()
+	dir := xenFolder(t)
+	before := listing(t, dir)
+	self := program(t, "v1")
+	first := install(t, dir, self)
+	installed := withoutTimes(listing(t, dir))
+	require.Equal(t, first, install(t, dir, self))
+	require.Equal(t, installed, withoutTimes(listing(t, dir)))
+	uninstall(t, dir)
+	require.Equal(t, before, listing(t, dir))
+
+	_, err := xenscripts.Uninstall(dir)
+	require.ErrorContains(t, err, dir+" holds no installation of vifctl")
+	require.Equal(t, before, listing(t, dir))
+
+	install(t, dir, self)
+	uninstall(t, dir)
+	require.Equal(t, before, listing(t, dir), "a second round")
+}
+
+// withoutTimes drops the lines of what an installation renews.
+func withoutTimes(listing string) string {
+	var kept []string
+	for line := range strings.Lines(listing) {
+		if !strings.HasPrefix(line, binary+" ") && !strings.HasPrefix(line, manifest+" ") {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "")
+}
+
+func TestUpgrade(t *testing.T) {
+	t.Parallel()
+	dir := xenFolder(t)
+	before := listing(t, dir)
+	install(t, dir, program(t, "v1"))
+	install(t, dir, program(t, "v2"))
+	requireInstalled(t, dir, "v2")
+	// By the installed program itself: nothing to renew.
+	install(t, dir, filepath.Join(dir, binary))
+	requireInstalled(t, dir, "v2")
+	uninstall(t, dir)
+	require.Equal(t, before, listing(t, dir))
+}
+
+// A program that a package put below /usr is linked to, so that the package's
+// upgrades reach it; and back to a copy.
+func TestInstallOfAPackagesProgram(t *testing.T) {
+	t.Parallel()
+	const packaged = "/usr/bin/env"
+	if info, err := os.Lstat(packaged); err != nil || !info.Mode().IsRegular() {
+		t.Skip(packaged + " is no file here")
+	}
+	dir := xenFolder(t)
+	before := listing(t, dir)
+	install(t, dir, program(t, "v1"))
+	install(t, dir, packaged)
+	to, err := os.Readlink(filepath.Join(dir, binary))
+	require.NoError(t, err)
+	require.Equal(t, packaged, to)
+	install(t, dir, program(t, "v2"))
+	requireInstalled(t, dir, "v2")
+	install(t, dir, packaged)
+	uninstall(t, dir)
+	require.Equal(t, before, listing(t, dir))
+	require.FileExists(t, packaged)
+}
+
+func TestInstallIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		prepare func(t *testing.T, dir string)
+		says    string
+	}{
+		"a vifctl of somebody else's": {func(t *testing.T, dir string) {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, binary), []byte("another"), 0o755))
+		}, "/vifctl is there, and not by an installation of ours"},
+		"a dangling link called vifctl": {func(t *testing.T, dir string) {
+			require.NoError(t, os.Symlink("/nowhere", filepath.Join(dir, binary)))
+		}, "/vifctl is there, and not by an installation of ours"},
+		"a folder in a script's place": {func(t *testing.T, dir string) {
+			require.NoError(t, os.Mkdir(filepath.Join(dir, "qemu-ifup"), 0o755))
+		}, "/qemu-ifup is a folder"},
+		"a damaged manifest": {func(t *testing.T, dir string) {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, manifest), []byte("{"), 0o644))
+		}, manifest + " is damaged"},
+		"a manifest that leads away": {func(t *testing.T, dir string) {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, manifest), []byte(`{"names":["../../bin/sh"]}`), 0o644))
+		}, manifest + " is damaged"},
+		"a backup that is not ours": {func(t *testing.T, dir string) {
+			require.NoError(t, os.Mkdir(filepath.Join(dir, backup), 0o755))
+			require.NoError(t, os.WriteFile(filepath.Join(dir, backup, "vif-bridge"), []byte("mine"), 0o755))
+		}, backup},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := xenFolder(t)
+			tc.prepare(t, dir)
+			before := listing(t, dir)
+			_, err := xenscripts.Install(dir, program(t, "v1"))
+			require.ErrorContains(t, err, tc.says)
+			require.NotContains(t, err.Error(), "\n")
+			require.Equal(t, before, listing(t, dir))
+			_, err = xenscripts.Uninstall(dir)
+			require.Error(t, err)
+			require.Equal(t, before, listing(t, dir))
+		})
+	}
+	_, err := xenscripts.Install(filepath.Join(t.TempDir(), "none"), "/proc/self/exe")
+	require.ErrorContains(t, err, "is not a folder")
+}
+
+// A folder that happens to have our backup's name is not ours: its files must
+// not become scripts that had never been there.
+func TestInstallBesideAForeignBackup(t *testing.T) {
+	t.Parallel()
+	dir := xenFolder(t)
+	require.NoError(t, os.Mkdir(filepath.Join(dir, backup), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, backup, "qemu-ifup"), []byte("mine"), 0o755))
+	before := listing(t, dir)
+	if _, err := xenscripts.Install(dir, program(t, "v1")); err == nil {
+		uninstall(t, dir)
+	}
+	require.Equal(t, before, listing(t, dir))
+}
+
+// A manifest's names are names of scripts in this folder, and nothing else.
+func TestManifestNames(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"", ".", "..", "/", "a/b", binary, backup, manifest} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := xenFolder(t)
+			require.NoError(t, os.WriteFile(filepath.Join(dir, manifest), fmt.Appendf(nil, `{"names":[%q]}`, name), 0o644))
+			before := listing(t, dir)
+			_, err := xenscripts.Uninstall(dir)
+			require.ErrorContains(t, err, "is damaged")
+			require.Equal(t, before, listing(t, dir))
+		})
+	}
+}
+
+// Between installing and uninstalling, others may have been there.
+func TestUninstallIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(t *testing.T, dir string){
+		"a package's upgrade put a new script there": func(t *testing.T, dir string) {
+			require.NoError(t, os.Remove(filepath.Join(dir, "vif-bridge")))
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "vif-bridge"), []byte("newer"), 0o755))
+		},
+		"the last of the names": func(t *testing.T, dir string) {
+			require.NoError(t, os.Remove(filepath.Join(dir, "vif-setup")))
+			require.NoError(t, os.Symlink("vif-route", filepath.Join(dir, "vif-setup")))
+		},
+		"a folder in place of our program": func(t *testing.T, dir string) {
+			require.NoError(t, os.Remove(filepath.Join(dir, binary)))
+			require.NoError(t, os.Mkdir(filepath.Join(dir, binary), 0o755))
+			require.NoError(t, os.WriteFile(filepath.Join(dir, binary, "file"), nil, 0o644))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := xenFolder(t)
+			install(t, dir, program(t, "v1"))
+			change(t, dir)
+			before := listing(t, dir)
+			_, err := xenscripts.Uninstall(dir)
+			require.ErrorContains(t, err, dir)
+			require.Equal(t, before, listing(t, dir))
+		})
+	}
+}
+
+// A package's upgrade that put a newer script in the place of ours: which of the
+// two is to be kept is not ours to say.
+func TestInstallOverAPackagesUpgrade(t *testing.T) {
+	t.Parallel()
+	dir := xenFolder(t)
+	install(t, dir, program(t, "v1"))
+	require.NoError(t, os.Remove(filepath.Join(dir, "vif-bridge")))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "vif-bridge"), []byte("newer"), 0o755))
+	before := listing(t, dir)
+	_, err := xenscripts.Install(dir, program(t, "v2"))
+	require.ErrorContains(t, err, "vif-bridge is not ours any more")
+	require.Equal(t, before, listing(t, dir))
+}
+
+// What is in the backup and not from us stays, and keeps nothing from being
+// given back.
+func TestUninstallWithMoreInTheBackup(t *testing.T) {
+	t.Parallel()
+	dir := xenFolder(t)
+	before := listing(t, dir)
+	install(t, dir, program(t, "v1"))
+	note := filepath.Join(dir, backup, "README.admin")
+	require.NoError(t, os.WriteFile(note, []byte("do not touch"), 0o644))
+	installed := listing(t, dir)
+	if _, err := xenscripts.Uninstall(dir); err != nil {
+		require.Equal(t, installed, listing(t, dir), "refused, and yet something was changed: %v", err)
+		return
+	}
+	require.FileExists(t, note)
+	for line := range strings.Lines(before) {
+		require.Contains(t, listing(t, dir), strings.TrimSpace(line))
+	}
+}
+
+// A script we took and somebody removed since comes back.
+func TestUninstallAfterARemoval(t *testing.T) {
+	t.Parallel()
+	dir := xenFolder(t)
+	before := listing(t, dir)
+	install(t, dir, program(t, "v1"))
+	for _, name := range []string{"vif-bridge", "qemu-ifup", binary} {
+		require.NoError(t, os.Remove(filepath.Join(dir, name)))
+	}
+	uninstall(t, dir)
+	require.Equal(t, before, listing(t, dir))
+}
+
+// giveBack does for one script what uninstalling does: from an installation it
+// makes one that was interrupted before that script's turn, or an uninstallation
+// interrupted behind it.
+func giveBack(t *testing.T, dir, name string) {
+	t.Helper()
+	at, kept := filepath.Join(dir, name), filepath.Join(dir, backup, name)
+	if _, err := os.Lstat(kept); err != nil {
+		require.NoError(t, os.Remove(at))
+		return
+	}
+	require.NoError(t, os.Rename(kept, at))
+}
+
+// Wherever an installation was killed, what it did can be undone, and it can be
+// made again.
+func TestInterruptedInstallation(t *testing.T) {
+	t.Parallel()
+	type state struct {
+		name string
+		make func(t *testing.T, dir string)
+	}
+	names := slices.Sorted(slices.Values(xenscripts.Names))
+	var states []state
+	for i := range names {
+		states = append(states, state{"before " + names[i], func(t *testing.T, dir string) {
+			for _, name := range names[i:] {
+				giveBack(t, dir, name)
+			}
+		}}, state{"with the backup of " + names[i], func(t *testing.T, dir string) {
+			for _, name := range names[i:] {
+				giveBack(t, dir, name)
+			}
+			if at := filepath.Join(dir, names[i]); names[i] != "qemu-ifup" {
+				require.NoError(t, os.Link(at, filepath.Join(dir, backup, names[i])))
+			}
+		}})
+	}
+	all := func(t *testing.T, dir string) {
+		for _, name := range names {
+			giveBack(t, dir, name)
+		}
+		require.NoError(t, os.Remove(filepath.Join(dir, backup)))
+	}
+	states = append(states,
+		state{"before the backup's folder", all},
+		state{"before the program", func(t *testing.T, dir string) {
+			all(t, dir)
+			require.NoError(t, os.Remove(filepath.Join(dir, binary)))
+		}},
+	)
+	interrupted(t, states, func(s state) string { return s.name }, func(t *testing.T, s state, dir string) { s.make(t, dir) })
+}
+
+// Wherever uninstalling was killed, it can be made again.
+func TestInterruptedUninstallation(t *testing.T) {
+	t.Parallel()
+	names := slices.Sorted(slices.Values(xenscripts.Names))
+	var counts []int
+	for i := range len(names) + 3 {
+		counts = append(counts, i)
+	}
+	interrupted(t, counts, func(n int) string { return fmt.Sprint(n, " done") }, func(t *testing.T, n int, dir string) {
+		for i := range n {
+			switch {
+			case i < len(names):
+				giveBack(t, dir, names[i])
+			case i == len(names):
+				require.NoError(t, os.Remove(filepath.Join(dir, binary)))
+			default:
+				require.NoError(t, os.Remove(filepath.Join(dir, backup)))
+			}
+		}
+	})
+}
+
+func interrupted[S any](t *testing.T, states []S, name func(S) string, reach func(*testing.T, S, string)) {
+	t.Helper()
+	for _, s := range states {
+		t.Run(name(s)+", uninstalled", func(t *testing.T) {
+			t.Parallel()
+			dir := xenFolder(t)
+			before := listing(t, dir)
+			install(t, dir, program(t, "v1"))
+			reach(t, s, dir)
+			uninstall(t, dir)
+			require.Equal(t, before, listing(t, dir))
+		})
+		t.Run(name(s)+", installed again", func(t *testing.T) {
+			t.Parallel()
+			dir := xenFolder(t)
+			before := listing(t, dir)
+			install(t, dir, program(t, "v1"))
+			reach(t, s, dir)
+			install(t, dir, program(t, "v2"))
+			requireInstalled(t, dir, "v2")
+			uninstall(t, dir)
+			require.Equal(t, before, listing(t, dir))
+		})
+	}
+}
