@@ -3,6 +3,7 @@ package configs
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/BurntSushi/toml"
 )
@@ -34,13 +35,7 @@ func (r *reader) file(i int, text string) {
 	top := place{file: i, item: -1}
 	var document any
 	if _, err := toml.Decode(text, &document); err != nil {
-		d := draft{at: top, known: position{1, 1}, text: err.Error()}
-		var pe toml.ParseError
-		if errors.As(err, &pe) {
-			d.known = position{max(pe.Position.Line, 1), max(pe.Position.Col, 1)}
-			d.text = pe.Message
-		}
-		r.mistakes = append(r.mistakes, d)
+		r.mistakes = append(r.mistakes, syntax(top, text, err))
 		return
 	}
 	tables, _ := document.(map[string]any)
@@ -54,6 +49,25 @@ func (r *reader) file(i int, text string) {
 			r.mistakes.add(top.named(key), "%s", r.unknown("", key))
 		}
 	}
+}
+
+// syntax tells what the TOML library found. Its offset is right; its line is the
+// next one where a newline is what it did not expect.
+func syntax(at place, text string, err error) draft {
+	d := draft{at: at, known: position{1, 1}, text: err.Error()}
+	var pe toml.ParseError
+	if !errors.As(err, &pe) {
+		return d
+	}
+	body := strings.TrimPrefix(text, "\ufeff")
+	before := body[:min(max(pe.Position.Start, 0), len(body))]
+	line := strings.LastIndexByte(before, '\n') + 1
+	d.known = position{strings.Count(before, "\n") + 1, len(before) - line + 1}
+	d.text = pe.Message
+	if strings.HasPrefix(d.text, "expected value but found") {
+		d.text += "; a text stands in quotes, as in \"eth0\""
+	}
+	return d
 }
 
 func (r *reader) readHost(v any, top place) {

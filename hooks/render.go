@@ -49,6 +49,9 @@ func (w *Work) WriteText(out io.Writer) error {
 	}
 	for _, a := range w.Actions {
 		if a.Satisfied {
+			if n, ok := a.Step.(plan.Name); ok && n.Want == ev.Device {
+				continue // nobody asked for a name
+			}
 			for _, c := range a.Step.Commands() {
 				p.comment("already so: %s", c)
 			}

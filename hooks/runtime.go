@@ -8,7 +8,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
 	"strings"
 	"time"
 
@@ -148,9 +147,9 @@ func oneLine(s string) string {
 
 // bootID identifies this run of the kernel.
 func bootID() (string, error) {
-	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
+	id, _, err := snapshot.Setting("/proc/sys/kernel/random/boot_id")
+	if err != nil || id == "" {
 		return "", fmt.Errorf("read the kernel's boot id: %w", err)
 	}
-	return strings.TrimSpace(string(b)), nil
+	return id, nil
 }

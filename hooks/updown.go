@@ -33,8 +33,8 @@ func (r *Runtime) up(ctx context.Context, w *Work) error {
 	}
 	left, err := r.undo(ctx, w.Undo)
 	err = errors.Join(err, r.handOver(w))
-	if len(left) > 0 {
-		// Still ours to undo, with the port.
+	if len(w.Undo)+len(w.HandOver) > 0 {
+		// What is left is still ours to undo, with the port.
 		w.record.Entries = append(left, w.record.Entries...)
 		err = errors.Join(err, r.Journal.Write(w.record))
 	}

@@ -13,6 +13,7 @@ import (
 	"vifctl/hooks/journal"
 	"vifctl/hooks/plan"
 	"vifctl/hooks/snapshot"
+	"vifctl/hooks/xenstore"
 	"vifctl/modes"
 )
 
@@ -76,8 +77,9 @@ type guest struct {
 	target string
 }
 
-// backend reads the backend's keys and who the guest is. Nothing is taken from
-// below the guest's own device, data or attr folders: it can write there.
+// backend reads the backend's keys and who the guest is, at once where that is
+// allowed. Nothing is taken from below the guest's own device, data or attr
+// folders: it can write there.
 func (r *Runtime) backend(ctx context.Context, call event.Call) (map[string]string, guest, error) {
 	if r.Xenstore == nil {
 		return nil, guest{}, r.NoXenstore
@@ -87,7 +89,13 @@ func (r *Runtime) backend(ctx context.Context, call event.Call) (map[string]stri
 	for i, name := range names {
 		paths[i] = call.Key(name)
 	}
-	values, err := r.Xenstore.ReadAll(ctx, paths...)
+	who := identity(fmt.Sprint(call.NIC.Domid))
+	values, err := r.Xenstore.ReadAll(ctx, append(paths, who...)...)
+	if errors.Is(err, xenstore.ErrPermission) {
+		// A driver domain may not be allowed to look at the guest.
+		r.Log.Debug("the guest's name cannot be read", "error", err)
+		values, err = r.Xenstore.ReadAll(ctx, paths...)
+	}
 	if err != nil {
 		return nil, guest{}, fmt.Errorf("read the backend's keys: %w", err)
 	}
@@ -97,29 +105,34 @@ func (r *Runtime) backend(ctx context.Context, call event.Call) (map[string]stri
 			keys[name] = v
 		}
 	}
-	g := r.guest(ctx, fmt.Sprint(call.NIC.Domid))
-	if g.target != "" {
-		// A stub domain works for a guest: it is that guest's NIC.
-		target := g.target
-		g = r.guest(ctx, target)
-		g.target = target
+	g := newGuest(who, values)
+	if g.target == "" {
+		return keys, g, nil
 	}
+	// A stub domain works for a guest: it is that guest's NIC.
+	target := g.target
+	who = identity(target)
+	if values, err = r.Xenstore.ReadAll(ctx, who...); err != nil {
+		r.Log.Debug("the guest of the stub domain cannot be read", "error", err)
+	}
+	g = newGuest(who, values)
+	g.target = target
 	return keys, g, nil
 }
 
-// guest reads who a domain is. A driver domain may not be allowed to look,
-// which is no failure.
-func (r *Runtime) guest(ctx context.Context, domid string) guest {
-	domain := "/local/domain/" + domid + "/"
-	who, err := r.Xenstore.ReadAll(ctx, domain+"name", domain+"vm", domain+"target")
-	if err != nil {
-		r.Log.Debug("the guest's name cannot be read", "error", err)
-	}
-	g := guest{name: who[domain+"name"]}
-	if vm := who[domain+"vm"]; vm != "" {
+// identity are the paths that tell who a domain is: its name, its UUID's, and
+// the domain it works for.
+func identity(domid string) []string {
+	domain := "/local/domain/" + domid
+	return []string{domain + "/name", domain + "/vm", domain + "/target"}
+}
+
+func newGuest(identity []string, values map[string]string) guest {
+	g := guest{name: values[identity[0]]}
+	if vm := values[identity[1]]; vm != "" {
 		g.uuid = path.Base(vm) // /vm/<uuid>
 	}
-	if t := who[domain+"target"]; event.IsDomid(t) {
+	if t := values[identity[2]]; event.IsDomid(t) {
 		g.target = t
 	}
 	return g
@@ -145,6 +158,7 @@ func (r *Runtime) prepareUp(ctx context.Context, w *Work, keys map[string]string
 	}
 	req := request(w, entry, g, port)
 	s := snapshot.New()
+	s.Links[port.Index] = port
 	q := mode.Needs(req)
 	q.Indexes = append(q.Indexes, port.Index)
 	if err := r.Reader.Read(ctx, q, s); err != nil {

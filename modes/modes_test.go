@@ -369,6 +369,22 @@ func TestOfflineUndoesOnline(t *testing.T) {
 			for _, e := range stale {
 				now = now.After(e.Undo)
 			}
+			if rapid.Bool().Draw(t, "twice") {
+				// The same call again has nothing to do and nothing to undo.
+				now.Known = map[string]bool{}
+				for _, e := range entries {
+					now.Known[e.Step.Key()] = true
+				}
+				again, err := mode.Plan(r, now)
+				require.NoError(t, err)
+				for _, a := range plan.Resolve(again.Steps, now) {
+					_, told := a.Step.(plan.XenstoreWrite)
+					require.True(t, a.Satisfied || told, a.Step.Key())
+				}
+				merged, stale := journal.Merge(entries, plan.Resolve(again.Steps, now))
+				require.Empty(t, stale)
+				require.Equal(t, undos(entries), undos(merged))
+			}
 			if len(entries) > 0 && rapid.Bool().Draw(t, "drift") {
 				// Somebody takes away what we made.
 				e := entries[rapid.IntRange(0, len(entries)-1).Draw(t, "what drifts")]
@@ -380,6 +396,13 @@ func TestOfflineUndoesOnline(t *testing.T) {
 		}
 		require.Equal(t, show(before), show(now))
 	})
+}
+
+func undos(entries []journal.Entry) (all []plan.Step) {
+	for _, e := range entries {
+		all = append(all, e.Undo...)
+	}
+	return all
 }
 
 func steps(actions []plan.Action) []plan.Step {

@@ -66,6 +66,11 @@ func hookCall(ctx context.Context, inv invocation) int {
 		name, foreign, err := hooks.Setup(scriptOf(inv, args), xenscripts.Names)
 		switch {
 		case err != nil:
+			if call, _ := event.Parse("vif-bridge", args, inv.Getenv); !flags.dryRun {
+				s := dial(ctx, inv)
+				s.Complain(ctx, call, err)
+				s.close()
+			}
 			inv.complain("%v", err)
 			return failed
 		case foreign != "" && flags.dryRun:

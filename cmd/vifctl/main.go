@@ -1,6 +1,12 @@
 // Command vifctl brings the network interfaces of Xen guests up and down. The
 // name it is called by (vif-bridge, vif-route, …), or its first word, picks
 // what it does.
+//
+// A call lives for some milliseconds: it does not look through the machine's
+// control groups for how many processors it may use.
+//
+//go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
 package main
 
 import (

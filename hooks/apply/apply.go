@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 
 	"vifctl/hooks/plan"
@@ -37,6 +39,9 @@ type Hooks interface {
 // Executor takes steps in the network namespace it was opened in.
 type Executor struct {
 	kernel *netlink.Handle
+	// sockets is a socket of our own for the messages that the library cannot
+	// put together.
+	sockets map[int]*nl.SocketHandle
 	// names is a socket for asking for an interface's name.
 	names int
 	Tools
@@ -61,17 +66,28 @@ func Open(tools Tools) (*Executor, error) {
 		h.Close()
 		return nil, fmt.Errorf("prepare a netlink socket: %w", err)
 	}
+	socket, err := nl.GetNetlinkSocketAt(netns.None(), netns.None(), unix.NETLINK_ROUTE)
+	if err != nil {
+		h.Close()
+		return nil, fmt.Errorf("open a netlink socket: %w", err)
+	}
+	timeout := unix.NsecToTimeval(int64(answerTimeout))
+	_ = socket.SetSendTimeout(&timeout) // only remembered: it cannot fail
+	_ = socket.SetReceiveTimeout(&timeout)
 	names, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		h.Close()
+		socket.Close()
 		return nil, fmt.Errorf("open a socket: %w", err)
 	}
-	return &Executor{kernel: h, names: names, Tools: tools}, nil
+	sockets := map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: socket}}
+	return &Executor{kernel: h, names: names, sockets: sockets, Tools: tools}, nil
 }
 
 // Close frees the executor's sockets.
 func (x *Executor) Close() {
 	x.kernel.Close()
+	x.sockets[unix.NETLINK_ROUTE].Close()
 	_ = unix.Close(x.names)
 }
 
@@ -83,25 +99,19 @@ func (x *Executor) Apply(ctx context.Context, actions []plan.Action) error {
 		if actions[i].Satisfied {
 			continue
 		}
-		// Rules that stand together come into force together.
-		n := 1
-		for isRule(actions[i]) && i+n < len(actions) && isRule(actions[i+n]) {
-			n++
-		}
-		steps := make([]plan.Step, n)
-		for k := range steps {
-			steps[k] = actions[i+k].Step
+		steps := []plan.Step{actions[i].Step}
+		for _, a := range actions[i+1:] {
+			if a.Satisfied || !together(steps[0], a.Step) {
+				break
+			}
+			steps = append(steps, a.Step)
 		}
 		err := ctx.Err()
 		if err == nil {
 			err = x.do(ctx, steps)
 		}
-		i += n - 1
+		i += len(steps) - 1
 		if err == nil {
-			continue
-		}
-		if tolerant(steps[0]) {
-			x.Log.Warn("went on without a step", "step", plan.KindOf(steps[0]), "error", err)
 			continue
 		}
 		// The step itself may have half happened: it is undone as well. The
@@ -141,10 +151,10 @@ func (x *Executor) Undo(ctx context.Context, steps []plan.Step) error {
 	var failed []error
 	for len(steps) > 0 {
 		n := 1
-		if rules, _ := plan.GroupRules(steps); len(rules) > 1 {
-			n = len(rules)
+		for n < len(steps) && together(steps[0], steps[n]) {
+			n++
 		}
-		if err := x.do(ctx, steps[:n]); err != nil && !gone(err) && !tolerant(steps[0]) {
+		if err := x.do(ctx, steps[:n]); err != nil && !gone(err) {
 			failed = append(failed, err)
 		}
 		steps = steps[n:]
@@ -152,12 +162,39 @@ func (x *Executor) Undo(ctx context.Context, steps []plan.Step) error {
 	return errors.Join(failed...)
 }
 
-// do takes steps that are one change: a single step of any kind, or rules.
-func (x *Executor) do(ctx context.Context, steps []plan.Step) error {
-	rules, _ := plan.GroupRules(steps)
-	if len(rules) == 0 {
-		return x.Do(ctx, steps[0])
+// together reports whether two steps that stand side by side are one message
+// to the kernel: rules, or attributes of one link.
+func together(a, b plan.Step) bool {
+	if _, ok := a.(plan.Rule); ok {
+		_, ok = b.(plan.Rule)
+		return ok
 	}
+	return isAttribute(a) && isAttribute(b) && plan.DevOf(a).Index == plan.DevOf(b).Index
+}
+
+// do takes steps that are one change.
+func (x *Executor) do(ctx context.Context, steps []plan.Step) error {
+	if _, ok := steps[0].(plan.Rule); ok {
+		return x.changeRules(ctx, steps)
+	}
+	if len(steps) > 1 && x.setLink(steps) == nil {
+		return nil
+	}
+	// The kernel does not say which of several attributes it refused, and may
+	// have taken some: one by one, each has its own error.
+	var failed []error
+	for _, s := range steps {
+		if err := x.Do(ctx, s); err != nil && tolerant(s) {
+			x.Log.Warn("went on without a step", "step", plan.KindOf(s), "error", err)
+		} else {
+			failed = append(failed, err)
+		}
+	}
+	return errors.Join(failed...)
+}
+
+func (x *Executor) changeRules(ctx context.Context, steps []plan.Step) error {
+	rules, _ := plan.GroupRules(steps)
 	var add, remove []plan.Rule
 	for _, r := range rules {
 		if r.Absent {
@@ -171,11 +208,6 @@ func (x *Executor) do(ctx context.Context, steps []plan.Step) error {
 		return fmt.Errorf("firewall: %w", err)
 	}
 	return nil
-}
-
-func isRule(a plan.Action) bool {
-	_, ok := a.Step.(plan.Rule)
-	return ok && !a.Satisfied
 }
 
 // gone reports whether err says that the object, or the interface that carried

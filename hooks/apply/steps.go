@@ -78,12 +78,6 @@ func say(d plan.Dev, deed string, err error) error {
 // forever is the kernel's INFINITY_LIFE_TIME.
 const forever = 1<<32 - 1
 
-// link is a device as the netlink library wants it: by its ifindex alone, so
-// that a name that has been given to another interface meanwhile is not used.
-func link(d plan.Dev) netlink.Link {
-	return &netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: d.Index}}
-}
-
 func (x *Executor) rename(s plan.Name) error {
 	err := x.kernel.LinkSetName(link(s.Dev), s.Want)
 	if errors.Is(err, unix.EBUSY) {
@@ -135,6 +129,7 @@ func (x *Executor) address(s plan.Address) error {
 		a.Flags |= unix.IFA_F_NODAD
 	}
 	if s.Absent {
+		a.Label = "" // a rename may have changed it
 		err := x.kernel.AddrDel(link(s.Dev), a)
 		if errors.Is(err, unix.EADDRNOTAVAIL) {
 			err = nil

@@ -69,7 +69,8 @@ func arpChain(inUse lengths) chain {
 		[]rule{
 			{isNot(arpHardware, 0, 1), drop(spoofedNeighbour)},
 			{isNot(arpProtocol, 0x08, 0x00), drop(spoofedNeighbour)},
-			{isNot(arpSizes, 6, 4), drop(spoofedNeighbour)},
+			{isNot(arpMACSize, 6), drop(spoofedNeighbour)},
+			{isNot(arpIPSize, 4), drop(spoofedNeighbour)},
 			{notIn("pmac", iifname, arpSenderMAC), drop(spoofedNeighbour)},
 			{oneOf(arpOperation, nftables.TypeARPOp, 0, 1, 0, 2), in("pip4", iifname, arpSenderIP), accept},
 			{is(arpOperation, 0, 1), is(arpSenderIP, 0, 0, 0, 0), in("pip4", iifname, arpTargetIP), accept},

@@ -94,6 +94,6 @@ var spoofSets = []setDef{
 // net4 and net6 hold the prefixes that are a guest's as a whole. fe80::/10 is
 // such a prefix, for guests whose link-local addresses nobody can tell.
 var (
-	net4 = family{bits: 32, sets: []setDef{{"net4", setOf(ifname, addr4)}}}
-	net6 = family{bits: 128, sets: []setDef{{"net6", setOf(ifname, addr6)}}}
+	net4 = family{{"net4", setOf(ifname, addr4)}}
+	net6 = family{{"net6", setOf(ifname, addr6)}}
 )

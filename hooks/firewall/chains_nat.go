@@ -37,8 +37,8 @@ var natPart = &part{
 		{"fwd6", setOf(addr6, proto, service).to(addr6, service)},
 	},
 	families: []family{
-		{bits: 32, sets: []setDef{{"from4", setOf(addr4, proto, service, addr4).to(addr4, service)}}},
-		{bits: 128, sets: []setDef{{"from6", setOf(addr6, proto, service, addr6).to(addr6, service)}}},
+		{{"from4", setOf(addr4, proto, service, addr4).to(addr4, service)}},
+		{{"from6", setOf(addr6, proto, service, addr6).to(addr6, service)}},
 	},
 	chains: func(o Options, inUse lengths) []chain {
 		return []chain{

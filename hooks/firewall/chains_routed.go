@@ -80,6 +80,6 @@ var (
 // routed4 and routed6 also hold the prefixes without their ports: no other
 // interface may use an address in them as a source.
 var (
-	routed4 = family{bits: 32, sets: []setDef{{"net4", setOf(ifname, addr4)}, {"gnet4", setOf(addr4)}}}
-	routed6 = family{bits: 128, sets: []setDef{{"net6", setOf(ifname, addr6)}, {"gnet6", setOf(addr6)}}}
+	routed4 = family{{"net4", setOf(ifname, addr4)}, {"gnet4", setOf(addr4)}}
+	routed6 = family{{"net6", setOf(ifname, addr6)}, {"gnet6", setOf(addr6)}}
 )

@@ -86,8 +86,8 @@ func (n *NFTables) build(v view, p *part, inUse lengths, ids *uint32) error {
 func (p *part) allSets(inUse lengths) []setDef {
 	all := append([]setDef{p.marker()}, p.sets...)
 	for _, f := range p.families {
-		for _, length := range inUse[f.sets[0].name] {
-			for _, s := range f.sets {
+		for _, length := range inUse[f[0].name] {
+			for _, s := range f {
 				all = append(all, setDef{of(s.name, length), s.shape})
 			}
 		}

@@ -21,7 +21,8 @@ var (
 	// ARP and RARP (RFC 826, for Ethernet and IPv4).
 	arpHardware  = nh(0, 2)
 	arpProtocol  = nh(2, 2)
-	arpSizes     = nh(4, 2)
+	arpMACSize   = nh(4, 1)
+	arpIPSize    = nh(5, 1)
 	arpOperation = nh(6, 2)
 	arpSenderMAC = nh(8, 6)
 	arpSenderIP  = nh(14, 4)

@@ -23,15 +23,11 @@ func (n *NFTables) InForce(ctx context.Context, rules []plan.Rule) (map[string]b
 	if err != nil {
 		return nil, fmt.Errorf("look at the firewall: %w", err)
 	}
-	whole := map[*part]bool{}
 	inForce := make(map[string]bool, len(rules))
 	for i, r := range rules {
 		ok := v.holds(all[i])
 		for p := range all[i].parts() {
-			if _, known := whole[p]; !known {
-				whole[p] = v.whole(p)
-			}
-			ok = ok && whole[p]
+			ok = ok && v.whole(p)
 		}
 		inForce[r.Key()] = ok
 	}

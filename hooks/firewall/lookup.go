@@ -1,7 +1,6 @@
 package firewall
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/google/nftables"
@@ -38,15 +37,14 @@ func (n *NFTables) lookup(entries []entry) (map[entry]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("ask for elements: %w", err)
 		}
-		for i, e := range some {
-			value, ok, err := n.receive(asked[i])
-			if err != nil {
-				n.drain()
-				return nil, fmt.Errorf("look for an element of the set %s: %w", e.set, err)
-			}
-			if ok {
-				there[e] = value
-			}
+		err = n.receive(asked, func(i int, m netlink.Message) error {
+			value, err := elementIn(m)
+			there[some[i]] = value
+			return err
+		})
+		if err != nil {
+			n.drain()
+			return nil, fmt.Errorf("look for elements: %w", err)
 		}
 	}
 	return there, nil
@@ -64,29 +62,17 @@ func (e entry) ask(a *netlink.AttributeEncoder) {
 	})
 }
 
-// receive takes the answer to one question: each has one, and they come in
-// order. What has no element, no set or no table is not there.
-func (n *NFTables) receive(asked netlink.Message) (value string, ok bool, err error) {
-	answers, err := n.socket.Receive()
-	if errors.Is(err, unix.ENOENT) {
-		return "", false, nil
-	}
-	if err != nil {
-		return "", false, err
-	}
-	if len(answers) != 1 || answers[0].Header.Sequence != asked.Header.Sequence {
-		return "", false, errors.New("the answer is another question's")
-	}
-	err = answer(answers[0], func(d *netlink.AttributeDecoder) {
+// elementIn reads an element's value out of an answer.
+func elementIn(m netlink.Message) (value string, err error) {
+	err = answer(m, func(d *netlink.AttributeDecoder) {
 		if d.Type() != unix.NFTA_SET_ELEM_LIST_ELEMENTS {
 			return
 		}
 		within(d, unix.NFTA_LIST_ELEM, func(item *netlink.AttributeDecoder) {
-			ok = true
 			within(item, unix.NFTA_SET_ELEM_DATA, func(data *netlink.AttributeDecoder) {
 				within(data, unix.NFTA_DATA_VALUE, func(v *netlink.AttributeDecoder) { value = string(v.Bytes()) })
 			})
 		})
 	})
-	return value, ok, err
+	return value, err
 }

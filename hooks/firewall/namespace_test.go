@@ -36,7 +36,7 @@ func newMachine(t testing.TB) *machine {
 		<-done
 		close(m.jobs)
 	})
-	m.nsEnter()
+	m.quieten()
 	return m
 }
 
@@ -66,8 +66,10 @@ func (m *machine) unshare() error {
 	return err
 }
 
-// nsEnter quiets the namespace: no frame goes out that no test sent.
-func (m *machine) nsEnter() {
+// quieten: no frame goes out that no test sent, and addresses can be used at
+// once (duplicate detection is off only where both of these say so).
+func (m *machine) quieten() {
+	m.sysctl("ipv6/conf/all/accept_dad", "0")
 	m.sysctl("ipv6/conf/default/accept_dad", "0")
 	m.sysctl("ipv6/conf/default/autoconf", "0")
 	m.sysctl("ipv6/conf/default/router_solicitations", "0")
@@ -142,3 +144,5 @@ func need(t testing.TB, programs ...string) {
 		t.Skip(complaint)
 	}
 }
+
+func lines(text string) []string { return strings.Split(strings.TrimSpace(text), "\n") }

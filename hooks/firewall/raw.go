@@ -2,6 +2,7 @@ package firewall
 
 import (
 	"encoding/binary"
+	"errors"
 	"strings"
 
 	"github.com/google/nftables"
@@ -23,6 +24,59 @@ func question(family nftables.TableFamily, what int, flags netlink.HeaderFlags, 
 		// nfgenmsg (linux/netfilter/nfnetlink.h): family, version 0, resource 0.
 		Data: append([]byte{byte(family), unix.NFNETLINK_V0, 0, 0}, data...),
 	}, err
+}
+
+// receive takes the answers to questions: each has one, they come in order, and
+// are there when the questions have been sent. What does not exist is passed
+// over. The library's own Receive makes two calls and a page of garbage of each
+// answer, which is most of what a look at a guest with forwards takes.
+func (n *NFTables) receive(asked []netlink.Message, take func(i int, m netlink.Message) error) error {
+	socket, err := n.socket.SyscallConn()
+	if err != nil {
+		return err
+	}
+	room := make([]byte, 8192)
+	next := 0
+	var failed error
+	err = socket.Read(func(fd uintptr) (done bool) {
+		for next < len(asked) && failed == nil {
+			length, err := unix.Read(int(fd), room)
+			switch {
+			case errors.Is(err, unix.EAGAIN):
+				return false // the poller waits, to the deadline
+			case errors.Is(err, unix.EINTR):
+				continue
+			case err != nil:
+				failed = err
+				continue
+			}
+			var m netlink.Message
+			if failed = m.UnmarshalBinary(room[:length]); failed != nil {
+				continue
+			}
+			failed = verdictOf(asked[next], m)
+			if failed == nil {
+				failed = take(next, m)
+			} else if errors.Is(failed, unix.ENOENT) {
+				failed = nil
+			}
+			next++
+		}
+		return true
+	})
+	return errors.Join(err, failed)
+}
+
+// verdictOf is the error that an answer carries.
+func verdictOf(asked, m netlink.Message) error {
+	switch {
+	case m.Header.Sequence != asked.Header.Sequence:
+		return errors.New("the answer is another question's")
+	case m.Header.Type == netlink.Error && len(m.Data) >= 4:
+		// nlmsgerr (linux/netlink.h): the error's number, negative.
+		return unix.Errno(-int32(binary.NativeEndian.Uint32(m.Data)))
+	}
+	return nil
 }
 
 // answer walks over the attributes of an answer.

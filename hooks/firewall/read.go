@@ -3,6 +3,8 @@ package firewall
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/google/nftables"
 	"github.com/mdlayher/netlink"
@@ -19,11 +21,13 @@ type present struct {
 // inUse tells for which prefix lengths a part has sets.
 func (t present) inUse(p *part) lengths {
 	found := lengths{}
-	for _, f := range p.families {
-		stem := f.sets[0].name
-		for n := f.bits; n > 0; n-- {
-			if t.sets[of(stem, n)] {
-				found[stem] = append(found[stem], n)
+	for set := range t.sets {
+		for _, f := range p.families {
+			stem := f[0].name
+			if digits, ok := strings.CutPrefix(set, stem+"_"); ok {
+				if n, err := strconv.Atoi(digits); err == nil {
+					found.grow(lengths{stem: {n}})
+				}
 			}
 		}
 	}

@@ -1,7 +1,7 @@
 package firewall
 
 import (
-	"fmt"
+	"strconv"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
@@ -29,15 +29,12 @@ var (
 	number = nftables.TypeMark
 )
 
-// A family of sets that are made on demand has one set for each prefix length
-// in use. Looking an address up is then a mask and a hash. The kernel's own
-// sets of intervals remove in a time that grows with them, 10 to 18 ms at
-// 5,000, and refuse some overlaps depending on the order they come in.
-type family struct {
-	// sets are the stems of the sets' names: net4 has net4_24, net4_29.
-	sets []setDef
-	bits int
-}
+// A family of sets is made on demand: one set of each for each prefix length in
+// use, so that looking an address up is a mask and a hash. The kernel's own sets
+// of intervals remove in a time that grows with them, 10 to 18 ms at 5,000, and
+// refuse some overlaps depending on the order they come in. The names here are
+// stems: of net4 there are net4_24, net4_29.
+type family []setDef
 
 // setDef is a named set.
 type setDef struct {
@@ -46,7 +43,7 @@ type setDef struct {
 }
 
 // of names the set of a family for one prefix length.
-func of(stem string, length int) string { return fmt.Sprintf("%s_%d", stem, length) }
+func of(stem string, length int) string { return stem + "_" + strconv.Itoa(length) }
 
 // define is a set as the library wants it.
 func (d setDef) define(t *nftables.Table) (*nftables.Set, error) {

@@ -160,6 +160,22 @@ func ownRules(kind plan.RuleKind, bridged bool) []plan.Rule {
 	return rules
 }
 
+// dropped is what our own counters say.
+func (r *shootingRange) dropped(bridged bool) (packets uint64) {
+	where := []*part{routedPart, arpPart}
+	if bridged {
+		where = []*part{bridgePart, belowPart}
+	}
+	for _, p := range where {
+		for _, name := range p.counters {
+			c := counter(p.table.Family, name)
+			c.Table = p.table
+			packets += r.read(c)
+		}
+	}
+	return packets
+}
+
 // TestFrames sends every frame with filtering off, then on, then off again: a
 // hostile one that does not arrive without us would prove nothing.
 func TestFrames(t *testing.T) {
@@ -195,6 +211,7 @@ func TestFrames(t *testing.T) {
 			t.Logf("%d hostile and %d legitimate frames", fired[true], fired[false])
 			mustChange(t, f, rules, nil)
 			volley("strict", false)
+			require.EqualValues(t, fired[true]/2, r.dropped(port.bridged), "each is counted, for one reason")
 			mustChange(t, f, nil, rules)
 			volley("when the port has gone", true)
 		})

@@ -14,6 +14,8 @@ type view struct {
 	// there are the elements that were asked for and are there, with their
 	// values.
 	there map[entry]string
+	// known are the parts that whole has been asked about.
+	known map[*part]bool
 }
 
 // entry is where the element is in the kernel.
@@ -37,7 +39,7 @@ func (c claim) slots() []entry {
 // look reads all that the rules are about, and the state of the parts of the
 // base they lean on.
 func (n *NFTables) look(rules []needs) (view, error) {
-	v := view{options: n.options, tables: map[*nftables.Table]present{}}
+	v := view{options: n.options, tables: map[*nftables.Table]present{}, known: map[*part]bool{}}
 	seen := map[*part]bool{}
 	asked := map[entry]bool{}
 	for _, r := range rules {
@@ -87,6 +89,13 @@ func (v view) mark(p *part) entry {
 // makes them, with all their rules: `nft flush table` leaves sets and elements
 // and takes the rules.
 func (v view) whole(p *part) bool {
+	if _, ok := v.known[p]; !ok {
+		v.known[p] = v.isWhole(p)
+	}
+	return v.known[p]
+}
+
+func (v view) isWhole(p *part) bool {
 	have := v.tables[p.table]
 	if _, ok := v.there[v.mark(p)]; !ok {
 		return false

@@ -12,7 +12,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/google/renameio/v2"
@@ -52,59 +51,6 @@ type Record struct {
 	Bridge string `json:"bridge,omitempty"`
 	// Entries in the order they were done.
 	Entries []Entry `json:"entries"`
-}
-
-// Merge combines what an earlier call left (old, may be nil) with the actions
-// of this one. The state that was found by the earliest call is the one to go
-// back to, whatever came in between. What the plan no longer wants is returned
-// in stale, newest first, to be undone now.
-func Merge(old []Entry, actions []plan.Action) (entries, stale []Entry) {
-	wanted := map[string]bool{}
-	changed := map[string]bool{}
-	wish := map[string]plan.Step{}
-	for _, a := range actions {
-		wanted[a.Step.Key()] = true
-		wish[a.Step.Key()] = a.Step
-		changed[a.Step.Key()] = changed[a.Step.Key()] || len(a.Undo) > 0
-	}
-	for _, e := range slices.Backward(old) {
-		if !wanted[e.Step.Key()] && len(e.Undo) > 0 {
-			stale = append(stale, e)
-		}
-	}
-	known := map[string]bool{}
-	undone := map[string]bool{}
-	last := map[string]int{}
-	for i, e := range old {
-		last[e.Step.Key()] = i
-		undone[e.Step.Key()] = undone[e.Step.Key()] || len(e.Undo) > 0
-	}
-	for i, e := range old {
-		key := e.Step.Key()
-		if !wanted[key] {
-			continue
-		}
-		was := e.Step
-		if i == last[key] {
-			// The wish is today's, the way back is the earliest call's.
-			e.Step = wish[key]
-		}
-		if changed[key] && !undone[key] && e.Step.Owner() == plan.OwnerPort {
-			// The earliest call found it as it wanted it, so that is what it
-			// was; now it changes. (What belongs to the NIC and was there
-			// already is the other port's to undo.)
-			e.Undo = []plan.Step{was}
-			undone[key] = true
-		}
-		known[key] = true
-		entries = append(entries, e)
-	}
-	for _, a := range actions {
-		if !known[a.Step.Key()] && a.Step.Owner() != plan.OwnerHost {
-			entries = append(entries, Entry{Step: a.Step, Undo: a.Undo})
-		}
-	}
-	return entries, stale
 }
 
 // Claims reports whether the record's plan wants the object of key.

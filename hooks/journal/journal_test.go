@@ -90,12 +90,17 @@ func TestMerge(t *testing.T) {
 			actions: []plan.Action{wasSo(proxy("2001:db8::1"))},
 			want:    entries{entry(proxy("2001:db8::1"))},
 		},
-		"what is new comes behind": {
+		"what was taken away stays away": {
+			old:     entries{entry(noRoute("192.0.2.9/32"), route("192.0.2.9/32")), entry(up(true), up(false))},
+			actions: []plan.Action{wasSo(up(true))},
+			want:    entries{entry(noRoute("192.0.2.9/32"), route("192.0.2.9/32")), entry(up(true), up(false))},
+		},
+		"what is new stands where the plan has it": {
 			old:     entries{entry(route("192.0.2.1/32"), noRoute("192.0.2.1/32"))},
 			actions: []plan.Action{did(route("192.0.2.2/32"), noRoute("192.0.2.2/32")), wasSo(route("192.0.2.1/32"))},
 			want: entries{
-				entry(route("192.0.2.1/32"), noRoute("192.0.2.1/32")),
 				entry(route("192.0.2.2/32"), noRoute("192.0.2.2/32")),
+				entry(route("192.0.2.1/32"), noRoute("192.0.2.1/32")),
 			},
 		},
 		"what is wanted no longer is undone, newest first": {
@@ -190,7 +195,7 @@ func TestMergeLosesNothing(t *testing.T) {
 		}
 		var undone []string
 		for _, e := range old {
-			if wanted[e.Step.Key()] {
+			if wanted[e.Step.Key()] || plan.Absence(e.Step) {
 				if len(e.Undo) > 0 {
 					require.Equal(t, e.Undo, got[indexOf(got, e.Step.Key())].Undo)
 				}

@@ -202,9 +202,8 @@ func Reshape(now Link, name, mac string) []Step {
 	if now.Up && (now.Name != name || mac != "" && now.MAC != mac) {
 		steps = append(steps, Up{Dev: now.Dev, Want: false})
 	}
-	if now.Name != name {
-		steps = append(steps, Name{Dev: now.Dev, Want: name})
-	}
+	// Wanted also where it is so: an earlier call may have made it so.
+	steps = append(steps, Name{Dev: now.Dev, Want: name})
 	if mac != "" {
 		steps = append(steps, MAC{Dev: port, Want: mac, Tolerant: true})
 	}

@@ -115,6 +115,23 @@ func DevOf(s Step) Dev {
 	return Dev{}
 }
 
+// Absence reports whether s wants something not to be there.
+func Absence(s Step) bool {
+	switch s := s.(type) {
+	case Address:
+		return s.Absent
+	case Route:
+		return s.Absent
+	case ProxyNeighbour:
+		return s.Absent
+	case Neighbour:
+		return s.Absent
+	case Rule:
+		return s.Absent
+	}
+	return false
+}
+
 // After returns what s would be if steps were taken, each whether or not it
 // was satisfied: a pretend host. s itself is not changed.
 func (s *Snapshot) After(steps []Step) *Snapshot {

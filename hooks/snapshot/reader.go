@@ -132,10 +132,13 @@ func (r *Reader) readSysctls(q plan.Query, s *plan.Snapshot) error {
 	return nil
 }
 
-// readSysctl reads one setting; ok is false where the kernel has none of that
-// name.
+// readSysctl reads one setting of the network's.
 func readSysctl(parts ...string) (value string, ok bool, err error) {
-	path := filepath.Join(append([]string{sysctls}, parts...)...)
+	return Setting(filepath.Join(append([]string{sysctls}, parts...)...))
+}
+
+// Setting reads a file of /proc; ok is false where there is none.
+func Setting(path string) (value string, ok bool, err error) {
 	// Not os.ReadFile: its preparations for waiting, which a setting never
 	// asks for, are most of the time this takes.
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)

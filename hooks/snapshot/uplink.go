@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"fmt"
+	"net/netip"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -43,7 +44,7 @@ func (r *Reader) findUplink(q plan.UplinkQuery) (link plan.Link, ok bool, err er
 	if q.Name != "" {
 		return r.LinkByName(q.Name)
 	}
-	for _, defaultDevice := range []func() (int, error){r.default4, r.default6} {
+	for _, defaultDevice := range []func() (int, error){r.probe4, r.default4, r.default6} {
 		index, err := defaultDevice()
 		if err != nil {
 			return plan.Link{}, false, err
@@ -54,6 +55,35 @@ func (r *Reader) findUplink(q plan.UplinkQuery) (link plan.Link, ok bool, err er
 	}
 	return r.LinkByName(q.Fallback)
 }
+
+// probe is an address that nobody has a route of its own for: a documentation
+// network (RFC 5737).
+var probe = netip.MustParseAddr("192.0.2.1")
+
+// probe4 asks which route leads to an address that only a default route should
+// lead to. It returns 0 where that is no default route: somebody may have one
+// for that network, too, or discard it.
+func (r *Reader) probe4() (int, error) {
+	req := nl.NewNetlinkRequest(unix.RTM_GETROUTE, unix.NLM_F_ACK)
+	req.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET, Dst_len: 32, Flags: rtmFibMatch}})
+	req.AddData(attr(unix.RTA_DST, probe.AsSlice()))
+	index := 0
+	err := r.ask(req, unix.RTM_NEWROUTE, func(m []byte) error {
+		rt, ok, err := parseRoute(m)
+		if ok && rt.Dst.Bits() == 0 {
+			index = rt.index
+		}
+		return err
+	})
+	if err != nil {
+		return 0, nil //nolint:nilerr // unreachable, prohibited, an old kernel: the list will tell
+	}
+	return index, nil
+}
+
+// rtmFibMatch is RTM_F_FIB_MATCH of linux/rtnetlink.h: answer with the route
+// itself, not with what it comes to.
+const rtmFibMatch = 0x2000
 
 // default4 returns the device of IPv4's default route, 0 without one. The
 // kernel lists its trie in the order of the prefixes, so the default routes

@@ -4,6 +4,7 @@ package bridge
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"vifctl/hooks/plan"
@@ -12,6 +13,9 @@ import (
 // portMAC is the highest unicast address there is: a bridge takes the lowest
 // of its ports' addresses as its own, and must never take a guest port's.
 const portMAC = "fe:ff:ff:ff:ff:ff"
+
+// minMTU6 is the least that IPv6 runs on (RFC 8200, section 5).
+const minMTU6 = 1280
 
 // Mode is the bridge mode.
 type Mode struct{}
@@ -42,7 +46,9 @@ func (Mode) Plan(r plan.Request, s *plan.Snapshot) (plan.Plan, error) {
 	p.Bridge = bridge.Name
 
 	p.Steps = plan.Reshape(s.Links[r.Port.Index], r.Port.Name, portMAC)
-	for _, a := range s.Addresses[r.Port.Index] {
+	// Backwards, so that they come back in their order: the first of a subnet
+	// is its primary one.
+	for _, a := range slices.Backward(s.Addresses[r.Port.Index]) {
 		if !a.Dynamic {
 			p.Steps = append(p.Steps, plan.Address{Dev: r.Port, Addr: a, Absent: true})
 		}
@@ -53,8 +59,14 @@ func (Mode) Plan(r plan.Request, s *plan.Snapshot) (plan.Plan, error) {
 	}
 	p.Steps = append(p.Steps, guard...)
 	mtu := r.MTU
-	if mtu == 0 {
+	switch {
+	case mtu == 0:
 		mtu = bridge.MTU
+	case mtu < minMTU6 && bridge.MTU >= minMTU6:
+		return p, fmt.Errorf("%s: mtu=%d is too small: %s would follow it, and with less than %d bytes the host would lose its own IPv6 there",
+			r.Port, mtu, bridge.Name, minMTU6)
+	case mtu < bridge.MTU:
+		p.Warn("mtu=%d is less than the %d of %s, which follows its smallest port unless its own MTU was set by hand", mtu, bridge.MTU, bridge.Name)
 	}
 	p.Steps = append(
 		p.Steps,

@@ -16,12 +16,7 @@ import (
 type Mode struct{}
 
 // Needs implements modes.Mode.
-func (Mode) Needs(r plan.Request) plan.Query {
-	return plan.Query{
-		Uplink:  &plan.UplinkQuery{Name: r.Uplink, Fallback: "eth0"},
-		Sysctls: routed.Facts(r),
-	}
-}
+func (Mode) Needs(r plan.Request) plan.Query { return routed.Needs(r) }
 
 // Plan implements modes.Mode.
 func (Mode) Plan(r plan.Request, s *plan.Snapshot) (plan.Plan, error) {

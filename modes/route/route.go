@@ -15,12 +15,7 @@ import (
 type Mode struct{}
 
 // Needs implements modes.Mode.
-func (Mode) Needs(r plan.Request) plan.Query {
-	return plan.Query{
-		Uplink:  &plan.UplinkQuery{Name: r.Uplink, Fallback: "eth0"},
-		Sysctls: routed.Facts(r),
-	}
-}
+func (Mode) Needs(r plan.Request) plan.Query { return routed.Needs(r) }
 
 // Plan implements modes.Mode: the port gets the uplink's first IPv4 address as
 // a /32, proxy ARP and one route an address or prefix; with IPv6 entries also

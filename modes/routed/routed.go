@@ -38,8 +38,14 @@ type Port struct {
 	Rules []plan.Step
 }
 
-// Facts are what Steps looks at.
-func Facts(r plan.Request) []plan.SysctlKey { return []plan.SysctlKey{addrGenMode(r.Port).Fact()} }
+// Needs is what Steps looks at.
+func Needs(r plan.Request) plan.Query {
+	return plan.Query{
+		Uplink:    &plan.UplinkQuery{Name: r.Uplink, Fallback: "eth0"},
+		Addresses: []int{r.Port.Index},
+		Sysctls:   []plan.SysctlKey{addrGenMode(r.Port).Fact()},
+	}
+}
 
 // addrGenMode keeps the kernel from making a link-local address of its own.
 func addrGenMode(port plan.Dev) plan.Sysctl {
@@ -69,6 +75,13 @@ func Steps(p *plan.Plan, r plan.Request, s *plan.Snapshot, port Port) error {
 	if !has6 || !addrGenMode(dev).Satisfied(s) {
 		// Off also while the mode is changed: the kernel answers a change by
 		// making the address at once, even on a port that is down.
+		// It takes the addresses that somebody gave the port with it, which
+		// therefore go one by one, to come back one by one.
+		for _, a := range slices.Backward(s.Addresses[dev.Index]) {
+			if is6(a.Prefix) && !a.Dynamic && !ours(port, a.Prefix) {
+				add(plan.Address{Dev: dev, Addr: a, Absent: true})
+			}
+		}
 		setting("ipv6/conf", "disable_ipv6", "1")
 	}
 	if has6 {
@@ -141,6 +154,11 @@ func WarnForwarding(p *plan.Plan, up *plan.Uplink, ips []netip.Prefix) {
 	if slices.ContainsFunc(ips, is6) && !up.Forwarding6 {
 		p.Warn("net.ipv6.conf.all.forwarding is 0: the guest reaches this host and nothing behind it over IPv6")
 	}
+}
+
+// ours: the address is one that the port is to have.
+func ours(port Port, p netip.Prefix) bool {
+	return p == linkLocalGateway || port.Host6.IsValid() && p == netip.PrefixFrom(port.Host6, 128)
 }
 
 func is6(p netip.Prefix) bool { return p.Addr().Is6() }

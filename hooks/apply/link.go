@@ -1,0 +1,59 @@
+package apply
+
+import (
+	"net"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"vifctl/hooks/plan"
+)
+
+// link is a device as the netlink library wants it: by its ifindex alone, so
+// that a name that has been given to another interface meanwhile is not used.
+func link(d plan.Dev) netlink.Link {
+	return &netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: d.Index}}
+}
+
+// isAttribute: the step is one attribute of a link, which the kernel takes
+// together with others.
+func isAttribute(s plan.Step) bool {
+	switch s.(type) {
+	case plan.MAC, plan.MTU, plan.Master, plan.Up:
+		return true
+	}
+	return false
+}
+
+// setLink sets several attributes of one link by one message. Each message
+// about a bridge's port makes the kernel go through the bridge's other ports,
+// so fewer are faster on a full host.
+func (x *Executor) setLink(steps []plan.Step) error {
+	req := nl.NewNetlinkRequest(unix.RTM_SETLINK, unix.NLM_F_ACK)
+	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	msg.Index = int32(plan.DevOf(steps[0]).Index)
+	req.AddData(msg)
+	for _, s := range steps {
+		switch s := s.(type) {
+		case plan.MAC:
+			hw, err := net.ParseMAC(s.Want)
+			if err != nil {
+				return err
+			}
+			req.AddData(nl.NewRtAttr(unix.IFLA_ADDRESS, hw))
+		case plan.MTU:
+			req.AddData(nl.NewRtAttr(unix.IFLA_MTU, nl.Uint32Attr(uint32(s.Want))))
+		case plan.Master:
+			req.AddData(nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(s.Bridge.Index))))
+		case plan.Up:
+			msg.Change |= unix.IFF_UP
+			if s.Want {
+				msg.Flags |= unix.IFF_UP
+			}
+		}
+	}
+	req.Sockets = x.sockets
+	_, err := req.Execute(unix.NETLINK_ROUTE, 0)
+	return err
+}

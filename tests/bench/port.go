@@ -1,0 +1,171 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"vifctl/tests/dom0"
+)
+
+// A port is one guest's vif: a tap device, which is the cheapest there is that can do what a vif can.
+type port struct {
+	domid  int
+	name   string
+	script string
+	bridge string // "" for a port that is routed
+	ip     netip.Addr
+}
+
+// Domids of the ports that calls are made for; those that are just there count from 1.
+const (
+	firstProbe     = 20001
+	prototypeDomid = 30001
+)
+
+// port is a port of this host's mode on the bridge of that number.
+func (h *host) port(domid, bridge int) port {
+	ip := netip.AddrFrom4([4]byte{10, 64, byte(domid >> 8), byte(domid)})
+	p := port{domid: domid, name: fmt.Sprintf("vif%d.0", domid), script: h.mode.script, ip: ip}
+	if h.mode.name == "bridge" {
+		p.bridge = fmt.Sprintf("xenbr%d", bridge)
+	}
+	return p
+}
+
+// probe is one of the ports that calls are made for. It joins the bridge that is fullest.
+func (h *host) probe(i int) port { return h.port(firstProbe+i, 0) }
+
+// backend is the folder of the port's backend keys; the environment names it relative to dom0's home.
+func (p port) backend() string { return fmt.Sprintf("/local/domain/0/backend/vif/%d/0", p.domid) }
+
+// keys are those that libxl writes for a NIC and vifctl or the scripts may look at.
+func (p port) keys() [][2]string {
+	id := strconv.Itoa(p.domid)
+	mac := fmt.Sprintf("00:16:3e:01:%02x:%02x", p.domid>>8, p.domid&0xff)
+	domain, vm := "/local/domain/"+id, fmt.Sprintf("/vm/5f2b7a00-0000-4000-8000-%012d", p.domid)
+	frontend := domain + "/device/vif/0"
+	keys := [][2]string{
+		{domain + "/name", "guest" + id},
+		{domain + "/vm", vm},
+		{vm + "/name", "guest" + id},
+	}
+	for _, kv := range [][2]string{
+		{"frontend", frontend},
+		{"frontend-id", id},
+		{"online", "1"},
+		{"state", "1"},
+		{"script", dom0.ScriptsDir + "/" + p.script},
+		{"mac", mac},
+		{"ip", p.ip.String()},
+		{"bridge", cmp.Or(p.bridge, "xenbr0")}, // which xl writes for every mode
+		{"handle", "0"},
+		{"type", "vif"},
+		{"hotplug-status", ""},
+	} {
+		keys = append(keys, [2]string{p.backend() + "/" + kv[0], kv[1]})
+	}
+	for _, kv := range [][2]string{{"backend", p.backend()}, {"state", "1"}, {"mac", mac}, {"mtu", "1500"}} {
+		keys = append(keys, [2]string{frontend + "/" + kv[0], kv[1]})
+	}
+	return keys
+}
+
+func (h *host) writeKeys(ctx context.Context, p port) error {
+	for _, kv := range p.keys() {
+		if err := h.store.Write(ctx, kv[0], kv[1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// plug makes the port as netback leaves it: its keys are there, and it is down, without a carrier.
+func (h *host) plug(ctx context.Context, p port) error {
+	if err := h.writeKeys(ctx, p); err != nil {
+		return err
+	}
+	return h.Do(func() error {
+		fd, err := openTap(p.name)
+		if err != nil {
+			return err
+		}
+		return unix.Close(fd)
+	})
+}
+
+// unplug takes the port away, and its keys with it.
+func (h *host) unplug(ctx context.Context, p port) error {
+	failed := []error{h.Do(func() error {
+		link, err := h.kernel.LinkByName(p.name)
+		if err != nil {
+			return err
+		}
+		return h.kernel.LinkDel(link)
+	})}
+	id := strconv.Itoa(p.domid)
+	for _, path := range []string{"/local/domain/0/backend/vif/" + id, "/local/domain/" + id} {
+		failed = append(failed, h.store.Remove(ctx, path))
+	}
+	return errors.Join(failed...)
+}
+
+// openTap makes a persistent tap device in the namespace of the calling thread. It has a carrier while it is open.
+func openTap(name string) (int, error) {
+	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return -1, fmt.Errorf("make %s: %w", name, err)
+	}
+	request, err := unix.NewIfreq(name)
+	if err == nil {
+		request.SetUint16(unix.IFF_TAP | unix.IFF_NO_PI)
+		err = unix.IoctlIfreq(fd, unix.TUNSETIFF, request)
+	}
+	if err == nil {
+		err = unix.IoctlSetInt(fd, unix.TUNSETPERSIST, 1)
+	}
+	if err != nil {
+		_ = unix.Close(fd)
+		return -1, fmt.Errorf("make %s: %w", name, err)
+	}
+	return fd, nil
+}
+
+// check looks whether a call did what it is for: the exit code alone would let a fast nothing win.
+func (h *host) check(ctx context.Context, p port, command string) error {
+	if command == "online" {
+		status, err := h.store.Read(ctx, p.backend()+"/hotplug-status")
+		if err != nil {
+			return err
+		}
+		if status != "connected" {
+			return fmt.Errorf("hotplug-status is %q", status)
+		}
+	}
+	return h.Do(func() error {
+		link, err := h.kernel.LinkByName(p.name)
+		if err != nil {
+			return err
+		}
+		attached := link.Attrs().MasterIndex != 0
+		if p.bridge == "" {
+			routes, err := h.kernel.RouteGet(p.ip.AsSlice())
+			if err != nil {
+				return fmt.Errorf("the route to %s: %w", p.ip, err)
+			}
+			attached = len(routes) == 1 && routes[0].LinkIndex == link.Attrs().Index
+		}
+		switch {
+		case command == "online" && !attached:
+			return errors.New("it is not attached")
+		case command == "offline" && attached:
+			return errors.New("it is still attached")
+		}
+		return nil
+	})
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"fmt"
+	"time"
+)
+
+// What vifctl has to be.
+const (
+	// mostPerCall is what a call may take on a machine on which an empty Go program takes emptyThere.
+	mostPerCall = 4 * time.Millisecond
+	emptyThere  = 1400 * time.Microsecond
+	// leastFaster than the scripts, without other ports.
+	leastFaster = 11.0
+	// mostGrowth from the least to the most ports.
+	mostGrowth = 1.3
+	// mostPrototypes is what a call may take in times of the bare prototype's, without other ports.
+	mostPrototypes = 1.5
+)
+
+// A verdict is one promise, and whether it was kept.
+type verdict struct {
+	kept  bool
+	words string
+}
+
+// String implements fmt.Stringer.
+func (v verdict) String() string {
+	if v.kept {
+		return "yes  " + v.words
+	}
+	return "NO   " + v.words
+}
+
+// verdicts judges by the medians, and by the worst of the calls.
+func (r *report) verdicts() []verdict {
+	sizes := r.scope.sizes
+	few, many := sizes[0], sizes[len(sizes)-1]
+
+	scaled := func(k row) float64 {
+		return ms(median(r.of(k, empty).wall)) * float64(mostPerCall) / float64(emptyThere)
+	}
+	slow, measured := r.worst(few, func(k row) float64 { return ms(median(r.of(k, vifctl).wall)) / scaled(k) })
+	slow.who = vifctl
+	limit := scaled(slow)
+
+	near, faster := r.worst(few, func(k row) float64 { return -ratio(r.of(k, debian), r.of(k, vifctl)) })
+	grown, growth := r.worst(many, func(k row) float64 {
+		before := k
+		before.size = few
+		return ratio(r.of(k, vifctl), r.of(before, vifctl))
+	})
+	bare, prototypes := r.worst(few, func(k row) float64 { return ratio(r.of(k, vifctl), r.of(k, prototype)) })
+
+	return []verdict{
+		{measured <= 1, fmt.Sprintf("ours at most %.0f ms where an empty Go program takes %.1f (scaled: limit %.2f, measured %.2f: %s)",
+			ms(mostPerCall), ms(emptyThere), limit, measured*limit, slow)},
+		{-faster >= leastFaster, fmt.Sprintf("at least %.0f times faster than the scripts at %d ports (%.1f: %s)", leastFaster, few, -faster, near)},
+		{growth <= mostGrowth, fmt.Sprintf("at %d ports at most %.1f times its own figure at %d (%.2f: %s)", many, mostGrowth, few, growth, grown)},
+		r.withoutFailure(),
+		{prototypes <= mostPrototypes, fmt.Sprintf("at most %.1f times the bare prototype at %d ports (%.2f: %s)", mostPrototypes, few, prototypes, bare)},
+	}
+}
+
+// withoutFailure is the verdict on calls at once.
+func (r *report) withoutFailure() verdict {
+	calls, failures := 0, 0
+	for k, rush := range r.rushes {
+		if k.who == vifctl {
+			calls, failures = calls+rush.calls, failures+rush.failures
+		}
+	}
+	return verdict{failures == 0 && calls > 0, fmt.Sprintf("%d at once without one failure (%d of %d failed)", crowd, failures, calls)}
+}
+
+// worst finds the call, with that many ports present, of which the measure is highest.
+func (r *report) worst(size int, measure func(row) float64) (worst row, most float64) {
+	found := false
+	for _, k := range r.lines() {
+		if k.size != size {
+			continue
+		}
+		if m := measure(k); !found || m > most {
+			worst, most, found = k, m, true
+		}
+	}
+	return worst, most
+}
+
+// String names a call.
+func (k row) String() string { return k.mode + " " + k.command }
