@@ -123,7 +123,19 @@ func (s MTU) Commands() []string {
 	return []string{Command("ip", "link", "set", "dev", s.Dev.Name, "mtu", strconv.Itoa(s.Want))}
 }
 
-func (s MTU) pretend(h *Snapshot) { h.change(s.Dev, func(l *Link) { l.MTU = s.Want }) }
+func (s MTU) pretend(h *Snapshot) {
+	h.change(s.Dev, func(l *Link) {
+		// The kernel keeps no IPv6 settings of a link too small for IPv6, and
+		// makes them anew, with its own values, when the link grows.
+		if l.MTU > 0 && l.MTU < MinMTU6 && s.Want >= MinMTU6 {
+			h.newIPv6[s.Dev.Index] = true
+		}
+		l.MTU = s.Want
+	})
+}
+
+// MinMTU6 is the least MTU that IPv6 runs on (RFC 8200, section 5).
+const MinMTU6 = 1280
 
 // Key implements Step.
 func (s Master) Key() string { return key("master", s.Dev) }

@@ -57,6 +57,9 @@ type Snapshot struct {
 	// Known holds the keys of what the journal says is done for the NIC: by
 	// this port's earlier call, or for its sibling.
 	Known map[string]bool
+
+	// newIPv6 holds the links whose IPv6 settings a step has made anew.
+	newIPv6 map[int]bool
 }
 
 // Link is one interface.
@@ -115,6 +118,10 @@ func (s *Snapshot) clone() *Snapshot {
 		Rules:      map[string]bool{},
 		Permanent:  map[NeighbourKey]string{},
 		Known:      s.Known,
+		newIPv6:    maps.Clone(s.newIPv6),
+	}
+	if c.newIPv6 == nil {
+		c.newIPv6 = map[int]bool{}
 	}
 	maps.Copy(c.Links, s.Links)
 	maps.Copy(c.Neighbours, s.Neighbours)

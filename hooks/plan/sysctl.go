@@ -45,17 +45,9 @@ func (s Sysctl) Needs(q *Query) {
 func (s Sysctl) Satisfied(h *Snapshot) bool {
 	v, ok := h.Sysctls[s.Fact()]
 	if !ok {
-		return s.Optional && s.Dev.Index != 0 && !s.mayAppear(h)
+		return s.Optional && s.Dev.Index != 0 && !(h.newIPv6[s.Dev.Index] && strings.HasPrefix(s.Table, "ipv6/"))
 	}
 	return v == s.Want
-}
-
-// mayAppear: the kernel keeps no IPv6 settings of an interface whose MTU is
-// below IPv6's least; a plan that raises it will find them.
-func (s Sysctl) mayAppear(h *Snapshot) bool {
-	const minMTU6 = 1280
-	mtu := h.Links[s.Dev.Index].MTU
-	return strings.HasPrefix(s.Table, "ipv6/") && mtu > 0 && mtu < minMTU6
 }
 
 // Inverse implements Step.

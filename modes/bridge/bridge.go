@@ -14,9 +14,6 @@ import (
 // of its ports' addresses as its own, and must never take a guest port's.
 const portMAC = "fe:ff:ff:ff:ff:ff"
 
-// minMTU6 is the least that IPv6 runs on (RFC 8200, section 5).
-const minMTU6 = 1280
-
 // Mode is the bridge mode.
 type Mode struct{}
 
@@ -62,9 +59,9 @@ func (Mode) Plan(r plan.Request, s *plan.Snapshot) (plan.Plan, error) {
 	switch {
 	case mtu == 0:
 		mtu = bridge.MTU
-	case mtu < minMTU6 && bridge.MTU >= minMTU6:
+	case mtu < plan.MinMTU6 && bridge.MTU >= plan.MinMTU6:
 		return p, fmt.Errorf("%s: mtu=%d is too small: %s would follow it, and with less than %d bytes the host would lose its own IPv6 there",
-			r.Port, mtu, bridge.Name, minMTU6)
+			r.Port, mtu, bridge.Name, plan.MinMTU6)
 	case mtu < bridge.MTU:
 		p.Warn("mtu=%d is less than the %d of %s, which follows its smallest port unless its own MTU was set by hand", mtu, bridge.MTU, bridge.Name)
 	}
