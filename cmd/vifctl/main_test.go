@@ -34,7 +34,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
-			dir, err := os.MkdirTemp("", "xs") // a socket's path has to be short
+			dir, err := os.MkdirTemp("", "xs") //nolint:usetesting // a socket's path has to be short
 			if err != nil {
 				return err
 			}

@@ -63,7 +63,7 @@ func drawIPs(t *rapid.T) []string {
 	return rapid.SliceOfNDistinct(ip, 0, 4, rapid.ID).Draw(t, "ips")
 }
 
-func drawBefore(t *rapid.T, e example) []string {
+func drawBefore(t *rapid.T, _ example) []string {
 	var before []string
 	maybe := func(label string, commands ...string) {
 		if command := rapid.SampledFrom(append([]string{""}, commands...)).Draw(t, label); command != "" {
