@@ -37,7 +37,7 @@ func FuzzParse(f *testing.F) {
 		if !reflect.ValueOf(c).IsZero() {
 			t.Fatalf("%v, and yet %+v", err, c)
 		}
-		joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // what it is made of is the question
+		joined, ok := err.(interface{ Unwrap() []error })
 		if !ok {
 			t.Fatalf("%v is no list", err)
 		}

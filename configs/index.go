@@ -3,10 +3,13 @@ package configs
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/crc32"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,7 +47,10 @@ type index struct{ lines []byte }
 // written is no error: it is made again the next time.
 func LoadIndexed(path, indexPath string) (Config, error) {
 	stamp, size, newest, err := stampOf(path)
-	if err != nil || size < worthIndex {
+	switch {
+	case err == nil && len(stamp) == 0:
+		return Standard(), nil
+	case err != nil || size < worthIndex:
 		return Load(path)
 	}
 	if c, ok := openIndex(indexPath, stamp); ok {
@@ -52,35 +58,28 @@ func LoadIndexed(path, indexPath string) (Config, error) {
 	}
 	c, err := Load(path)
 	if err == nil && time.Since(newest) > settled {
-		_ = writeIndex(indexPath, stamp, c) //nolint:errcheck // see above
+		_ = writeIndex(indexPath, stamp, c)
 	}
 	return c, err
 }
 
-// stampOf says what the files look like from outside: when any of them changes,
-// or one comes or goes, so does the stamp; and when the program does.
+// stampOf says what the files, of size bytes in all, look like from outside:
+// when any of them changes, or one comes or goes, so does the stamp; and when the
+// program does. Without any file it is empty.
 func stampOf(path string) (stamp []byte, size int64, newest time.Time, err error) {
 	paths, err := files(path)
 	if err != nil {
 		return nil, 0, newest, err
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return nil, 0, newest, err
-	}
-	for i, p := range append(paths, self) {
-		var st syscall.Stat_t
-		err := syscall.Stat(p, &st)
-		if err == syscall.ENOENT && i == 0 {
+	var st syscall.Stat_t
+	for i, p := range paths {
+		switch err := syscall.Stat(p, &st); {
+		case i == 0 && errors.Is(err, fs.ErrNotExist):
 			continue
-		}
-		if err != nil {
+		case err != nil:
 			return nil, 0, newest, &os.PathError{Op: "stat", Path: p, Err: err}
 		}
-		stamp = fmt.Appendf(stamp, "%q %d %d %d %d %d ", p, st.Dev, st.Ino, st.Size, st.Mtim.Nano(), st.Ctim.Nano())
-		if i == len(paths) {
-			break
-		}
+		stamp = appendStamp(stamp, p, &st)
 		size += st.Size
 		for _, t := range []syscall.Timespec{st.Mtim, st.Ctim} {
 			if t := time.Unix(t.Unix()); t.After(newest) {
@@ -88,10 +87,22 @@ func stampOf(path string) (stamp []byte, size int64, newest time.Time, err error
 			}
 		}
 	}
-	return append(stamp, '\n'), size, newest, nil
+	if size < worthIndex {
+		return stamp, size, newest, nil
+	}
+	// /proc/self/exe stays the program we are, when its file is replaced.
+	const self = "/proc/self/exe"
+	if err := syscall.Stat(self, &st); err != nil {
+		return nil, 0, newest, &os.PathError{Op: "stat", Path: self, Err: err}
+	}
+	return append(appendStamp(stamp, self, &st), '\n'), size, newest, nil
 }
 
-// openIndex maps an index into memory, where it stays: a call is short.
+func appendStamp(stamp []byte, path string, st *syscall.Stat_t) []byte {
+	return fmt.Appendf(stamp, "%q %d %d %d %d %d ", path, st.Dev, st.Ino, st.Size, st.Mtim.Nano(), st.Ctim.Nano())
+}
+
+// openIndex maps an index into memory, until nobody needs it any more.
 func openIndex(path string, stamp []byte) (Config, bool) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -115,9 +126,11 @@ func openIndex(path string, stamp []byte) (Config, bool) {
 	host, lines, _ := bytes.Cut(rest[len(stamp):], []byte("\n"))
 	var c Config
 	if json.Unmarshal(host, &c.Host) != nil {
+		_ = syscall.Munmap(data)
 		return Config{}, false
 	}
 	c.index = &index{lines}
+	runtime.AddCleanup(c.index, func(data []byte) { _ = syscall.Munmap(data) }, data)
 	return c, true
 }
 
@@ -168,6 +181,7 @@ func indexKey(mac, uuid, name string) string {
 
 // candidates returns the entries that may be about a NIC.
 func (x *index) candidates(m Match) (all []Guest) {
+	defer runtime.KeepAlive(x)
 	var keys []string
 	if m.MAC != "" {
 		keys = append(keys, indexKey(m.MAC, "", ""))
@@ -207,6 +221,7 @@ func (x *index) from(key string) []byte {
 
 // all returns every entry, in the order of the files.
 func (x *index) all() []Guest {
+	defer runtime.KeepAlive(x)
 	guests := make([]Guest, bytes.Count(x.lines, []byte("\n")))
 	for line := range bytes.Lines(x.lines) {
 		_, number, entry := splitLine(line)

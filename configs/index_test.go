@@ -16,8 +16,8 @@ import (
 // large is a configuration that is worth an index, with more in it.
 func large(more string) string { return hosting(20) + more }
 
-// old makes a file look as if it had been written some time ago, as far as that
-// is possible: the kernel's own time stamp (ctime) cannot be set.
+// settle waits until the index believes in what was written just now: the
+// kernel's own time stamp (ctime) cannot be set.
 func settle() { time.Sleep(1100 * time.Millisecond) }
 
 func TestIndexAnswersAsTheFilesDo(t *testing.T) {

@@ -17,8 +17,8 @@ Uplink = "eth0"`,
 			`x:2:1: host.Uplink is not a setting: did you mean uplink?`,
 		},
 		"of the guest, mistyped": {
-			guest(`adress = ["10.0.0.1"]`),
-			`x:3:1: guest.adress is not a setting: did you mean address?`,
+			guest(`addrss = ["10.0.0.1"]`),
+			`x:3:1: guest.addrss is not a setting: did you mean address?`,
 		},
 		"in the plural": {
 			guest(`addresses = ["10.0.0.1"]`),

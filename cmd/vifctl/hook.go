@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -93,7 +94,7 @@ func hookCall(ctx context.Context, inv invocation) int {
 	s := dial(ctx, inv)
 	defer s.close()
 	if err == nil {
-		err = s.open(inv, call.Command.Up())
+		err = s.open(inv, call.Command.Up(), flags.dryRun)
 	}
 	switch {
 	case err != nil:
@@ -163,15 +164,18 @@ func dial(ctx context.Context, inv invocation) *session {
 
 // open adds what a call needs besides. up: without a valid configuration
 // nothing comes up; what is up can always be taken down.
-func (s *session) open(inv invocation, up bool) error {
+func (s *session) open(inv invocation, up, dryRun bool) error {
 	dir, err := trustedPath(inv, "VIFCTL_RUN_DIR", runDir)
 	if err != nil {
 		return err
 	}
 	s.Journal = journal.Open(dir)
 	path, err := trustedPath(inv, "VIFCTL_CONFIG", configs.Default)
+	if err == nil && path != configs.Default {
+		err = configs.Trusted(configs.Folder(path))
+	}
 	if err == nil {
-		s.Config, err = configs.Load(path)
+		err = s.configure(path, dir, dryRun)
 	}
 	if err != nil && up {
 		return err
@@ -202,6 +206,25 @@ func (s *session) open(inv invocation, up bool) error {
 	return nil
 }
 
+// configure reads the configuration: by an index of ours where there is one,
+// since of thousands of guests a call asks about one.
+func (s *session) configure(path, dir string, dryRun bool) (err error) {
+	if dryRun {
+		s.Config, err = configs.Load(path)
+	} else {
+		s.Config, err = configs.LoadIndexed(path, filepath.Join(dir, "config.index"))
+	}
+	var mistake *configs.Mistake
+	if !errors.As(err, &mistake) {
+		return err
+	}
+	// One sentence is what the toolstack shows; the rest is for a person.
+	if n := strings.Count(err.Error(), "\n"); n > 0 {
+		return fmt.Errorf("%w; and %d more: see `vifctl config check`", mistake, n)
+	}
+	return mistake
+}
+
 // trustedPath is a path that the environment may change for tests and labs, but
 // only to one that nobody else can write to: xl hands the caller's whole
 // environment down to us.
@@ -224,7 +247,7 @@ func qemuIfup(ctx context.Context, inv invocation) int {
 	}
 	s := dial(ctx, inv)
 	defer s.close()
-	err := s.open(inv, true)
+	err := s.open(inv, true, flags.dryRun)
 	var actions []plan.Action
 	if err == nil {
 		actions, err = s.QemuIfup(ctx, args[0], args[1])

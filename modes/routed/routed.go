@@ -18,7 +18,8 @@ const (
 )
 
 // linkLocalGateway is the host's address on every port that has IPv6
-// addresses: a gateway that is the same for every guest.
+// addresses, unless another is configured: a gateway that is the same for every
+// guest.
 var linkLocalGateway = netip.MustParsePrefix("fe80::1/64")
 
 const scopeLink = 253
@@ -26,8 +27,9 @@ const scopeLink = 253
 // Port is what a mode has decided about a routed port.
 type Port struct {
 	// Host4 and Host6 are the host's own addresses on the port, the guest's
-	// gateways and the host's source towards it; zero for none. fe80::1 is
-	// there besides wherever the guest has IPv6 addresses.
+	// gateways and the host's source towards it; zero for none. Wherever the
+	// guest has IPv6 addresses there is a link-local one besides: Host6 where
+	// that is one, else fe80::1.
 	Host4, Host6 netip.Addr
 	// IPs are the guest's addresses and prefixes.
 	IPs []netip.Prefix
@@ -59,6 +61,10 @@ func Steps(p *plan.Plan, r plan.Request, s *plan.Snapshot, port Port) error {
 		return err
 	}
 	dev := r.Port
+	local := linkLocalGateway
+	if port.Host6.IsLinkLocalUnicast() {
+		local, port.Host6 = netip.PrefixFrom(port.Host6, local.Bits()), netip.Addr{}
+	}
 	has6 := slices.ContainsFunc(port.IPs, is6)
 	add := func(steps ...plan.Step) { p.Steps = append(p.Steps, steps...) }
 	setting := func(table, name, want string) {
@@ -78,7 +84,7 @@ func Steps(p *plan.Plan, r plan.Request, s *plan.Snapshot, port Port) error {
 		// It takes the addresses that somebody gave the port with it, which
 		// therefore go one by one, to come back one by one.
 		for _, a := range slices.Backward(s.Addresses[dev.Index]) {
-			if is6(a.Prefix) && !a.Dynamic && !ours(port, a.Prefix) {
+			if is6(a.Prefix) && !a.Dynamic && a.Prefix.Addr() != port.Host6 {
 				add(plan.Address{Dev: dev, Addr: a, Absent: true})
 			}
 		}
@@ -100,7 +106,7 @@ func Steps(p *plan.Plan, r plan.Request, s *plan.Snapshot, port Port) error {
 	}
 	if has6 {
 		setting("ipv6/neigh", "proxy_delay", "0")
-		add(plan.Address{Dev: dev, Addr: plan.Addr{Prefix: linkLocalGateway, Scope: scopeLink, NoDAD: true}})
+		add(plan.Address{Dev: dev, Addr: plan.Addr{Prefix: local, Scope: scopeLink, NoDAD: true}})
 		if port.Host6.IsValid() {
 			add(plan.Address{Dev: dev, Addr: plan.Addr{Prefix: netip.PrefixFrom(port.Host6, 128), NoDAD: true, NoPrefixRoute: true}})
 		}
@@ -154,11 +160,6 @@ func WarnForwarding(p *plan.Plan, up *plan.Uplink, ips []netip.Prefix) {
 	if slices.ContainsFunc(ips, is6) && !up.Forwarding6 {
 		p.Warn("net.ipv6.conf.all.forwarding is 0: the guest reaches this host and nothing behind it over IPv6")
 	}
-}
-
-// ours: the address is one that the port is to have.
-func ours(port Port, p netip.Prefix) bool {
-	return p == linkLocalGateway || port.Host6.IsValid() && p == netip.PrefixFrom(port.Host6, 128)
 }
 
 func is6(p netip.Prefix) bool { return p.Addr().Is6() }
