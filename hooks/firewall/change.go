@@ -13,8 +13,8 @@ import (
 )
 
 // attempts is how often a change begins anew because somebody else changed what
-// it was about to.
-const attempts = 5
+// it was about to: all guests of a host may start at once.
+const attempts = 10
 
 // Change implements Firewall. It looks first, and sends only what is missing:
 // what is as it should be costs no write, and nothing is removed, which the
@@ -34,28 +34,36 @@ func (n *NFTables) Change(ctx context.Context, add, remove []plan.Rule) error {
 	}
 	defer release()
 	toAdd = n.withUplinks(toAdd)
-	for range attempts {
-		var v view
-		var t *transaction
-		v, err = n.look(append(slices.Clone(toAdd), toRemove...))
-		if err == nil {
-			t, err = difference(v, toAdd, toRemove)
-		}
-		if err != nil {
-			break
-		}
-		if t.empty() {
-			return nil
-		}
-		if err = n.commit(v, t); err == nil {
-			return nil
-		}
-		n.drain()
-		if !worthAnother(err) {
-			break
-		}
+	done := false
+	for i := 0; i < attempts && !done && (err == nil || worthAnother(err)); i++ {
+		done, err = n.attempt(toAdd, toRemove)
 	}
-	return fmt.Errorf("change the firewall: %w", err)
+	switch {
+	case err != nil:
+		return fmt.Errorf("change the firewall: %w", err)
+	case !done:
+		return errors.New("change the firewall: somebody else keeps changing the table " + TableName)
+	}
+	return nil
+}
+
+// attempt looks and sends what is missing. It is done when nothing is, or when
+// elements alone were: two who make the base at the same time for different
+// prefix lengths have to look again.
+func (n *NFTables) attempt(add, remove []needs) (done bool, err error) {
+	v, err := n.look(append(slices.Clone(add), remove...))
+	if err != nil {
+		return false, err
+	}
+	t, err := difference(v, add, remove)
+	if err != nil || t.empty() {
+		return err == nil, err
+	}
+	if err := n.commit(v, t); err != nil {
+		n.drain()
+		return false, err
+	}
+	return len(t.build) == 0, nil
 }
 
 // worthAnother: what was there has gone, what was not has come, or nobody knows
@@ -213,26 +221,42 @@ func (t *transaction) add(r needs) error {
 		t.now[e.entry()] = e.value
 	}
 	for _, c := range r.claims {
-		mine := slices.IndexFunc(c.slots(), func(s entry) bool {
-			holder, ok := t.now[s]
-			return ok && holder == c.value
-		})
-		if mine < 0 {
-			free := slices.IndexFunc(c.slots(), func(s entry) bool {
-				_, taken := t.now[s]
-				return !taken
-			})
-			if free < 0 {
-				return fmt.Errorf("%s has %d holders already: remove one first", c.subject, slots)
-			}
-			t.now[c.slots()[free]] = c.value
+		claimed, err := t.claim(c)
+		if err != nil {
+			return err
 		}
 		for _, e := range c.holding {
 			t.now[e.entry()] = e.value
-			if mine < 0 {
+			if claimed {
 				t.sure[e.entry()] = true
 			}
 		}
 	}
 	return nil
+}
+
+// claim takes the first free slot, unless it has one already.
+func (t *transaction) claim(c claim) (claimed bool, err error) {
+	all := c.slots()
+	free := -1
+	for i, s := range all {
+		holder, taken := t.now[s]
+		if taken && holder == c.value {
+			return false, nil
+		}
+		if !taken && free < 0 {
+			free = i
+		}
+	}
+	if free < 0 && c.full != nil {
+		return false, c.full
+	}
+	if free < 0 {
+		for i, s := range all[1:] {
+			t.now[all[i]] = t.now[s]
+		}
+		free = len(all) - 1
+	}
+	t.now[all[free]] = c.value
+	return true, nil
 }

@@ -2,6 +2,7 @@ package firewall
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,6 +13,15 @@ import (
 
 // commit sends a transaction.
 func (n *NFTables) commit(v view, t *transaction) error {
+	if err := n.write(v, t); err != nil {
+		// What has been written cannot be taken back, and must not go out with
+		// another transaction.
+		return errors.Join(err, n.batch.CloseLasting())
+	}
+	return n.batch.Flush()
+}
+
+func (n *NFTables) write(v view, t *transaction) error {
 	ids := uint32(0)
 	for _, p := range parts {
 		if inUse, ok := t.build[p]; ok {
@@ -20,10 +30,7 @@ func (n *NFTables) commit(v view, t *transaction) error {
 			}
 		}
 	}
-	if err := n.edit(t); err != nil {
-		return err
-	}
-	return n.batch.Flush()
+	return n.edit(t)
 }
 
 // build makes one part of the base, as it should be whatever is there. Rules

@@ -26,9 +26,12 @@ type claim struct {
 	part    *part
 	set     string
 	key     string
-	value   string       // who holds it
-	holding []element    // what is there as long as anybody does
-	subject fmt.Stringer // what it is, for an error
+	value   string    // who holds it
+	holding []element // what is there as long as anybody does
+	// full is the error when all slots are taken. Where it is nil the oldest
+	// holder gives way: more than a vif, a tap and their predecessors means
+	// ports that went without a word.
+	full error
 }
 
 // needs is all that one rule comes to.
@@ -141,7 +144,7 @@ func ownAddress(r plan.Rule) (needs, error) {
 	// The address alone, for the check that no other interface uses it.
 	alone, _ := stem("g", "gnet")
 	held := claim{
-		part: routedPart, set: "held" + version(p.Addr()), subject: p, value: port,
+		part: routedPart, set: "held" + version(p.Addr()), value: port,
 		key: address + string(host(uint32(p.Bits()))),
 	}
 	for _, where := range checkParts(r) {
@@ -167,7 +170,8 @@ func oneToOne(r plan.Rule) (needs, error) {
 	var n needs
 	n.add(natPart, "dnat"+version(r.Public), public, private)
 	n.claims = append(n.claims, claim{
-		part: natPart, set: "snat" + version(r.Private), key: private, value: public, subject: r.Private,
+		part: natPart, set: "snat" + version(r.Private), key: private, value: public,
+		full: fmt.Errorf("%s cannot stand for %s: it has %d public addresses already", r.Public, r.Private, slots),
 	})
 	return n, nil
 }

@@ -204,9 +204,9 @@ func TestNAT(t *testing.T) {
 	}
 }
 
-// strict is somebody else's firewall, which forwards what carries our mark, and
+// othersFirewall is somebody else's, which forwards what carries our mark, and
 // wants its own mark untouched.
-const strict = `
+const othersFirewall = `
 table inet foreign {
 	chain prerouting { type filter hook prerouting priority -150; meta mark set 0x1; }
 	chain forward { type filter hook forward priority 0; policy drop; meta mark 0x10000001 accept; }
@@ -220,7 +220,7 @@ func natBehaves(t *testing.T, f addresses, o Options) {
 	require.Equal(t, "a:80 from "+f.client, w.client.ask("tcp", f.client, f.a, 80, time.Second))
 	require.Empty(t, w.client.ask("tcp", f.client, f.publicA, 80, time.Second))
 	mustChange(t, fw, rules, nil)
-	w.host.feed(strict, "nft", "-f", "-")
+	w.host.feed(othersFirewall, "nft", "-f", "-")
 	for _, c := range []struct {
 		name     string
 		who      *machine

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 
 	"github.com/google/nftables"
 	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // NFTables is the firewall of a kernel that has nf_tables, in the network
@@ -78,13 +78,21 @@ func (n *NFTables) hold(ctx context.Context) (release func(), err error) {
 }
 
 // drain throws away answers that nobody waits for any more, so that they are
-// not taken for the next question's.
+// not taken for the next question's. They are all there: the kernel answers
+// before it returns from being asked.
 func (n *NFTables) drain() {
-	_ = n.socket.SetReadDeadline(time.Now().Add(time.Millisecond))
-	for {
-		if _, err := n.socket.Receive(); errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, os.ErrClosed) {
-			break
-		}
+	socket, err := n.socket.SyscallConn()
+	if err != nil {
+		return
 	}
 	_ = n.socket.SetDeadline(time.Now().Add(answerTimeout))
+	_ = socket.Read(func(fd uintptr) (done bool) {
+		var room [4096]byte
+		for {
+			_, err := unix.Read(int(fd), room[:])
+			if err != nil && !errors.Is(err, unix.EINTR) && !errors.Is(err, unix.ENOBUFS) {
+				return true
+			}
+		}
+	})
 }

@@ -268,3 +268,15 @@ func TestClosedIsAnError(t *testing.T) {
 	_, err := n.InForce(background, guest(1))
 	require.Error(t, errors.Unwrap(err))
 }
+
+func TestFifthPublicAddress(t *testing.T) {
+	t.Parallel()
+	n := newMachine(t).open(Options{})
+	for i := range 4 {
+		mustChange(t, n, []plan.Rule{oneToOneRule(fmt.Sprintf("203.0.113.%d", i+1), "10.0.0.1")}, nil)
+	}
+	fifth := oneToOneRule("203.0.113.5", "10.0.0.1")
+	require.ErrorContains(t, n.Change(background, append(guest(7), fifth), nil),
+		"203.0.113.5 cannot stand for 10.0.0.1: it has 4 public addresses already")
+	wantInForce(t, n, false, append(guest(7), fifth)...)
+}
