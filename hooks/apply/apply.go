@@ -9,17 +9,11 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netlink/nl"
-	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 
 	"vifctl/hooks/plan"
+	"vifctl/hooks/rtnl"
 )
-
-// answerTimeout bounds one request to the kernel; netlink's own is 60 s,
-// longer than xl waits for us.
-const answerTimeout = 5 * time.Second
 
 // Xenstore is what taking a step needs of the xenstore.
 type Xenstore interface {
@@ -38,10 +32,7 @@ type Hooks interface {
 
 // Executor takes steps in the network namespace it was opened in.
 type Executor struct {
-	kernel *netlink.Handle
-	// sockets is a socket of our own for the messages that the library cannot
-	// put together.
-	sockets map[int]*nl.SocketHandle
+	kernel *rtnl.Conn
 	// names is a socket for asking for an interface's name.
 	names int
 	Tools
@@ -58,38 +49,27 @@ type Tools struct {
 
 // Open opens an executor.
 func Open(tools Tools) (*Executor, error) {
-	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	kernel, err := rtnl.Open()
 	if err != nil {
-		return nil, fmt.Errorf("open a netlink socket: %w", err)
+		return nil, err
 	}
-	if err := h.SetSocketTimeout(answerTimeout); err != nil {
-		h.Close()
-		return nil, fmt.Errorf("prepare a netlink socket: %w", err)
-	}
-	socket, err := nl.GetNetlinkSocketAt(netns.None(), netns.None(), unix.NETLINK_ROUTE)
-	if err != nil {
-		h.Close()
-		return nil, fmt.Errorf("open a netlink socket: %w", err)
-	}
-	timeout := unix.NsecToTimeval(int64(answerTimeout))
-	_ = socket.SetSendTimeout(&timeout) // only remembered: it cannot fail
-	_ = socket.SetReceiveTimeout(&timeout)
 	names, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		h.Close()
-		socket.Close()
+		kernel.Close()
 		return nil, fmt.Errorf("open a socket: %w", err)
 	}
-	sockets := map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: socket}}
-	return &Executor{kernel: h, names: names, sockets: sockets, Tools: tools}, nil
+	return &Executor{kernel: kernel, names: names, Tools: tools}, nil
 }
 
 // Close frees the executor's sockets.
 func (x *Executor) Close() {
 	x.kernel.Close()
-	x.sockets[unix.NETLINK_ROUTE].Close()
 	_ = unix.Close(x.names)
 }
+
+// answerTimeout bounds a request of the library's, whose own limit is 60 s, and
+// what there is for undoing when a call's own time is up.
+const answerTimeout = 5 * time.Second
 
 // Apply takes the actions that are not satisfied, in order. When one fails,
 // those taken before it are undone, newest first, and the error tells both what
@@ -177,7 +157,7 @@ func (x *Executor) do(ctx context.Context, steps []plan.Step) error {
 	if _, ok := steps[0].(plan.Rule); ok {
 		return x.changeRules(ctx, steps)
 	}
-	if len(steps) > 1 && x.setLink(steps) == nil {
+	if len(steps) > 1 && x.setLink(steps...) == nil {
 		return nil
 	}
 	// The kernel does not say which of several attributes it refused, and may

@@ -3,18 +3,11 @@ package apply
 import (
 	"net"
 
-	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"vifctl/hooks/plan"
 )
-
-// link is a device as the netlink library wants it: by its ifindex alone, so
-// that a name that has been given to another interface meanwhile is not used.
-func link(d plan.Dev) netlink.Link {
-	return &netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: d.Index}}
-}
 
 // isAttribute: the step is one attribute of a link, which the kernel takes
 // together with others.
@@ -28,14 +21,17 @@ func isAttribute(s plan.Step) bool {
 
 // setLink sets several attributes of one link by one message. Each message
 // about a bridge's port makes the kernel go through the bridge's other ports,
-// so fewer are faster on a full host.
-func (x *Executor) setLink(steps []plan.Step) error {
+// so fewer are faster on a full host. The link is known by its ifindex alone: a
+// name may have been given to another interface meanwhile.
+func (x *Executor) setLink(steps ...plan.Step) error {
 	req := nl.NewNetlinkRequest(unix.RTM_SETLINK, unix.NLM_F_ACK)
 	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
 	msg.Index = int32(plan.DevOf(steps[0]).Index)
 	req.AddData(msg)
 	for _, s := range steps {
 		switch s := s.(type) {
+		case plan.Name:
+			req.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(s.Want)))
 		case plan.MAC:
 			hw, err := net.ParseMAC(s.Want)
 			if err != nil {
@@ -53,7 +49,5 @@ func (x *Executor) setLink(steps []plan.Step) error {
 			}
 		}
 	}
-	req.Sockets = x.sockets
-	_, err := req.Execute(unix.NETLINK_ROUTE, 0)
-	return err
+	return x.kernel.Ask(req, 0, nil)
 }

@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 
-	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"vifctl/hooks/plan"
@@ -29,19 +26,19 @@ func (x *Executor) Do(ctx context.Context, step plan.Step) error {
 	case plan.Name:
 		return say(s.Dev, "rename to "+s.Want, x.rename(s))
 	case plan.MAC:
-		return say(s.Dev, "set the hardware address "+s.Want, x.setMAC(s))
+		return say(s.Dev, "set the hardware address "+s.Want, x.setLink(s))
 	case plan.MTU:
-		return say(s.Dev, fmt.Sprintf("set the MTU %d", s.Want), x.kernel.LinkSetMTU(link(s.Dev), s.Want))
+		return say(s.Dev, fmt.Sprintf("set the MTU %d", s.Want), x.setLink(s))
 	case plan.Master:
 		if s.Bridge.IsZero() {
-			return say(s.Dev, "take off its bridge", x.kernel.LinkSetNoMaster(link(s.Dev)))
+			return say(s.Dev, "take off its bridge", x.setLink(s))
 		}
-		return say(s.Dev, "attach to "+s.Bridge.Name, x.kernel.LinkSetMasterByIndex(link(s.Dev), s.Bridge.Index))
+		return say(s.Dev, "attach to "+s.Bridge.Name, x.setLink(s))
 	case plan.Up:
 		if s.Want {
-			return say(s.Dev, "bring up", x.kernel.LinkSetUp(link(s.Dev)))
+			return say(s.Dev, "bring up", x.setLink(s))
 		}
-		return say(s.Dev, "take down", x.kernel.LinkSetDown(link(s.Dev)))
+		return say(s.Dev, "take down", x.setLink(s))
 	case plan.Address:
 		return x.address(s)
 	case plan.Route:
@@ -75,156 +72,20 @@ func say(d plan.Dev, deed string, err error) error {
 	return fmt.Errorf("%s: %s: %w", d, deed, err)
 }
 
-// forever is the kernel's INFINITY_LIFE_TIME.
-const forever = 1<<32 - 1
-
 func (x *Executor) rename(s plan.Name) error {
-	err := x.kernel.LinkSetName(link(s.Dev), s.Want)
+	err := x.setLink(s)
 	if errors.Is(err, unix.EBUSY) {
 		// Before Linux 6.2 an interface that is up keeps its name.
-		err = errors.Join(x.kernel.LinkSetDown(link(s.Dev)), x.kernel.LinkSetName(link(s.Dev), s.Want), x.kernel.LinkSetUp(link(s.Dev)))
+		err = errors.Join(x.setLink(plan.Up{Dev: s.Dev}), x.setLink(s), x.setLink(plan.Up{Dev: s.Dev, Want: true}))
 	}
 	if errors.Is(err, unix.EEXIST) {
 		// A rename to the name it has is EEXIST to some kernels, too.
-		if l, lookErr := x.kernel.LinkByIndex(s.Dev.Index); lookErr == nil && l.Attrs().Name == s.Want {
+		if name, lookErr := x.nameByIndex(s.Dev.Index); lookErr == nil && name == s.Want {
 			return nil
 		}
 		return fmt.Errorf("an interface of that name exists: %w", err)
 	}
 	return err
-}
-
-func (x *Executor) setMAC(s plan.MAC) error {
-	hw, err := net.ParseMAC(s.Want)
-	if err != nil {
-		return err
-	}
-	return x.kernel.LinkSetHardwareAddr(link(s.Dev), hw)
-}
-
-func ipNet(p netip.Prefix) *net.IPNet {
-	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
-}
-
-func (x *Executor) address(s plan.Address) error {
-	a := &netlink.Addr{IPNet: ipNet(s.Addr.Prefix), Label: s.Addr.Label, Scope: s.Addr.Scope}
-	if s.Addr.Peer.IsValid() {
-		a.Peer = ipNet(s.Addr.Peer)
-	}
-	if s.Addr.Broadcast.IsValid() {
-		a.Broadcast = s.Addr.Broadcast.AsSlice()
-	} else if s.Addr.Prefix.Addr().Is4() {
-		// The library makes up a broadcast address unless it is given one,
-		// even the useless one.
-		a.Broadcast = net.IPv4zero
-	}
-	if s.Addr.NoPrefixRoute {
-		a.Flags |= unix.IFA_F_NOPREFIXROUTE
-	}
-	if s.Addr.Deprecated {
-		// 0 is for ever to the library unless the other lifetime says so.
-		a.ValidLft, a.PreferedLft = forever, 0
-	}
-	if s.Addr.NoDAD {
-		a.Flags |= unix.IFA_F_NODAD
-	}
-	if s.Absent {
-		a.Label = "" // a rename may have changed it
-		err := x.kernel.AddrDel(link(s.Dev), a)
-		if errors.Is(err, unix.EADDRNOTAVAIL) {
-			err = nil
-		}
-		return say(s.Dev, "remove the address "+s.Addr.Prefix.String(), err)
-	}
-	return say(s.Dev, "add the address "+s.Addr.Prefix.String(), x.kernel.AddrReplace(link(s.Dev), a))
-}
-
-// route never replaces: a route to the same place with the same metric through
-// another device is somebody else's.
-func (x *Executor) route(s plan.Route) error {
-	r := &netlink.Route{
-		LinkIndex: s.Dev.Index,
-		Dst:       ipNet(s.Route.Dst),
-		Priority:  s.Route.Metric,
-		Protocol:  netlink.RouteProtocol(s.Route.Protocol),
-		Table:     unix.RT_TABLE_MAIN,
-		Type:      unix.RTN_UNICAST,
-	}
-	if s.Route.Dst.Addr().Is4() {
-		r.Scope = unix.RT_SCOPE_LINK
-	}
-	if s.Route.Source.IsValid() {
-		r.Src = s.Route.Source.AsSlice()
-	}
-	if s.Absent {
-		r.Protocol, r.Src = 0, nil // the destination, the metric and the device are what tells routes apart
-		err := x.kernel.RouteDel(r)
-		if errors.Is(err, unix.ESRCH) {
-			err = nil
-		}
-		return say(s.Dev, "remove the route to "+s.Route.Dst.String(), err)
-	}
-	deed := "add the route to " + s.Route.Dst.String()
-	err := x.kernel.RouteAdd(r)
-	if !errors.Is(err, unix.EEXIST) {
-		return say(s.Dev, deed, err)
-	}
-	// Ours, but with another source or protocol: take its place.
-	there, listErr := x.kernel.RouteListFiltered(family(s.Route.Dst.Addr()),
-		&netlink.Route{Dst: r.Dst, Table: unix.RT_TABLE_MAIN}, netlink.RT_FILTER_DST|netlink.RT_FILTER_TABLE)
-	if listErr != nil {
-		return say(s.Dev, deed, listErr)
-	}
-	for _, t := range there {
-		if t.Priority == s.Route.Metric && t.LinkIndex != s.Dev.Index {
-			return say(s.Dev, deed, fmt.Errorf("there is one with metric %d through %s: %w", t.Priority, x.nameOf(t.LinkIndex), err))
-		}
-	}
-	return say(s.Dev, deed, x.kernel.RouteReplace(r))
-}
-
-func (x *Executor) nameOf(index int) string {
-	if l, err := x.kernel.LinkByIndex(index); err == nil {
-		return l.Attrs().Name
-	}
-	return fmt.Sprintf("interface number %d", index)
-}
-
-func family(a netip.Addr) int {
-	if a.Is6() {
-		return unix.AF_INET6
-	}
-	return unix.AF_INET
-}
-
-func (x *Executor) proxyNeighbour(s plan.ProxyNeighbour) error {
-	n := &netlink.Neigh{LinkIndex: s.Dev.Index, Family: family(s.IP), Flags: unix.NTF_PROXY, IP: s.IP.AsSlice()}
-	if s.Absent {
-		err := x.kernel.NeighDel(n)
-		if errors.Is(err, unix.ENOENT) {
-			err = nil
-		}
-		return say(s.Dev, "stop answering for "+s.IP.String(), err)
-	}
-	return say(s.Dev, "answer for "+s.IP.String(), x.kernel.NeighSet(n))
-}
-
-func (x *Executor) neighbour(s plan.Neighbour) error {
-	hw, err := net.ParseMAC(s.MAC)
-	if err != nil {
-		return say(s.Dev, "learn "+s.IP.String(), err)
-	}
-	n := &netlink.Neigh{
-		LinkIndex: s.Dev.Index, Family: family(s.IP), State: unix.NUD_PERMANENT, IP: s.IP.AsSlice(), HardwareAddr: hw,
-	}
-	if s.Absent {
-		err := x.kernel.NeighDel(n)
-		if errors.Is(err, unix.ENOENT) {
-			err = nil
-		}
-		return say(s.Dev, "forget "+s.IP.String(), err)
-	}
-	return say(s.Dev, "learn that "+s.IP.String()+" is "+s.MAC, x.kernel.NeighSet(n))
 }
 
 // sysctl writes one setting below the name the interface has now, which a

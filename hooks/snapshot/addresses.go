@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -34,14 +35,16 @@ func (r *Reader) addressesOf(index int) ([]plan.Addr, error) {
 	msg.Index = uint32(index)
 	req.AddData(msg)
 	list := []plan.Addr{}
-	err := r.ask(req, unix.RTM_NEWADDR, func(m []byte) error {
+	err := r.kernel.Ask(req, unix.RTM_NEWADDR, func(m []byte) error {
 		msg := nl.DeserializeIfAddrmsg(m)
 		// An old kernel tells all it has.
 		if int(msg.Index) != index || msg.Family != unix.AF_INET && msg.Family != unix.AF_INET6 {
 			return nil
 		}
 		a, err := parseAddress(msg, m[msg.Len():])
-		list = append(list, a)
+		if !slices.Contains(list, a) { // asked again, it comes again
+			list = append(list, a)
+		}
 		return err
 	})
 	if errors.Is(err, unix.ENODEV) {

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -36,7 +37,7 @@ func (r *Reader) link(index int, name string) (link plan.Link, ok bool, err erro
 	}
 	// The counters are most of the answer, and nobody asks for them here.
 	req.AddData(attr(unix.IFLA_EXT_MASK, nl.Uint32Attr(skipStats)))
-	err = r.ask(req, unix.RTM_NEWLINK, func(m []byte) error {
+	err = r.kernel.Ask(req, unix.RTM_NEWLINK, func(m []byte) error {
 		link, err = parseLink(m)
 		return err
 	})
@@ -58,19 +59,18 @@ func (r *Reader) bridges() ([]plan.Link, error) {
 	info := attr(unix.IFLA_LINKINFO, nil)
 	info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated("bridge"))
 	req.AddData(info)
-	var found []plan.Link
-	err := r.ask(req, unix.RTM_NEWLINK, func(m []byte) error {
+	found := map[int]plan.Link{}
+	err := r.kernel.Ask(req, unix.RTM_NEWLINK, func(m []byte) error {
 		l, err := parseLink(m)
 		if l.Bridge {
-			found = append(found, l)
+			found[l.Index] = l
 		}
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list the bridges: %w", err)
 	}
-	slices.SortFunc(found, func(a, b plan.Link) int { return strings.Compare(a.Name, b.Name) })
-	return found, nil
+	return slices.SortedFunc(maps.Values(found), func(a, b plan.Link) int { return strings.Compare(a.Name, b.Name) }), nil
 }
 
 func (r *Reader) readLinks(q plan.Query, s *plan.Snapshot) error {

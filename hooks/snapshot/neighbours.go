@@ -42,7 +42,7 @@ func (r *Reader) neighbour(key plan.NeighbourKey, flags uint8, take func(netlink
 	req := nl.NewNetlinkRequest(unix.RTM_GETNEIGH, unix.NLM_F_ACK)
 	req.AddData(&netlink.Ndmsg{Family: uint8(family), Index: uint32(key.Index), Flags: flags})
 	req.AddData(attr(unix.NDA_DST, key.IP.AsSlice()))
-	err := r.ask(req, unix.RTM_NEWNEIGH, func(m []byte) error {
+	err := r.kernel.Ask(req, unix.RTM_NEWNEIGH, func(m []byte) error {
 		n, err := netlink.NeighDeserialize(m)
 		if err == nil {
 			take(*n)

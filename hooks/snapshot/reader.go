@@ -10,21 +10,14 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
-	"slices"
 	"strings"
-	"time"
 
-	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
-	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 
 	"vifctl/hooks/plan"
+	"vifctl/hooks/rtnl"
 )
-
-// answerTimeout bounds one question to the kernel; netlink's own is 60 s,
-// longer than xl waits for us.
-const answerTimeout = 5 * time.Second
 
 // sysctls is where the kernel keeps the settings of the calling thread's
 // network namespace.
@@ -35,7 +28,7 @@ type Reader struct {
 	// Rules answers for the firewall; nil where no query will ask.
 	Rules RuleReader
 
-	socket *nl.SocketHandle
+	kernel *rtnl.Conn
 }
 
 // RuleReader tells which of rules are in force, by their keys.
@@ -45,35 +38,15 @@ type RuleReader interface {
 
 // Open opens a reader.
 func Open() (*Reader, error) {
-	s, err := openSocket()
+	c, err := rtnl.Open()
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{socket: &nl.SocketHandle{Socket: s}}, nil
+	return &Reader{kernel: c}, nil
 }
 
 // Close frees the reader's socket.
-func (r *Reader) Close() { r.socket.Close() }
-
-func openSocket() (*nl.NetlinkSocket, error) {
-	s, err := nl.GetNetlinkSocketAt(netns.None(), netns.None(), unix.NETLINK_ROUTE)
-	if err != nil {
-		return nil, fmt.Errorf("open a netlink socket: %w", err)
-	}
-	timeout := unix.NsecToTimeval(int64(answerTimeout))
-	err = errors.Join(
-		s.SetSendTimeout(&timeout),
-		s.SetReceiveTimeout(&timeout),
-		// Without strict checking the kernel ignores a dump's filter and
-		// tells all it has (Linux 4.20 and later know it).
-		unix.SetsockoptInt(s.GetFd(), unix.SOL_NETLINK, unix.NETLINK_GET_STRICT_CHK, 1),
-	)
-	if err != nil {
-		s.Close()
-		return nil, fmt.Errorf("prepare a netlink socket: %w", err)
-	}
-	return s, nil
-}
+func (r *Reader) Close() { r.kernel.Close() }
 
 // Read adds the facts q names to s.
 func (r *Reader) Read(ctx context.Context, q plan.Query, s *plan.Snapshot) error {
@@ -155,33 +128,6 @@ func Setting(path string) (value string, ok bool, err error) {
 		return "", false, fmt.Errorf("read the kernel setting %s: %w", path, err)
 	}
 	return strings.TrimSpace(string(data[:n])), true, nil
-}
-
-// ask sends req and hands each answer to take. An answer the kernel had to
-// interrupt is asked for again: it may lack what was there all along.
-func (r *Reader) ask(req *nl.NetlinkRequest, answer uint16, take func(msg []byte) error) error {
-	req.Sockets = map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: r.socket}
-	var msgs [][]byte
-	for range 10 {
-		msgs = msgs[:0]
-		err := req.ExecuteIter(unix.NETLINK_ROUTE, answer, func(m []byte) bool {
-			msgs = append(msgs, slices.Clone(m))
-			return true
-		})
-		if errors.Is(err, netlink.ErrDumpInterrupted) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		for _, m := range msgs {
-			if err := take(m); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	return fmt.Errorf("the kernel's answer was interrupted ten times: %w", netlink.ErrDumpInterrupted)
 }
 
 // attr builds one attribute of a request.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -26,7 +27,7 @@ func (r *Reader) readRoutes(q plan.Query, s *plan.Snapshot) error {
 		}
 		for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
 			err := r.routes(family, index, func(rt route) {
-				if rt.index == index {
+				if rt.index == index && !slices.Contains(list, rt.RouteEntry) {
 					list = append(list, rt.RouteEntry)
 				}
 			})
@@ -51,7 +52,7 @@ type route struct {
 func (r *Reader) routes(family, index int, take func(route)) error {
 	req := nl.NewNetlinkRequest(unix.RTM_GETROUTE, unix.NLM_F_DUMP)
 	addRouteFilter(req, family, index)
-	err := r.ask(req, unix.RTM_NEWROUTE, func(m []byte) error {
+	err := r.kernel.Ask(req, unix.RTM_NEWROUTE, func(m []byte) error {
 		rt, ok, err := parseRoute(m)
 		if ok {
 			take(rt)

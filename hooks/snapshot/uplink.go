@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 
@@ -8,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"vifctl/hooks/plan"
+	"vifctl/hooks/rtnl"
 )
 
 func (r *Reader) readUplink(q plan.Query, s *plan.Snapshot) error {
@@ -68,7 +70,7 @@ func (r *Reader) probe4() (int, error) {
 	req.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET, Dst_len: 32, Flags: rtmFibMatch}})
 	req.AddData(attr(unix.RTA_DST, probe.AsSlice()))
 	index := 0
-	err := r.ask(req, unix.RTM_NEWROUTE, func(m []byte) error {
+	err := r.kernel.Ask(req, unix.RTM_NEWROUTE, func(m []byte) error {
 		rt, ok, err := parseRoute(m)
 		if ok && rt.Dst.Bits() == 0 {
 			index = rt.index
@@ -90,37 +92,31 @@ const rtmFibMatch = 0x2000
 // come first, the preferred one before the others; a socket of its own lets
 // the thousands behind them go unread.
 func (r *Reader) default4() (int, error) {
-	s, err := openSocket()
+	c, err := rtnl.Open()
 	if err != nil {
 		return 0, err
 	}
-	defer s.Close()
+	defer c.Close()
 	req := nl.NewNetlinkRequest(unix.RTM_GETROUTE, unix.NLM_F_DUMP)
 	addRouteFilter(req, unix.AF_INET, 0)
-	if err := s.Send(req); err != nil {
+	index := 0
+	err = c.Ask(req, unix.RTM_NEWROUTE, func(m []byte) error {
+		rt, ok, err := parseRoute(m)
+		switch {
+		case err != nil:
+			return err
+		case ok && rt.Dst.Bits() == 0:
+			index = rt.index
+			return rtnl.ErrStop
+		case ok && !rt.Dst.Addr().IsUnspecified():
+			return rtnl.ErrStop
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, unix.ENOENT) {
 		return 0, fmt.Errorf("ask for the default route: %w", err)
 	}
-	for {
-		msgs, _, err := s.Receive()
-		if err != nil {
-			return 0, fmt.Errorf("ask for the default route: %w", err)
-		}
-		for _, m := range msgs {
-			if m.Header.Type != unix.RTM_NEWROUTE {
-				return 0, nil // the end, or a table that does not exist
-			}
-			rt, ok, err := parseRoute(m.Data)
-			if err != nil {
-				return 0, err
-			}
-			switch {
-			case ok && rt.Dst.Bits() == 0:
-				return rt.index, nil
-			case ok && !rt.Dst.Addr().IsUnspecified():
-				return 0, nil
-			}
-		}
-	}
+	return index, nil
 }
 
 // default6 returns the device of IPv6's preferred default route, 0 without
