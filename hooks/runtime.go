@@ -79,20 +79,7 @@ func (r *Runtime) run(ctx context.Context, call event.Call) error {
 	if err != nil {
 		return err
 	}
-	if w.damaged {
-		if _, err := r.Journal.SetAside(call.NIC, call.Kind); err != nil {
-			return fmt.Errorf("%s: %w", call.Device, err)
-		}
-	}
-	for _, warning := range w.Warnings {
-		r.Log.Warn(warning, "port", w.Event.Name)
-	}
-	if call.Command.Up() {
-		err = r.up(ctx, w)
-	} else {
-		err = r.down(ctx, w)
-	}
-	switch {
+	switch err = r.carryOut(ctx, w); {
 	case err != nil:
 		return err
 	case !call.Command.Up() && w.old == nil:
@@ -101,6 +88,22 @@ func (r *Runtime) run(ctx context.Context, call event.Call) error {
 		r.Log.Info(string(call.Command), "port", w.Event.Name, "guest", w.Guest, "mode", w.Mode, "bridge", w.Bridge)
 	}
 	return nil
+}
+
+// carryOut does what was prepared, under the NIC's lock.
+func (r *Runtime) carryOut(ctx context.Context, w *Work) error {
+	if w.damaged {
+		if _, err := r.Journal.SetAside(w.Event.NIC, w.Event.Kind); err != nil {
+			return fmt.Errorf("%s: %w", w.Event.Device, err)
+		}
+	}
+	for _, warning := range w.Warnings {
+		r.Log.Warn(warning, "port", w.Event.Name)
+	}
+	if w.Event.Command.Up() {
+		return r.up(ctx, w)
+	}
+	return r.down(ctx, w)
 }
 
 // Prepare works out what a call would do, and changes nothing: neither the

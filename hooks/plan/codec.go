@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 )
 
 // Steps is a list of steps that survives JSON: each is an object whose "step"
@@ -87,32 +86,30 @@ func (steps Steps) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON refuses unknown steps and unknown fields: a journal of another
 // version must not be half understood.
 func (steps *Steps) UnmarshalJSON(data []byte) error {
-	var raw []map[string]json.RawMessage
+	var raw []json.RawMessage
 	if err := json.Unmarshal(data, &raw); err != nil {
 		return fmt.Errorf("steps: %w", err)
 	}
 	list := make(Steps, 0, len(raw))
-	for i, fields := range raw {
-		var kind string
-		if err := json.Unmarshal(fields["step"], &kind); err != nil {
-			return fmt.Errorf("step %d has no type: %w", i, err)
+	for i, body := range raw {
+		// "step" is the first field, as MarshalJSON writes it.
+		rest, ok := bytes.CutPrefix(body, []byte(`{"step":"`))
+		kind, rest, found := bytes.Cut(rest, []byte(`"`))
+		if !ok || !found {
+			return fmt.Errorf("step %d does not begin with its type", i)
 		}
-		dec, ok := decoders[kind]
+		dec, ok := decoders[string(kind)]
 		if !ok {
 			return fmt.Errorf("step %d is of the unknown type %q", i, kind)
 		}
-		delete(fields, "step")
-		body, err := json.Marshal(fields)
-		if err != nil {
-			return fmt.Errorf("step %d (%s): %w", i, kind, err)
-		}
-		s, err := dec(body)
+		// What is left is `,"field":…}` or `}`.
+		s, err := dec(append([]byte{'{'}, bytes.TrimPrefix(rest, []byte{','})...))
 		if err != nil {
 			return fmt.Errorf("step %d (%s): %w", i, kind, err)
 		}
 		list = append(list, s)
 	}
-	*steps = slices.Clip(list)
+	*steps = list
 	return nil
 }
 

@@ -122,7 +122,7 @@ func Setting(path string) (value string, ok bool, err error) {
 		return "", false, fmt.Errorf("read the kernel setting %s: %w", path, err)
 	}
 	defer unix.Close(fd)
-	var data [4096]byte
+	var data [128]byte
 	n, err := unix.Read(fd, data[:])
 	if err != nil {
 		return "", false, fmt.Errorf("read the kernel setting %s: %w", path, err)

@@ -1,0 +1,139 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"vifctl/hooks/plan"
+)
+
+// Stored is what whoever watches the journal wants to know of a record.
+type Stored struct {
+	Port
+	Mode string
+	// Written is when the record was last put in place, by the clock on the
+	// wall.
+	Written time.Time
+}
+
+// Dir is the folder of the records. It need not be there yet.
+func (j *Journal) Dir() string { return j.dir }
+
+// Stored reads one port's record, nil where there is none.
+func (j *Journal) Stored(nic plan.NIC, kind plan.Kind) (*Stored, error) {
+	r, err := j.Read(nic, kind)
+	if r == nil || err != nil {
+		return nil, err
+	}
+	s := &Stored{Port: r.Port, Mode: r.Mode}
+	if info, err := os.Stat(j.path(nic, kind)); err == nil {
+		s.Written = info.ModTime()
+	}
+	return s, nil
+}
+
+// All reads every record. Those that cannot be read are in the error, and the
+// others are returned all the same.
+func (j *Journal) All() ([]*Stored, error) {
+	names, err := j.names()
+	if err != nil {
+		return nil, err
+	}
+	var all []*Stored
+	var failed []error
+	for _, name := range names {
+		nic, kind, ok := PortOf(name)
+		if !ok {
+			continue
+		}
+		s, err := j.Stored(nic, kind)
+		if s != nil {
+			all = append(all, s)
+		}
+		failed = append(failed, err)
+	}
+	return all, errors.Join(failed...)
+}
+
+// PortOf tells whose record a file of the folder is; ok is false for what is
+// no record.
+func PortOf(file string) (nic plan.NIC, kind plan.Kind, ok bool) {
+	for _, kind := range []plan.Kind{plan.Vif, plan.Tap} {
+		if name, found := strings.CutSuffix(file, "."+string(kind)+".json"); found {
+			nic, ok := parseNIC(name)
+			return nic, kind, ok
+		}
+	}
+	return nic, "", false
+}
+
+// parseNIC reads what plan.NIC's String wrote.
+func parseNIC(s string) (nic plan.NIC, ok bool) {
+	domid, devid, _ := strings.Cut(s, ".")
+	nic.Domid, _ = strconv.Atoi(domid)
+	nic.Devid, _ = strconv.Atoi(devid)
+	return nic, nic.String() == s && nic.Domid >= 0 && nic.Devid >= 0
+}
+
+// lockOpening is longer than it takes from opening a lock's file to holding
+// the lock, also for one who finds it held for a moment.
+const lockOpening = 5 * lockRetry
+
+// Interrupted lists the NICs of which a call was killed before its end: it
+// takes a lock's file away with it, so a file that nobody holds is a dead
+// one's.
+func (j *Journal) Interrupted() ([]plan.NIC, error) {
+	names, err := j.names()
+	if err != nil {
+		return nil, err
+	}
+	var left []plan.NIC
+	for _, name := range names {
+		lock, found := strings.CutSuffix(name, ".lock")
+		if nic, ok := parseNIC(lock); found && ok && j.ownerless(name) {
+			left = append(left, nic)
+		}
+	}
+	if len(left) == 0 {
+		return nil, nil
+	}
+	// Somebody may just have made the file, and not hold it yet.
+	time.Sleep(lockOpening)
+	var dead []plan.NIC
+	for _, nic := range left {
+		if j.ownerless(nic.String() + ".lock") {
+			dead = append(dead, nic)
+		}
+	}
+	return dead, nil
+}
+
+// ownerless reports whether the lock's file is there and nobody holds it.
+func (j *Journal) ownerless(name string) bool {
+	path := filepath.Join(j.dir, name)
+	f := flock.New(path, flock.SetFlag(os.O_RDONLY)) // not made where it is missing
+	defer f.Close()                                  //nolint:errcheck // nothing was written
+	got, err := f.TryLock()
+	return err == nil && got && same(f, path)
+}
+
+// names lists the files of the folder.
+func (j *Journal) names() ([]string, error) {
+	entries, err := os.ReadDir(j.dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name()
+	}
+	return names, nil
+}
