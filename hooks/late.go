@@ -79,9 +79,9 @@ func (r *Runtime) AddLate(ctx context.Context, tap LateTap) (*Work, error) {
 		return nil, err
 	}
 	if w.record.Index != tap.Index {
-		return nil, fmt.Errorf("%s: %w: another interface is this NIC's tap", tap.Name, ErrGone)
+		return nil, fmt.Errorf("%s: another interface is this NIC's tap: left alone", tap.Name)
 	}
-	if w.record.UUID != vif.UUID {
+	if a, b := w.record.UUID, vif.UUID; a != b && a != "" && b != "" {
 		return nil, fmt.Errorf("%s: %w: domain %d is another guest by now", tap.Name, ErrVifDown, tap.NIC.Domid)
 	}
 	return w, r.carryOut(ctx, w)

@@ -40,9 +40,9 @@ func (w *Work) WriteText(out io.Writer) error {
 		case w.Gone:
 			p.comment("the port has gone, and what was on it with it")
 		}
-		for _, e := range w.HandOver {
+		for _, e := range w.Left {
 			for _, s := range e.Undo {
-				p.comment("left to the other port of the NIC: %s", strings.Join(s.Commands(), "; "))
+				p.comment("left to another port of the guest: %s", strings.Join(s.Commands(), "; "))
 			}
 		}
 		hooks()

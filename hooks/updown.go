@@ -15,7 +15,11 @@ import (
 // port itself; what an earlier call left and nobody wants any more goes last,
 // so that nothing is missing in between.
 func (r *Runtime) up(ctx context.Context, w *Work) error {
-	if err := r.remember(w); err != nil {
+	intent := r.remember
+	if slices.ContainsFunc(w.record.Entries, isShared) {
+		intent = func(w *Work) error { return r.enrol(ctx, w) }
+	}
+	if err := intent(w); err != nil {
 		return fmt.Errorf("%s: %w", w.Event.Name, err)
 	}
 	host, port := splitHost(w.Actions)
@@ -29,43 +33,59 @@ func (r *Runtime) up(ctx context.Context, w *Work) error {
 			// What is left stays in the journal, for the next call to undo.
 			return err
 		}
-		return errors.Join(err, r.forget(w))
+		return errors.Join(err, r.forget(context.WithoutCancel(ctx), w))
 	}
-	left, err := r.undo(ctx, w.Undo)
-	err = errors.Join(err, r.handOver(w))
-	if len(w.Undo)+len(w.HandOver) > 0 {
-		// What is left is still ours to undo, with the port.
-		w.record.Entries = append(left, w.record.Entries...)
-		err = errors.Join(err, r.Journal.Write(w.record))
+	if len(w.Undo)+len(w.Left) == 0 {
+		return nil
 	}
-	if err != nil {
+	left, err := r.takeBack(ctx, w, false)
+	// What is left is still ours to undo, with the port.
+	w.record.Entries = append(left, w.record.Entries...)
+	if err = errors.Join(err, r.Journal.Write(w.record)); err != nil {
 		r.Log.Warn("what an earlier call did could not be undone", "port", w.Event.Name, "error", err)
 	}
 	return nil
 }
 
+// takeBack undoes what has to go, newest first, and returns, oldest first, what
+// could not be.
+func (r *Runtime) takeBack(ctx context.Context, w *Work, leave bool) ([]journal.Entry, error) {
+	entries := w.Undo
+	shared := leave && slices.ContainsFunc(w.old.Entries, isShared)
+	if shared || len(w.Left) > 0 || slices.ContainsFunc(entries, isShared) {
+		// In one list again, since what another port wants may have changed.
+		return r.undoShared(ctx, w, append(slices.Clone(w.Left), entries...), leave)
+	}
+	return r.undo(ctx, entries)
+}
+
 // remember writes the intent, unless the journal holds just that already.
 func (r *Runtime) remember(w *Work) error {
 	changed := w.old == nil || w.old.Port != w.record.Port || w.old.Mode != w.record.Mode ||
-		len(w.old.Entries) != len(w.record.Entries) || len(w.Undo)+len(w.HandOver) > 0
+		len(w.old.Entries) != len(w.record.Entries) || len(w.Undo)+len(w.Left) > 0
 	if !changed {
 		return nil
 	}
 	if w.old != nil {
 		// Until it is undone, what is no longer wanted stays in the record.
 		intent := *w.record
-		intent.Entries = slices.Concat(reversed(w.HandOver), reversed(w.Undo), w.record.Entries)
+		intent.Entries = slices.Concat(reversed(w.Left), reversed(w.Undo), w.record.Entries)
 		return r.Journal.Write(&intent)
 	}
 	return r.Journal.Write(w.record)
 }
 
 // forget puts the journal back as it was before a call that failed.
-func (r *Runtime) forget(w *Work) error {
-	if w.old == nil {
-		return r.Journal.Delete(w.Event.NIC, w.Event.Kind)
+func (r *Runtime) forget(ctx context.Context, w *Work) error {
+	if w.old != nil {
+		return r.Journal.Write(w.old)
 	}
-	return r.Journal.Write(w.old)
+	err := r.Journal.Delete(w.Event.NIC, w.Event.Kind)
+	if slices.ContainsFunc(w.record.Entries, isShared) {
+		_, leaveErr := r.undoShared(ctx, w, nil, true)
+		err = errors.Join(err, leaveErr)
+	}
+	return err
 }
 
 // splitHost takes out the facts that belong to the host.
@@ -107,8 +127,8 @@ func (r *Runtime) down(ctx context.Context, w *Work) error {
 		failed = append(failed, r.Executor.Do(ctx, h))
 	}
 	if w.old != nil {
-		left, err := r.undo(ctx, w.Undo)
-		failed = append(failed, err, r.handOver(w))
+		left, err := r.takeBack(ctx, w, true)
+		failed = append(failed, err)
 		if len(left) > 0 {
 			w.old.Entries = left
 			failed = append(failed, r.Journal.Write(w.old))
@@ -136,23 +156,6 @@ func (r *Runtime) undo(ctx context.Context, entries []journal.Entry) (left []jou
 		entries = entries[len(batch):]
 	}
 	return left, errors.Join(failed...)
-}
-
-// handOver makes the NIC's other port responsible for what it still needs. It
-// comes before this port's record goes, so that a call killed in between
-// leaves it with both rather than with none.
-func (r *Runtime) handOver(w *Work) error {
-	if len(w.HandOver) == 0 {
-		return nil
-	}
-	sibling, err := r.Journal.Read(w.Event.NIC, w.Event.Kind.Other())
-	if err != nil {
-		return err
-	}
-	for _, e := range w.HandOver {
-		sibling.Adopt(e)
-	}
-	return r.Journal.Write(sibling)
 }
 
 // together takes from the front of entries what is one change: firewall rules

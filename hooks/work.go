@@ -31,9 +31,8 @@ type Work struct {
 	// was done for it, of one that comes up what an earlier call did for it
 	// that is no longer wanted.
 	Undo []journal.Entry
-	// HandOver is what belongs to the NIC and its other port still needs: that
-	// port undoes it.
-	HandOver []journal.Entry
+	// Left is what another port of the guest still wants: that one undoes it.
+	Left []journal.Entry
 	// Gone: the port has gone already, and what was on it with it.
 	Gone bool
 	// Hooks that run before a port goes down.
@@ -192,55 +191,32 @@ func (r *Runtime) prepareUp(ctx context.Context, w *Work, keys map[string]string
 		},
 		Mode: w.Mode, Guest: g.name, Bridge: p.Bridge,
 	}
-	if s.Known, err = r.known(w); err != nil {
-		w.Warnings = append(w.Warnings, err.Error())
+	others, err := r.wantedByOthers(w.record)
+	if err != nil {
+		w.warn("%v; what the guest's other ports want is not known", err)
+	}
+	s.Known = others
+	if w.old != nil && w.old.UUID == g.uuid {
+		for _, e := range w.old.Entries {
+			s.Known[e.Step.Key()] = true
+		}
 	}
 	w.Actions = plan.Resolve(steps, s)
+	for i, a := range w.Actions {
+		if a.Satisfied && a.Step.Owner() == plan.OwnerNIC && others[a.Step.Key()] {
+			// Made for another port of the guest, and ours as well from now
+			// on: the last of them undoes it.
+			w.Actions[i].Undo = a.Step.Inverse(s)
+		}
+	}
 	var before []journal.Entry
 	if w.old != nil {
 		before = w.old.Entries
 	}
 	var stale []journal.Entry
 	w.record.Entries, stale = journal.Merge(before, w.Actions)
-	w.Undo, w.HandOver = r.share(w, stale)
+	w.Undo, w.Left = r.share(w, stale)
 	return nil
-}
-
-// share tells apart what is to be undone and what the NIC's other port still
-// needs.
-func (r *Runtime) share(w *Work, entries []journal.Entry) (undo, handOver []journal.Entry) {
-	if len(entries) == 0 {
-		return nil, nil
-	}
-	sibling, err := r.Journal.Read(w.Event.NIC, w.Event.Kind.Other())
-	if err != nil {
-		w.Warnings = append(w.Warnings, err.Error()+"; what it may still need is undone")
-	}
-	for _, e := range entries {
-		if e.Step.Owner() == plan.OwnerNIC && sibling.Claims(e.Step.Key()) {
-			handOver = append(handOver, e)
-		} else {
-			undo = append(undo, e)
-		}
-	}
-	return undo, handOver
-}
-
-// known lists what the journal says is done for the NIC, by either of its
-// ports.
-func (r *Runtime) known(w *Work) (map[string]bool, error) {
-	sibling, err := r.Journal.Read(w.Event.NIC, w.Event.Kind.Other())
-	keys := map[string]bool{}
-	for _, record := range []*journal.Record{w.old, sibling} {
-		// Another guest's, of before: domids come round again.
-		if record == nil || record.Boot != w.record.Boot || record.UUID != w.record.UUID {
-			continue
-		}
-		for _, e := range record.Entries {
-			keys[e.Step.Key()] = true
-		}
-	}
-	return keys, err
 }
 
 // prepareDown takes everything from the journal. The keys only serve the
@@ -267,7 +243,7 @@ func (r *Runtime) prepareDown(w *Work, keys map[string]string, g guest) error {
 				entries = append(entries, e)
 			}
 		}
-		w.Undo, w.HandOver = r.share(w, entries)
+		w.Undo, w.Left = r.share(w, entries)
 	}
 	var err error
 	w.Hooks, err = r.hookRuns(w)

@@ -53,36 +53,6 @@ type Record struct {
 	Entries []Entry `json:"entries"`
 }
 
-// Claims reports whether the record's plan wants the object of key.
-func (r *Record) Claims(key string) bool {
-	if r == nil {
-		return false
-	}
-	for _, e := range r.Entries {
-		if e.Step.Key() == key {
-			return true
-		}
-	}
-	return false
-}
-
-// Adopt makes r responsible for undoing the object of key. It reports whether
-// r wants that object at all.
-func (r *Record) Adopt(e Entry) bool {
-	if r == nil {
-		return false
-	}
-	for i := range r.Entries {
-		if r.Entries[i].Step.Key() == e.Step.Key() {
-			if len(r.Entries[i].Undo) == 0 {
-				r.Entries[i].Undo = e.Undo
-			}
-			return true
-		}
-	}
-	return false
-}
-
 // Journal is a folder of records, one file a port.
 type Journal struct{ dir string }
 
