@@ -82,7 +82,7 @@ func (r *Runtime) AddLate(ctx context.Context, tap LateTap) (*Work, error) {
 		return nil, fmt.Errorf("%s: another interface is this NIC's tap: left alone", tap.Name)
 	}
 	if a, b := w.record.UUID, vif.UUID; a != b && a != "" && b != "" {
-		return nil, fmt.Errorf("%s: %w: domain %d is another guest by now", tap.Name, ErrVifDown, tap.NIC.Domid)
+		return nil, fmt.Errorf("%s: domain %d is another guest than the one whose vif is up: left alone", tap.Name, tap.NIC.Domid)
 	}
 	return w, r.carryOut(ctx, w)
 }

@@ -158,14 +158,15 @@ func (r *Runtime) undo(ctx context.Context, entries []journal.Entry) (left []jou
 	return left, errors.Join(failed...)
 }
 
-// together takes from the front of entries what is one change: firewall rules
-// that stand side by side, or any other entry alone.
+// together takes from the front of entries what is undone by one request to
+// the kernel.
 func together(entries []journal.Entry) []journal.Entry {
-	n := 0
-	for n < len(entries) && plan.KindOf(entries[n].Step) == "rule" {
+	n := 1
+	for n < len(entries) && len(entries[0].Undo) == 1 && len(entries[n].Undo) == 1 &&
+		apply.Together(entries[0].Undo[0], entries[n].Undo[0]) {
 		n++
 	}
-	return entries[:max(n, 1)]
+	return entries[:n]
 }
 
 // reversed is a copy of entries in the other order.

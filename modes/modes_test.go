@@ -204,7 +204,7 @@ sysctl -w net/ipv4/neigh/vif1.0/proxy_delay=0
 # firewall: mark what vif1.0 forwards
 # firewall: nobody outside reaches the guest behind vif1.0 but by its public addresses
 # firewall: 203.0.113.44 stands for 192.168.1.2
-# firewall: tcp 3389 of 203.0.113.40 goes to 192.168.1.2 from 198.51.100.0/24
+# firewall: tcp 3389 of 203.0.113.40 when it comes from 198.51.100.0/24 goes to 192.168.1.2
 sysctl -w net/ipv4/conf/vif1.0/proxy_arp=1
 ip link set dev vif1.0 up
 ip address replace 192.168.1.1/32 dev vif1.0

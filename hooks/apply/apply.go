@@ -81,7 +81,7 @@ func (x *Executor) Apply(ctx context.Context, actions []plan.Action) error {
 		}
 		steps := []plan.Step{actions[i].Step}
 		for _, a := range actions[i+1:] {
-			if a.Satisfied || !together(steps[0], a.Step) {
+			if a.Satisfied || !Together(steps[0], a.Step) {
 				break
 			}
 			steps = append(steps, a.Step)
@@ -131,7 +131,7 @@ func (x *Executor) Undo(ctx context.Context, steps []plan.Step) error {
 	var failed []error
 	for len(steps) > 0 {
 		n := 1
-		for n < len(steps) && together(steps[0], steps[n]) {
+		for n < len(steps) && Together(steps[0], steps[n]) {
 			n++
 		}
 		if err := x.do(ctx, steps[:n]); err != nil && !gone(err) {
@@ -142,11 +142,15 @@ func (x *Executor) Undo(ctx context.Context, steps []plan.Step) error {
 	return errors.Join(failed...)
 }
 
-// together reports whether two steps that stand side by side are one message
-// to the kernel: rules, or attributes of one link.
-func together(a, b plan.Step) bool {
-	if _, ok := a.(plan.Rule); ok {
-		_, ok = b.(plan.Rule)
+// Together reports whether two steps that stand side by side are one request
+// to the kernel: rules, flows, or attributes of one link.
+func Together(a, b plan.Step) bool {
+	switch a.(type) {
+	case plan.Rule:
+		_, ok := b.(plan.Rule)
+		return ok
+	case plan.Flows:
+		_, ok := b.(plan.Flows)
 		return ok
 	}
 	return isAttribute(a) && isAttribute(b) && plan.DevOf(a).Index == plan.DevOf(b).Index
@@ -154,8 +158,11 @@ func together(a, b plan.Step) bool {
 
 // do takes steps that are one change.
 func (x *Executor) do(ctx context.Context, steps []plan.Step) error {
-	if _, ok := steps[0].(plan.Rule); ok {
+	switch steps[0].(type) {
+	case plan.Rule:
 		return x.changeRules(ctx, steps)
+	case plan.Flows:
+		return x.flows(steps)
 	}
 	if len(steps) > 1 && x.setLink(steps...) == nil {
 		return nil

@@ -48,7 +48,7 @@ func (x *Executor) Do(ctx context.Context, step plan.Step) error {
 	case plan.Neighbour:
 		return x.neighbour(s)
 	case plan.Flows:
-		return x.flows(s)
+		return x.flows([]plan.Step{s})
 	case plan.Sysctl:
 		return x.sysctl(s)
 	case plan.XenstoreWrite:

@@ -103,7 +103,7 @@ func (s Rule) Inverse(*Snapshot) []Step {
 func (s Rule) Commands() []string {
 	words := []string{"#", "firewall:"}
 	if s.Absent {
-		words = append(words, "no longer")
+		words = append(words, "no longer:")
 	}
 	return []string{strings.Join(append(words, s.sentence()...), " ")}
 }
@@ -131,12 +131,13 @@ func (s Rule) sentence() []string {
 		if s.Last > s.First {
 			ports += fmt.Sprintf("-%d", s.Last)
 		}
-		words := []string{fmt.Sprintf("%s %s of %s goes to %s", s.Protocol, ports, s.Public, s.Private)}
+		words := []string{s.Protocol, ports, "of", s.Public.String()}
+		if s.From.IsValid() {
+			words = append(words, "when it comes from", Bare(s.From))
+		}
+		words = append(words, "goes to", s.Private.String())
 		if s.To != 0 && s.To != s.First {
 			words = append(words, fmt.Sprintf("port %d", s.To))
-		}
-		if s.From.IsValid() {
-			words = append(words, "from", Bare(s.From))
 		}
 		return words
 	}

@@ -85,6 +85,18 @@ func (m *Machine) configure(name string, addresses ...netip.Prefix) error {
 	return nil
 }
 
+// forget takes an address from an interface.
+func (m *Machine) forget(name string, address netip.Prefix) error {
+	link, err := m.kernel.LinkByName(name)
+	if err == nil {
+		err = m.kernel.AddrDel(link, &netlink.Addr{IPNet: ipNet(address)})
+	}
+	if err != nil {
+		return fmt.Errorf("%s: take %s from %s: %w", m.Name, address, name, err)
+	}
+	return nil
+}
+
 // gateways gives a machine its default routes. A gateway may be outside of the machine's own networks: it is taken to
 // be right behind the interface.
 func (m *Machine) gateways(name string, gateways ...netip.Addr) error {

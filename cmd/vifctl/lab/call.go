@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,7 +44,7 @@ func (d *Dom0) call(ctx context.Context, g *Domain, c command) error {
 		if err != nil {
 			return fmt.Errorf("%s --dry-run: %w", deed.Call, err)
 		}
-		deed.Steps = commands(dry, gone)
+		deed.Steps = d.shorten(g.Guest, c, commands(dry, gone))
 	}
 	began := time.Now()
 	said, err := d.script(ctx, g, c)
@@ -54,6 +55,45 @@ func (d *Dom0) call(ctx context.Context, g *Domain, c command) error {
 		return fmt.Errorf("%s for %s: %w", deed.Call, g.Guest.Name, err)
 	}
 	return nil
+}
+
+// listKey is a call of a guest of some group, listedCall what the first one came to.
+type (
+	listKey struct {
+		group string
+		command
+	}
+	listedCall struct {
+		guest Guest
+		steps []string
+	}
+)
+
+// shorten leaves out what the report has already: the steps that a guest of the same group took, too.
+func (d *Dom0) shorten(g Guest, c command, steps []string) []string {
+	if g.Group == "" {
+		return steps
+	}
+	key := listKey{g.Group, c}
+	before, ok := d.listed[key]
+	if !ok {
+		d.listed[key] = listedCall{g, steps}
+		return steps
+	}
+	var pairs []string
+	theirs := before.guest.terms()
+	for i, term := range g.terms() {
+		pairs = append(pairs, term, theirs[i])
+	}
+	translate := strings.NewReplacer(pairs...)
+	var own []string
+	for _, s := range steps {
+		if !slices.Contains(before.steps, translate.Replace(s)) {
+			own = append(own, s)
+		}
+	}
+	same := fmt.Sprintf("# %d steps as %s's, with its own names and addresses", len(steps)-len(own), before.guest.Name)
+	return append([]string{same}, own...)
 }
 
 // about says whose interface a call is for and what the guest's configuration says of it.
@@ -111,11 +151,13 @@ func (d *Dom0) script(ctx context.Context, g *Domain, c command, more ...string)
 	return said.String(), nil
 }
 
-// commands are what a dry run says would be run, but for those to an interface that is gone; the rest of it is comments.
+// commands are what a dry run says would be run, and what the firewall would be told, but for what is about an interface
+// that is gone; the rest of it is comments.
 func commands(dry, gone string) []string {
 	var list []string
 	for _, line := range lines(dry) {
-		if !strings.HasPrefix(line, "#") && (gone == "" || !strings.Contains(line, gone)) {
+		said := !strings.HasPrefix(line, "#") || strings.HasPrefix(line, "# firewall:")
+		if said && (gone == "" || !strings.Contains(line, gone)) {
 			list = append(list, line)
 		}
 	}

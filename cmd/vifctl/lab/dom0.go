@@ -30,13 +30,17 @@ type Dom0 struct {
 	Domains []*Domain
 
 	store *xenstore.Client
+	// translates: nftables is here, and guests are elements of its sets.
+	translates bool
+	// listed are the calls whose commands the report has, by the group of guests they stand for.
+	listed map[listKey]listedCall
 	// before is what dom0 was before the first guest.
 	before state
 }
 
 // newDom0 makes dom0, its client, the cable between them and the xenstore.
 func newDom0(ctx context.Context, report *Report) (*Dom0, error) {
-	d := &Dom0{Report: report}
+	d := &Dom0{Report: report, listed: map[listKey]listedCall{}}
 	var err error
 	if d.Machine, err = current("dom0"); err != nil {
 		return nil, err

@@ -25,6 +25,11 @@ type Guest struct {
 	// The rest of the vif=[…] entry; what is zero is not written.
 	IP, Bridge, Vifname string
 	MTU                 int
+	// Public is what the configuration gives it.
+	Public netip.Addr
+	// Group is what guests are of whose calls come to the same but for names and addresses. The report lists the
+	// commands of the first, and of the others what is different.
+	Group string
 
 	// Addresses and Gateways are what the guest's administrator configured inside. None: something else, such as DHCP,
 	// is to do it.
@@ -57,6 +62,24 @@ func (g Guest) TapPort() string { return g.Port() + "-emu" }
 
 // MAC is in the range of Xen's own (00:16:3e).
 func (g Guest) MAC() string { return fmt.Sprintf("00:16:3e:01:00:%02x", g.Domid%256) }
+
+// terms are the words by which a guest's commands differ from another's.
+func (g Guest) terms() []string {
+	return []string{
+		g.Vif(), fmt.Sprintf("vif/%d/", g.Domid), fmt.Sprintf("domain/%d/", g.Domid), g.MAC(), g.linkLocal(),
+		first(g.Addresses), g.Public.String(),
+	}
+}
+
+func first(addresses []netip.Prefix) string {
+	if len(addresses) == 0 {
+		return ""
+	}
+	return addresses[0].Addr().String()
+}
+
+// linkLocal is the IPv6 address made of the MAC.
+func (g Guest) linkLocal() string { return fmt.Sprintf("fe80::216:3eff:fe01:%x", g.Domid%256) }
 
 func (g Guest) backend() string { return fmt.Sprintf("/local/domain/0/backend/vif/%d/0", g.Domid) }
 
@@ -103,6 +126,14 @@ type Domain struct {
 	hasTap bool
 	// plugged is what dom0's ends were before the first call.
 	plugged state
+}
+
+// nic is the one the guest uses: the emulated one as long as there is one.
+func (g *Domain) nic() string {
+	if g.hasTap {
+		return emulatedName
+	}
+	return pvNIC
 }
 
 // plug makes what netback and the device model make before libxl calls the script: the vif (down, the highest unicast

@@ -150,19 +150,46 @@ func (r *run) namespaces(t *testing.T) map[string]bool {
 	return found
 }
 
-// gone waits until no thread of any process is in one of the namespaces.
+// gone waits until there is no process of a lab that has ended. The kernel gives a namespace's number to the next one at
+// once, and others make some on this machine, too. A process never leaves its PID namespace, though, and a number was the
+// lab's own for as long as that ran: so only a process that is older than the lab's end can be one of its.
 func gone(t *testing.T, namespaces map[string]bool) {
 	t.Helper()
+	ended := bootTime(t)
+	require.Positive(t, startTime(os.Getpid()))
 	require.Eventually(t, func() bool {
 		for pid := range processes() {
-			for _, ns := range namespacesOf(pid) {
-				if namespaces[ns] {
-					return false
-				}
+			ns, err := os.Readlink("/proc/" + strconv.Itoa(pid) + "/ns/pid")
+			if err == nil && namespaces[ns] && startTime(pid) < ended && !strings.HasPrefix(status(pid, "State"), "Z") {
+				return false
 			}
 		}
 		return true
 	}, 5*time.Second, 10*time.Millisecond)
+}
+
+// userHZ is what /proc counts time in, on all of Linux's machines but the oldest.
+const userHZ = 100
+
+// bootTime is how long the machine has been up, in ticks.
+func bootTime(t *testing.T) int64 {
+	t.Helper()
+	var now unix.Timespec
+	require.NoError(t, unix.ClockGettime(unix.CLOCK_BOOTTIME, &now))
+	return now.Nano() * userHZ / int64(time.Second)
+}
+
+// startTime is when a process was started, in ticks since the machine was.
+func startTime(pid int) int64 {
+	text, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	// The name, in parentheses, may have any character; what follows it is counted from the third field.
+	if _, rest, ok := strings.Cut(string(text[bytes.LastIndexByte(text, ')')+1:]), " "); ok {
+		if words := strings.Fields(rest); len(words) > 19 {
+			ticks, _ := strconv.ParseInt(words[19], 10, 64)
+			return ticks
+		}
+	}
+	return 0
 }
 
 func processes() map[int]bool {

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// deadline is when a lab that hangs is given up. One that works takes a second.
+// deadline is when a lab that hangs is given up. One that works takes two seconds.
 const deadline = 2 * time.Minute
 
 // errAlone: the child was not started by Run.
@@ -40,15 +40,18 @@ func Inside(stdout io.Writer) error {
 	}
 	report.opening(host, o.User)
 	all := scenes()
-	for _, s := range all {
-		if err := s.Host(host); err != nil {
-			return fmt.Errorf("prepare dom0 for the %s scene: %w", s.Name, err)
-		}
+	left, err := host.prepare(all)
+	if err != nil {
+		return err
 	}
 	if err := host.remember(ctx); err != nil {
 		return err
 	}
 	for _, s := range all {
+		if why := left[s.Name]; why != nil {
+			report.NotHere(s.Name, why)
+			continue
+		}
 		report.Scene(s.Name, s.About)
 		report.stopped(s.Play(ctx, host))
 	}

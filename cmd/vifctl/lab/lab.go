@@ -1,6 +1,6 @@
 // Package lab is a pretend dom0 to try vifctl in: network namespaces for a dom0, a client outside and some guests, an
 // embedded xenstore, and this very program called as xl would call Xen's hotplug scripts. Guests come up in each mode,
-// are pinged, and go down again; a report says what was done and what was found.
+// are pinged and called, and go down again; a report says what was done and what was found.
 //
 // It needs no Xen, no program but itself, and no root where ordinary users may make user namespaces. What only a
 // hypervisor can do is pretended: a vif is one end of a veth pair whose other end is the guest's eth0.

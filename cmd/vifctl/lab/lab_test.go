@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -38,12 +39,18 @@ func TestLab(t *testing.T) {
 				"2  route", "vif-route add type_if=tap",
 				"client → mail 198.51.100.26", "client → mail 2001:db8:100::25", "mail → client 2001:db8:100::1",
 				"routes to 198.51.100.27/32: vif4.0-emu metric 1, vif4.0 metric 2", "client → desk 198.51.100.27 by its PV NIC",
-				"3  shutdown", "vif-route offline type_if=vif",
+				"4  shutdown", "vif-route offline type_if=vif",
 				"dom0 is as before the first guest", "are well, in",
 				"The lab is gone. This machine's links, addresses, routes and mounts are as they were.",
 			} {
 				assert.Contains(t, out, want)
 			}
+			for _, want := range natLines {
+				assert.Regexp(t, want, out)
+			}
+			left, err := h.ruleset()
+			require.NoError(t, err)
+			assert.Empty(t, left, "its rules were in its own dom0")
 			// What it takes on a machine that has nothing else to do is little more than what it computes.
 			assert.Less(t, r.ProcessState.UserTime()+r.ProcessState.SystemTime(), 3*time.Second)
 			assert.Equal(t, before, h.looks())
@@ -87,6 +94,77 @@ func TestInterrupted(t *testing.T) {
 			})
 		}
 	}
+}
+
+// natLines are what the report says of the nat scene.
+var natLines = []string{
+	`(?m)^3  nat: `,
+	`(?m)^      antispoof = "strict" `, `(?m)^      public  = "203.0.113.44"$`, `vifctl config check +3 guests, no mistake`,
+	`(?m)^      # firewall: 203.0.113.42 stands for 192.168.1.2$`,
+	`(?s)all three by their emulated NICs:` + natChecks + `.*all three by their PV NICs:` + natChecks,
+	`(?s)win2008-3's vif7.0\n      # [0-9]+ steps as win2008-1's, .*\n` +
+		`      # firewall: tcp 3389 of 198.51.100.2 when it comes from 203.0.113.1 goes to 192.168.1.4\n   ok   backend/vif/7/0/hotplug-status`,
+	`vif-nat remove type_if=tap`,
+	`ok   of the guests, nftables and connection tracking hold nothing +[1-9][0-9]* elements gone\n` +
+		`        The tables arp vifctl, inet vifctl stay, and no element in their sets: they are the host's own.\n`,
+}
+
+const natChecks = `\n` +
+	`   ok   client → win2008-1 203.0.113.42, seen as 203.0.113.1 .*` +
+	`   ok   client → win2008-2 203.0.113.43, seen as 203.0.113.1 .*` +
+	`   ok   client → win2008-3 203.0.113.44, seen as 203.0.113.1 .*` +
+	`   ok   client found all three public addresses at dom0's eth0 +00:16:3e:00:00:02.*` +
+	`   ok   win2008-1 → client 198.51.100.1, seen as 203.0.113.42 .*` +
+	`   ok   win2008-2 → client 198.51.100.1, seen as 203.0.113.43 .*` +
+	`   ok   win2008-3 → client 198.51.100.1, seen as 203.0.113.44 .*` +
+	`   ok   win2008-1 → win2008-2 203.0.113.43, seen as 203.0.113.42 .*` +
+	`   ok   win2008-2 → win2008-3 203.0.113.44, seen as 203.0.113.43 .*` +
+	`   ok   win2008-3 → win2008-1 203.0.113.42, seen as 203.0.113.44 .*` +
+	`   ok   win2008-1 → win2008-1 203.0.113.42, seen as 203.0.113.42 .*` +
+	`   ok   dom0 → win2008-1 203.0.113.42 .*` +
+	`   ok   client → win2008-3 198.51.100.2 from 203.0.113.1 .*` +
+	`   ok   client → 198.51.100.2 from 198.51.100.1: refused\n` +
+	`   ok   client, with a route, → 192.168.1.2 192.168.1.3 192.168.1.4: not heard\n` +
+	`   ok   win2008-1 as 192.168.1.3, its neighbour: heard by nobody\n`
+
+// A kernel without nf_tables is no reason to fail: the other scenes play, and need none.
+func TestWithoutNFTables(t *testing.T) {
+	h := newHost(t)
+	require.NoError(t, h.Do(refuseNetfilter))
+	for _, args := range [][]string{nil, {"--quiet"}} {
+		r := h.start(0, args...)
+		code, out := r.end(t)
+		require.Equal(t, 0, code, "%s%s", out, &r.stderr)
+		assert.Regexp(t, `(?m)^3  nat: not here: this kernel has no nf_tables that translates addresses \(.*protocol not supported\)$`, out)
+		assert.Contains(t, out, "client → desk 198.51.100.27 by its PV NIC")
+		assert.NotContains(t, out, "win2008")
+		assert.NotContains(t, out, "nftables")
+		assert.Contains(t, out, "dom0 is as before the first guest")
+	}
+}
+
+// refuseNetfilter makes the calling thread, and whom it starts, get the answer of a kernel without nf_tables.
+func refuseNetfilter() error {
+	const number, domain, protocol = 0, 16, 32 // where seccomp_data has them: little-endian machines
+	load := func(offset uint32) unix.SockFilter {
+		return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: offset}
+	}
+	unless := func(value uint32, skip uint8) unix.SockFilter {
+		return unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: value, Jf: skip}
+	}
+	answer := func(k uint32) unix.SockFilter { return unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: k} }
+	filter := []unix.SockFilter{
+		load(number), unless(unix.SYS_SOCKET, 5),
+		load(domain), unless(unix.AF_NETLINK, 3),
+		load(protocol), unless(unix.NETLINK_NETFILTER, 1),
+		answer(unix.SECCOMP_RET_ERRNO | uint32(unix.EPROTONOSUPPORT)),
+		answer(unix.SECCOMP_RET_ALLOW),
+	}
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return err
+	}
+	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	return unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&program)), 0, 0)
 }
 
 func TestQuiet(t *testing.T) {

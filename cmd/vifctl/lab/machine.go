@@ -3,6 +3,7 @@ package lab
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"runtime"
@@ -19,6 +20,8 @@ type Machine struct {
 	NS int
 
 	kernel *netlink.Handle
+	// services end with the machine.
+	services []io.Closer
 	// jobs is nil where any thread is inside.
 	jobs       chan func()
 	quit, gone chan struct{}
@@ -89,6 +92,9 @@ func (m *Machine) open() error {
 }
 
 func (m *Machine) release() {
+	for _, s := range m.services {
+		_ = s.Close()
+	}
 	if m.kernel != nil {
 		m.kernel.Close()
 	}

@@ -80,6 +80,12 @@ func (r *Report) Scene(name, about string) {
 	}
 }
 
+// NotHere says, also in a report that is quiet, that a scene is not played for want of something on this machine.
+func (r *Report) NotHere(name string, why error) {
+	r.scenes++
+	r.line("\n%s", r.paint(bold, fmt.Sprintf("%d  %s: not here: %v", r.scenes, name, why)))
+}
+
 // Note says something that was done beside the calls.
 func (r *Report) Note(format string, args ...any) {
 	if !r.quiet {
@@ -93,7 +99,7 @@ func (r *Report) Steps(commands ...string) {
 		return
 	}
 	for _, c := range commands {
-		r.line("      %s", r.paint(faint, c))
+		r.line("%s", strings.TrimRight("      "+r.paint(faint, c), " "))
 	}
 }
 

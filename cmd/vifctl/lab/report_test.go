@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"regexp"
 	"strings"
@@ -59,6 +60,34 @@ func TestCommands(t *testing.T) {
 	dry := "# online vif1.0\n# already so: ip link set dev vif1.0 up\nip link set dev vif1.0-emu up\nip neighbour del proxy ::1 dev eth0\n"
 	assert.Equal(t, []string{"ip link set dev vif1.0-emu up", "ip neighbour del proxy ::1 dev eth0"}, commands(dry, ""))
 	assert.Equal(t, []string{"ip neighbour del proxy ::1 dev eth0"}, commands(dry, "vif1.0-emu"))
+	told := []string{"# firewall: mark what vif1.0 forwards"}
+	assert.Equal(t, told, commands("# mode nat\n"+told[0]+"\n", ""))
+}
+
+func TestShorten(t *testing.T) {
+	d := &Dom0{listed: map[listKey]listedCall{}}
+	guest := func(name string, domid int, group string) Guest {
+		return Guest{
+			Name: name, Domid: domid, Group: group, Addresses: prefixes(fmt.Sprintf("192.168.1.%d/24", domid)),
+			Public: netip.MustParseAddr(fmt.Sprintf("203.0.113.%d", domid)),
+		}
+	}
+	steps := func(domid int) []string {
+		n := fmt.Sprint(domid)
+		return []string{
+			"ip link set dev vif" + n + ".0 up",
+			"# firewall: 203.0.113." + n + " stands for 192.168.1." + n,
+			"# firewall: fe80::216:3eff:fe01:" + n + " is the guest's",
+			"xenstore-write backend/vif/" + n + "/0/hotplug-status connected",
+		}
+	}
+	one, two := guest("one", 1, "nat"), guest("two", 2, "nat")
+	assert.Equal(t, steps(1), d.shorten(one, online, steps(1)), "the first one's, whole")
+	assert.Equal(t, []string{"# 4 steps as one's, with its own names and addresses"}, d.shorten(two, online, steps(2)))
+	assert.Equal(t, []string{"# 4 steps as one's, with its own names and addresses", "one more"},
+		d.shorten(two, online, append(steps(2), "one more")))
+	assert.Equal(t, steps(2), d.shorten(two, add, steps(2)), "another call")
+	assert.Equal(t, steps(3), d.shorten(guest("three", 3, ""), online, steps(3)), "of no group")
 }
 
 func TestDiff(t *testing.T) {

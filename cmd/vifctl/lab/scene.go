@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"errors"
+	"fmt"
 )
 
 // Scene is one mode shown at work. A new one is a file with its Scene and a line in scenes.
@@ -10,7 +11,7 @@ type Scene struct {
 	// Name is the mode, About what is shown of it.
 	Name, About string
 	// Host does what the host's administrator would have done before the first guest. It is called for every scene
-	// before any scene plays.
+	// before any scene plays. An error that is a notHere leaves the scene out.
 	Host func(*Dom0) error
 	// Play starts guests and checks what they reach. They stay up, to the end of the lab. An error is that the scene
 	// could not go on; that a check failed is none.
@@ -18,12 +19,34 @@ type Scene struct {
 }
 
 // scenes lists all there are, in the order they play.
-func scenes() []Scene { return []Scene{bridgeScene, routeScene} }
+func scenes() []Scene { return []Scene{bridgeScene, routeScene, natScene} }
+
+// notHere says what a scene needs and this machine has not.
+type notHere struct{ error }
+
+// Unwrap lets errors.Is see the cause.
+func (n notHere) Unwrap() error { return n.error }
+
+// prepare lets every scene's administrator work, and returns why which scenes cannot be played.
+func (d *Dom0) prepare(all []Scene) (left map[string]error, err error) {
+	left = map[string]error{}
+	for _, s := range all {
+		err := s.Host(d)
+		var why notHere
+		if errors.As(err, &why) {
+			left[s.Name] = why
+		} else if err != nil {
+			return left, fmt.Errorf("prepare dom0 for the %s scene: %w", s.Name, err)
+		}
+	}
+	return left, nil
+}
 
 // shutdown takes every guest down and looks at what is left. libxl takes the vif offline first; by the time the tap is
 // to be removed, the device model and with it the tap are gone.
 func (d *Dom0) shutdown(ctx context.Context) error {
 	var failed []error
+	held, heldErr := d.guarded()
 	for len(d.Domains) > 0 {
 		last := len(d.Domains) - 1
 		g := d.Domains[last]
@@ -35,6 +58,7 @@ func (d *Dom0) shutdown(ctx context.Context) error {
 		err = d.before.same(after)
 	}
 	d.Report.Check(Check{What: "dom0 is as before the first guest: links, addresses, routes, neighbours, settings", Err: err})
+	d.unguarded(held, heldErr)
 	return errors.Join(failed...)
 }
 

@@ -30,6 +30,7 @@ You are in the lab's dom0, and the guests are up. Some things to try:
     ip -brief link                                 the ports
     vifctl xenstore read backend/vif/1/0/hotplug-status
     XENBUS_PATH=backend/vif/1/0 vif-bridge offline --dry-run
+    nft list table inet vifctl                     what the nat scene's guests come to
     nsenter --net=%s/web ping -c 1 192.0.2.1       from inside a guest
 Leave with exit, or Ctrl-D: that ends the lab.
 `, netns)
