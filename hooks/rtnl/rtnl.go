@@ -55,7 +55,7 @@ func Open() (*Conn, error) {
 // Close frees the socket.
 func (c *Conn) Close() { unix.Close(c.fd) }
 
-// ErrStop, returned by take, ends Ask without an error. The rest of the answer
+// ErrStop ends Ask without an error when take returns it. The rest of the answer
 // stays in the socket, which must be closed then.
 var ErrStop = errors.New("enough")
 
