@@ -81,7 +81,7 @@ func (x *Executor) Apply(ctx context.Context, actions []plan.Action) error {
 		}
 		steps := []plan.Step{actions[i].Step}
 		for _, a := range actions[i+1:] {
-			if a.Satisfied || !Together(steps[0], a.Step) {
+			if a.Satisfied || !Together(steps[len(steps)-1], a.Step) {
 				break
 			}
 			steps = append(steps, a.Step)
@@ -131,7 +131,7 @@ func (x *Executor) Undo(ctx context.Context, steps []plan.Step) error {
 	var failed []error
 	for len(steps) > 0 {
 		n := 1
-		for n < len(steps) && Together(steps[0], steps[n]) {
+		for n < len(steps) && Together(steps[n-1], steps[n]) {
 			n++
 		}
 		if err := x.do(ctx, steps[:n]); err != nil && !gone(err) {
@@ -153,7 +153,7 @@ func Together(a, b plan.Step) bool {
 		_, ok := b.(plan.Flows)
 		return ok
 	}
-	return isAttribute(a) && isAttribute(b) && plan.DevOf(a).Index == plan.DevOf(b).Index
+	return oneMessage(a, b)
 }
 
 // do takes steps that are one change.

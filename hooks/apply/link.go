@@ -9,14 +9,35 @@ import (
 	"vifctl/hooks/plan"
 )
 
-// isAttribute: the step is one attribute of a link, which the kernel takes
-// together with others.
-func isAttribute(s plan.Step) bool {
+// rank is the place of an attribute in the order in which the kernel takes
+// those of one message (do_setlink of net/core/rtnetlink.c), 0 for a step that
+// is none.
+func rank(s plan.Step) int {
 	switch s.(type) {
-	case plan.MAC, plan.MTU, plan.Master, plan.Up:
-		return true
+	case plan.MAC:
+		return 1
+	case plan.MTU:
+		return 2
+	case plan.Master:
+		return 3
+	case plan.Up:
+		return 4
 	}
-	return false
+	return 0
+}
+
+// oneMessage reports whether the kernel, given both attributes, takes a before
+// b: an MTU that follows leaving a bridge must not be taken while the port is
+// still in it. Down and off the bridge are as well done the other way round.
+func oneMessage(a, b plan.Step) bool {
+	if rank(a) == 0 || rank(b) == 0 || plan.DevOf(a).Index != plan.DevOf(b).Index {
+		return false
+	}
+	if up, ok := a.(plan.Up); ok && !up.Want {
+		_, ok = b.(plan.Master)
+		return ok
+	}
+	return rank(a) < rank(b)
 }
 
 // setLink sets several attributes of one link by one message. Each message
