@@ -17,6 +17,8 @@ type story struct {
 	last  *Port // of the guest that was last spoken of
 	guest map[string]*Namespace
 	took  time.Duration
+	// watcher is at work, or nil.
+	watcher *Watcher
 }
 
 type storyKey struct{}
@@ -67,6 +69,9 @@ func storyCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"cmpstate":       (*telling).compareState,
 		"json":           (*telling).json,
 		"xenstored-dies": (*telling).xenstoredDies,
+		"watch":          (*telling).watch,
+		"watcher-says":   (*telling).watcherSays,
+		"until":          (*telling).until,
 	}
 	for _, tool := range []string{"xenstore-read", "xenstore-ls", "xenstore-write", "xenstore-rm"} {
 		words[tool] = func(t *telling, args []string) { t.run(t.dom0.Namespace, append([]string{tool}, args...)) }

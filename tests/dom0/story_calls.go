@@ -120,17 +120,26 @@ func (t *telling) address(args []string) {
 	}
 }
 
-// plug is `plug [vif1.0] [after DURATION]`: the interfaces of an unplugged guest come, now or while the story goes on.
+// plug is `plug [vif1.0] [vif | tap] [after DURATION]`: the interfaces of an unplugged guest come, or one of them, now or
+// while the story goes on.
 func (t *telling) plug(args []string) {
 	port, args := t.about(args)
+	plug := port.Plug
+	if len(args) > 0 && args[0] != "after" {
+		kinds := map[string]func() error{"vif": port.PlugVif, "tap": port.PlugTap}
+		if plug = kinds[args[0]]; plug == nil {
+			t.ts.Fatalf("usage: plug [vif1.0] [vif | tap] [after DURATION]")
+		}
+		args = args[1:]
+	}
 	if len(args) != 2 || args[0] != "after" {
-		t.ts.Check(port.Plug())
+		t.ts.Check(plug())
 		return
 	}
 	wait, err := time.ParseDuration(args[1])
 	t.ts.Check(err)
 	done := make(chan error, 1)
-	time.AfterFunc(wait, func() { done <- port.Plug() })
+	time.AfterFunc(wait, func() { done <- plug() })
 	t.ts.Defer(func() { t.ts.Check(<-done) })
 }
 

@@ -1,0 +1,121 @@
+package watch
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"vifctl/hooks/journal"
+	"vifctl/hooks/plan"
+)
+
+// folder tells of records that come and go in the journal, whoever writes
+// them. It is a folder of files, which inotify sees; of /sys/class/net it would
+// see nothing.
+type folder struct {
+	*news[plan.NIC, struct{}]
+	log  *slog.Logger
+	dir  string
+	file *os.File
+}
+
+// Of a record written beside and renamed, one removed, one set aside, and of
+// the folder's own end.
+const folderEvents = unix.IN_MOVED_TO | unix.IN_MOVED_FROM | unix.IN_DELETE | unix.IN_CLOSE_WRITE |
+	unix.IN_DELETE_SELF | unix.IN_MOVE_SELF | unix.IN_ONLYDIR
+
+// folderEnd is what is told of a folder that is watched no more.
+const folderEnd = unix.IN_DELETE_SELF | unix.IN_MOVE_SELF | unix.IN_IGNORED | unix.IN_UNMOUNT
+
+// watchFolder makes the folder where it is missing: a host on which no guest
+// has been started yet.
+func watchFolder(dir string, log *slog.Logger) (*folder, error) {
+	f := &folder{news: newNews[plan.NIC, struct{}](), log: log, dir: dir}
+	return f, f.open()
+}
+
+func (f *folder) open() error {
+	if err := os.MkdirAll(f.dir, 0o700); err != nil {
+		return fmt.Errorf("watch the journal: %w", err)
+	}
+	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	if err != nil {
+		return fmt.Errorf("watch the journal: %w", err)
+	}
+	if _, err := unix.InotifyAddWatch(fd, f.dir, folderEvents); err != nil {
+		unix.Close(fd)
+		return fmt.Errorf("watch the journal %s: %w", f.dir, err)
+	}
+	f.file = os.NewFile(uintptr(fd), "inotify")
+	return nil
+}
+
+// run tells of changes until ctx ends. A folder that was taken away is made
+// again, as a call would.
+func (f *folder) run(ctx context.Context) {
+	var pause backoff
+	for {
+		err := f.receiveAll(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		f.log.Warn("the journal's folder is watched anew", "error", err)
+		for err != nil && pause.wait(ctx) {
+			err = f.open()
+		}
+		if err != nil {
+			return
+		}
+		f.tellAll()
+	}
+}
+
+var errFolderGone = errors.New("it was taken away")
+
+func (f *folder) receiveAll(ctx context.Context) error {
+	file := f.file
+	defer file.Close()
+	stop := context.AfterFunc(ctx, func() { _ = file.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := file.Read(buffer)
+		if err != nil {
+			return err
+		}
+		if err := f.read(buffer[:n]); err != nil {
+			return err
+		}
+	}
+}
+
+// read takes struct inotify_event, of which a read returns one or more.
+func (f *folder) read(data []byte) error {
+	for len(data) >= unix.SizeofInotifyEvent {
+		mask := binary.NativeEndian.Uint32(data[4:])
+		end := unix.SizeofInotifyEvent + int(binary.NativeEndian.Uint32(data[12:]))
+		if end > len(data) {
+			return errCutOff
+		}
+		name := string(bytes.TrimRight(data[unix.SizeofInotifyEvent:end], "\x00"))
+		data = data[end:]
+		switch {
+		case mask&folderEnd != 0:
+			return errFolderGone
+		case mask&unix.IN_Q_OVERFLOW != 0:
+			f.tellAll()
+		default:
+			if nic, _, ok := journal.PortOf(name); ok {
+				f.tell(nic, func(struct{}) struct{} { return struct{}{} })
+			}
+		}
+	}
+	return nil
+}

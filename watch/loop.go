@@ -1,0 +1,185 @@
+package watch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"vifctl/hooks/plan"
+)
+
+// port is what the watcher remembers of an interface. All of it can be lost:
+// the next look finds it again.
+type port struct {
+	Link
+	// seen is when the kernel told that it had come, zero where it was found
+	// by looking.
+	seen time.Time
+	// working: a worker has it.
+	working bool
+	// up: it had a record. Where that goes and the interface stays, somebody
+	// took it down on purpose.
+	up bool
+	// early and late are since when it is what, zero where it is not.
+	early, late time.Time
+	// keys: its backend was not there.
+	keys bool
+	// told: that it is left alone.
+	told bool
+	// over: it failed, for one who looks once.
+	over  bool
+	tries tries
+}
+
+// tries are attempts that failed.
+type tries struct {
+	failed    int
+	complaint string
+	notBefore time.Time
+}
+
+// loop is the one goroutine that decides. Everything here is its own.
+type loop struct {
+	*Watcher
+	once   bool
+	timing Timing
+	links  *news[int, linkChange]
+	folder *news[plan.NIC, struct{}]
+
+	host   *Host
+	listed bool // all interfaces have been told of
+	ports  map[int]*port
+	// dirty are the ports to look at now, due those to look at then, though
+	// nothing changes.
+	dirty map[int]bool
+	due   map[int]time.Time
+	// left are taps that have gone and whose records have not.
+	left map[plan.NIC]*leftTap
+	// interrupted are the NICs of which a call was killed.
+	interrupted map[plan.NIC]bool
+	// storeNews counts what the xenstore told.
+	storeNews int
+
+	pool    *pool
+	queue   []job
+	working int
+	failed  bool
+}
+
+func newLoop(w *Watcher, once bool, links *news[int, linkChange], folder *news[plan.NIC, struct{}]) *loop {
+	return &loop{
+		Watcher: w, once: once, timing: w.timing(), links: links, folder: folder,
+		host: NewHost(w.Boot), ports: map[int]*port{}, dirty: map[int]bool{}, due: map[int]time.Time{},
+		left: map[plan.NIC]*leftTap{}, interrupted: map[plan.NIC]bool{},
+	}
+}
+
+// errFailed: what failed has been logged.
+var errFailed = errors.New("not everything could be done")
+
+// run decides until ctx ends or, if it is to look once, until all is done.
+func (l *loop) run(ctx context.Context) error {
+	l.pool = newPool(ctx, l.workers(), l.Open)
+	defer func() {
+		for _, r := range l.pool.stop() {
+			l.ended(r)
+		}
+	}()
+	l.readJournal()
+	for {
+		var jobs chan job
+		var next job
+		if len(l.queue) > 0 {
+			jobs, next = l.pool.jobs, l.queue[0]
+		}
+		timer := time.NewTimer(l.sleep(time.Now()))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-l.links.wake:
+			l.takeLinks()
+		case <-l.folder.wake:
+			l.takeFolder()
+		case <-l.Store.wake:
+			l.takeStore()
+		case r := <-l.pool.results:
+			l.ended(r)
+		case jobs <- next:
+			l.queue = l.queue[1:]
+		case <-timer.C:
+		}
+		timer.Stop()
+		if !l.listed {
+			continue
+		}
+		l.look(time.Now())
+		if l.once && l.idle() {
+			if l.failed {
+				return errFailed
+			}
+			return nil
+		}
+	}
+}
+
+// never is how long the loop sleeps when nothing is due.
+const never = time.Hour
+
+// sleep is how long nothing is due.
+func (l *loop) sleep(now time.Time) time.Duration {
+	first := now.Add(never)
+	for _, due := range l.due {
+		if due.Before(first) {
+			first = due
+		}
+	}
+	for _, t := range l.left {
+		if !t.due.IsZero() && t.due.Before(first) {
+			first = t.due
+		}
+	}
+	return max(0, first.Sub(now))
+}
+
+// look looks at what has changed and at what is due.
+func (l *loop) look(now time.Time) {
+	for index, due := range l.due {
+		if !due.After(now) {
+			l.dirty[index] = true
+		}
+	}
+	for index := range l.dirty {
+		delete(l.due, index)
+		if p := l.ports[index]; p != nil {
+			l.lookAt(p, now)
+		}
+	}
+	clear(l.dirty)
+	l.lookAtLeft(now)
+}
+
+// idle reports whether nothing is left to do for one who looks once: nobody is
+// at work, nothing is due, and the xenstore is there if it is needed.
+func (l *loop) idle() bool {
+	if l.working > 0 || len(l.due) > 0 {
+		return false
+	}
+	tried, gone := l.Store.connected()
+	for _, p := range l.ports {
+		waits := !p.late.IsZero() && !p.over
+		switch {
+		case waits && tried && gone != nil:
+			l.fail(&p.tries, fmt.Errorf("%s: %w", p.Name, gone))
+		case waits:
+			return false
+		}
+	}
+	for _, t := range l.left {
+		if t.tries.failed == 0 {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,116 @@
+package watch
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"vifctl/hooks"
+	"vifctl/hooks/journal"
+	"vifctl/hooks/plan"
+)
+
+// job is one thing for a worker to do: about a late tap, or, where gone is set,
+// about one that has gone.
+type job struct {
+	tap  hooks.LateTap
+	gone *journal.Port
+	// asked is how often the xenstore had changed when the job was given out.
+	asked int
+}
+
+// result is what came of a job. Without work and error there was nothing to do.
+type result struct {
+	job
+	work  *hooks.Work
+	err   error
+	ended time.Time
+}
+
+// pool is the workers.
+type pool struct {
+	jobs    chan job
+	results chan result
+	cancel  context.CancelFunc
+	wg      sync.WaitGroup
+}
+
+// newPool starts n workers. They outlive ctx: what is under way when it ends
+// has until stop to be finished.
+func newPool(ctx context.Context, n int, open func() Runtime) *pool {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	p := &pool{jobs: make(chan job), results: make(chan result, n), cancel: cancel}
+	for range n {
+		p.wg.Go(func() { p.work(ctx, open) })
+	}
+	return p
+}
+
+func (p *pool) work(ctx context.Context, open func() Runtime) {
+	rt := open()
+	defer rt.Close()
+	for j := range p.jobs {
+		r := result{job: j}
+		if j.gone != nil {
+			r.work, r.err = rt.RemoveGone(ctx, *j.gone)
+		} else {
+			r.work, r.err = rt.AddLate(ctx, j.tap)
+		}
+		r.ended = time.Now()
+		p.results <- r
+	}
+}
+
+// stop lets the workers finish what they are at, within stopGrace, and returns
+// what came of it.
+func (p *pool) stop() (last []result) {
+	close(p.jobs)
+	late := time.AfterFunc(stopGrace, p.cancel)
+	defer late.Stop()
+	defer p.cancel()
+	done := make(chan struct{})
+	go func() {
+		p.wg.Wait()
+		close(p.results)
+		close(done)
+	}()
+	for r := range p.results {
+		last = append(last, r)
+	}
+	<-done
+	return last
+}
+
+// deeds names what was done, in order: `name, 5 sysctl, up, 2 route`. What was
+// so already is not among it; "" is nothing.
+func deeds(w *hooks.Work) string {
+	var kinds []string
+	count := map[string]int{}
+	did := func(s plan.Step) {
+		kind := plan.KindOf(s)
+		if count[kind]++; count[kind] == 1 {
+			kinds = append(kinds, kind)
+		}
+	}
+	for _, s := range w.Hooks {
+		did(s)
+	}
+	for _, a := range w.Actions {
+		if !a.Satisfied {
+			did(a.Step)
+		}
+	}
+	for _, e := range w.Undo {
+		for _, s := range e.Undo {
+			did(s)
+		}
+	}
+	for i, kind := range kinds {
+		if n := count[kind]; n > 1 {
+			kinds[i] = fmt.Sprintf("%d %s", n, kind)
+		}
+	}
+	return strings.Join(kinds, ", ")
+}
