@@ -1,0 +1,53 @@
+# What xl says when a port cannot come up, and what is left: nothing
+# limit: 300
+
+host_bridge
+
+# fails NAME TEXT runs `xl create`, which must fail, saying TEXT.
+fails() {
+	local rc=0
+	xl create "$S/$1.cfg" || rc=$?
+	[ $rc != 0 ] || die "xl create succeeded"
+	grep -q -- "$2" "$S/xl.out" || die "xl does not say '$2'"
+	absent "$1" || die "the guest $1 exists all the same"
+	[ "$(awk -v s="$XL_SECONDS" 'BEGIN { print (s < 40) }')" = 1 ] || die "xl took $XL_SECONDS s"
+}
+
+step 'an unknown bridge'
+guest mallory pv vif='mac=00:16:3e:00:06:01,bridge=nosuchbr' ip=10.0.0.6/24 gw=10.0.0.1
+fails mallory 'nosuchbr'
+nothing_left
+
+step 'corrected, it comes up'
+guest mallory pv vif='mac=00:16:3e:00:06:01,bridge=xenbr0,vifname=taken' ip=10.0.0.6/24 gw=10.0.0.1
+create mallory
+connected mallory 0
+reach 10.0.0.6
+
+step 'a vifname that another guest has: refused, and the other goes on'
+guest trudy pv vif='mac=00:16:3e:00:06:02,bridge=xenbr0,vifname=taken' ip=10.0.0.7/24 gw=10.0.0.1
+fails trudy 'taken'
+connected mallory 0
+reach 10.0.0.6
+guest trudy pv vif='mac=00:16:3e:00:06:02,bridge=xenbr0,vifname=free' ip=10.0.0.7/24 gw=10.0.0.1
+create trudy
+reach 10.0.0.7
+xl destroy trudy
+
+step 'an address that is none, in route mode'
+guest trudy pv vif='mac=00:16:3e:00:06:02,ip=10.0.0.300,script=vif-route,gatewaydev=xenbr0' ip=10.0.0.7/24 gw=10.0.0.1
+fails trudy '10.0.0.300'
+
+step 'an attach that fails leaves the guest and its first NIC alone'
+rc=0
+xl network-attach mallory mac=00:16:3e:00:06:03 bridge=nosuchbr || rc=$?
+[ $rc != 0 ] || die 'xl network-attach succeeded'
+note "vif$(domid mallory).1: $(ip -o link show "vif$(domid mallory).1" 2>&1 | cut -c1-60)"
+note "hotplug-error: $(backend mallory 1 hotplug-error 2>&1)"
+note "hotplug-status: $(backend mallory 1 hotplug-status 2>&1)"
+xl network-detach mallory 1 || :
+reach 10.0.0.6
+
+step 'destroyed, nothing is left'
+xl destroy mallory
+nothing_left
