@@ -38,6 +38,11 @@ func TestXen(t *testing.T) {
 	l := newLab(ctx, t)
 	defer l.close()
 	for _, s := range all {
+		// Recording is for writing testdata anew. What it sees is not the same
+		// every time: xl takes a guest's NICs down side by side.
+		if s.name == "record" && !*update {
+			continue
+		}
 		t.Run(s.name, func(t *testing.T) { l.tell(ctx, t, s) })
 	}
 	l.report(t, all)
