@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"vifctl/hooks/event"
@@ -64,14 +63,14 @@ func (r *Runtime) AddLate(ctx context.Context, tap LateTap) (*Work, error) {
 	if own, err := r.current(tap.NIC, plan.Tap); err == nil && own != nil && own.Index == tap.Index && !tap.Again {
 		return nil, nil
 	}
-	call, err := lateCall(event.Add, vif.Mode, tap.NIC, tap.Name)
+	call, err := lateCall(event.Add, vif, tap.Name)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", tap.Name, err)
 	}
 	if err := r.hasBackend(ctx, call); err != nil {
 		return nil, fmt.Errorf("%s: %w", tap.Name, err)
 	}
-	w, err := r.prepare(ctx, call, 0)
+	w, err := r.prepare(ctx, call, manner{})
 	if _, there, lost := r.Reader.LinkByIndex(tap.Index); lost == nil && !there {
 		return nil, fmt.Errorf("%s: %w", tap.Name, ErrGone)
 	}
@@ -109,11 +108,11 @@ func (r *Runtime) RemoveGone(ctx context.Context, tap journal.Port) (*Work, erro
 	if _, there, err := r.Reader.LinkByIndex(own.Index); err != nil || there {
 		return nil, err
 	}
-	call, err := lateCall(event.Remove, own.Mode, tap.NIC, own.Device)
+	call, err := lateCall(event.Remove, own, own.Device)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", tap.Name, err)
 	}
-	w, err := r.prepare(ctx, call, 0)
+	w, err := r.prepare(ctx, call, manner{})
 	if err != nil {
 		return nil, err
 	}
@@ -144,11 +143,10 @@ func (r *Runtime) current(nic plan.NIC, kind plan.Kind) (*journal.Record, error)
 	return record, nil
 }
 
-// lateCall is the call that nobody made.
-func lateCall(command event.Command, mode string, nic plan.NIC, device string) (event.Call, error) {
-	backend := "backend/vif/" + strings.ReplaceAll(nic.String(), ".", "/")
-	args := []string{string(command), "type_if=tap", "INTERFACE=" + device, "XENBUS_PATH=" + backend}
-	return event.Parse("vif-"+mode, args, func(string) string { return "" })
+// lateCall is the call for a tap that nobody made.
+func lateCall(command event.Command, of *journal.Record, device string) (event.Call, error) {
+	args := []string{string(command), "type_if=tap", "INTERFACE=" + device, "XENBUS_PATH=" + backendOf(of)}
+	return event.Parse(scriptOf(of), args, func(string) string { return "" })
 }
 
 // hasBackend tells a backend without any of the optional keys from one that is

@@ -12,13 +12,10 @@ import (
 	"vifctl/hooks/plan"
 )
 
-// waitFor is how long to wait for a port that is not there yet.
-type waitFor = time.Duration
-
 // findPort returns the interface that a call is about, and makes sure that the
 // name it is to get is free. A port that was renamed by an earlier call is
 // known by its ifindex, or, where the journal is lost, by what netback says.
-func (r *Runtime) findPort(ctx context.Context, ev event.Event, old *journal.Record, wait waitFor) (plan.Link, error) {
+func (r *Runtime) findPort(ctx context.Context, ev event.Event, old *journal.Record, wait time.Duration) (plan.Link, error) {
 	if old != nil {
 		l, ok, err := r.Reader.LinkByIndex(old.Index)
 		if err != nil {

@@ -157,3 +157,23 @@ func (w *Work) WriteJSON(out io.Writer) error {
 	enc.SetIndent("", "  ")
 	return enc.Encode(doc)
 }
+
+// WriteRepair prints what of a port was not as it should be: the commands that
+// put it right.
+func (w *Work) WriteRepair(out io.Writer) error {
+	p := &printer{out: out}
+	guest := ""
+	if w.Guest != "" {
+		guest = " of guest " + w.Guest
+	}
+	p.comment("%s%s, mode %s", w.Event.Name, guest, w.Mode)
+	for _, a := range w.Missing() {
+		p.commands(a.Step)
+	}
+	for _, e := range w.Undo {
+		for _, s := range e.Undo {
+			p.commands(s)
+		}
+	}
+	return p.err
+}

@@ -75,7 +75,7 @@ func (r *Runtime) run(ctx context.Context, call event.Call) error {
 		return fmt.Errorf("%s: %w", call.Device, err)
 	}
 	defer lock.Release()
-	w, err := r.prepare(ctx, call, portWait)
+	w, err := r.prepare(ctx, call, manner{wait: portWait})
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (r *Runtime) Prepare(ctx context.Context, call event.Call) (*Work, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, callDeadline)
 	defer cancel()
-	return r.prepare(ctx, call, 0)
+	return r.prepare(ctx, call, manner{})
 }
 
 // Complain tells the toolstack what went wrong, in one line, as the contract

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"vifctl/hooks/apply"
@@ -25,6 +26,9 @@ func (r *Runtime) up(ctx context.Context, w *Work) error {
 	host, port := splitHost(w.Actions)
 	err := r.ensureHost(ctx, host)
 	if err == nil {
+		if w.again {
+			return errors.Join(r.Executor.Mend(ctx, port), r.leaveStale(ctx, w))
+		}
 		err = r.Executor.Apply(ctx, port)
 	}
 	if err != nil {
@@ -35,6 +39,12 @@ func (r *Runtime) up(ctx context.Context, w *Work) error {
 		}
 		return errors.Join(err, r.forget(context.WithoutCancel(ctx), w))
 	}
+	return r.leaveStale(ctx, w)
+}
+
+// leaveStale undoes what an earlier call did and the port no longer wants. What
+// cannot be undone is worth a warning, and stays to be undone with the port.
+func (r *Runtime) leaveStale(ctx context.Context, w *Work) error {
 	if len(w.Undo)+len(w.Left) == 0 {
 		return nil
 	}
@@ -61,9 +71,7 @@ func (r *Runtime) takeBack(ctx context.Context, w *Work, leave bool) ([]journal.
 
 // remember writes the intent, unless the journal holds just that already.
 func (r *Runtime) remember(w *Work) error {
-	changed := w.old == nil || w.old.Port != w.record.Port || w.old.Mode != w.record.Mode ||
-		len(w.old.Entries) != len(w.record.Entries) || len(w.Undo)+len(w.Left) > 0
-	if !changed {
+	if w.old != nil && len(w.Undo)+len(w.Left) == 0 && reflect.DeepEqual(w.old, w.record) {
 		return nil
 	}
 	if w.old != nil {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"time"
 
 	"vifctl/configs"
 	"vifctl/hooks/event"
@@ -39,13 +40,23 @@ type Work struct {
 	Hooks    []plan.HookRun
 	Warnings []string
 
+	again   bool            // see manner
 	damaged bool            // the journal's record cannot be read
 	old     *journal.Record // what the journal held before
 	record  *journal.Record // what it will hold
 }
 
-func (r *Runtime) prepare(ctx context.Context, call event.Call, wait waitFor) (*Work, error) {
-	w := &Work{Event: event.Event{Call: call, Name: call.Device}, Mode: modeOf[call.Script]}
+// manner is how a call is prepared.
+type manner struct {
+	// wait is how long to wait for a port that is not there yet.
+	wait time.Duration
+	// again: the call was carried out before, so its deeds (hooks, what is said
+	// in the xenstore) are done, and only its facts are looked at.
+	again bool
+}
+
+func (r *Runtime) prepare(ctx context.Context, call event.Call, how manner) (*Work, error) {
+	w := &Work{Event: event.Event{Call: call, Name: call.Device}, Mode: modeOf[call.Script], again: how.again}
 	old, err := r.Journal.Read(call.NIC, call.Kind)
 	if err != nil {
 		w.damaged = true
@@ -63,7 +74,7 @@ func (r *Runtime) prepare(ctx context.Context, call event.Call, wait waitFor) (*
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", call.Device, err)
 		}
-		return w, r.prepareUp(ctx, w, keys, guest, boot, wait)
+		return w, r.prepareUp(ctx, w, keys, guest, boot, how.wait)
 	}
 	// Whatever the toolstack has become, what was done is undone.
 	return w, r.prepareDown(w, keys, guest)
@@ -137,7 +148,7 @@ func newGuest(identity []string, values map[string]string) guest {
 	return g
 }
 
-func (r *Runtime) prepareUp(ctx context.Context, w *Work, keys map[string]string, g guest, boot string, wait waitFor) error {
+func (r *Runtime) prepareUp(ctx context.Context, w *Work, keys map[string]string, g guest, boot string, wait time.Duration) error {
 	ev, err := w.Event.Event(keys)
 	if err != nil {
 		return err
@@ -169,17 +180,9 @@ func (r *Runtime) prepareUp(ctx context.Context, w *Work, keys map[string]string
 	}
 	w.Bridge = p.Bridge
 	w.Warnings = append(w.Warnings, p.Warnings...)
-	runs, err := r.hookRuns(w)
+	steps, err := r.withDeeds(w, p.Steps)
 	if err != nil {
 		return err
-	}
-	steps := p.Steps
-	for _, h := range runs {
-		steps = append(steps, h)
-	}
-	if ev.Kind == plan.Vif {
-		// netback waits for exactly this word before it lets the guest connect.
-		steps = append(steps, plan.XenstoreWrite{Path: ev.Key("hotplug-status"), Value: "connected"})
 	}
 	if err := r.Reader.Read(ctx, plan.Needs(steps), s); err != nil {
 		return fmt.Errorf("%s: %w", ev.Name, err)
@@ -190,6 +193,7 @@ func (r *Runtime) prepareUp(ctx context.Context, w *Work, keys map[string]string
 			Name: ev.Name, Device: ev.Device,
 		},
 		Mode: w.Mode, Guest: g.name, Bridge: p.Bridge,
+		Script: ev.Script, Backend: ev.Backend, Params: ev.Params(),
 	}
 	others, err := r.wantedByOthers(w.record)
 	if err != nil {
@@ -217,6 +221,26 @@ func (r *Runtime) prepareUp(ctx context.Context, w *Work, keys map[string]string
 	w.record.Entries, stale = journal.Merge(before, w.Actions)
 	w.Undo, w.Left = r.share(w, stale)
 	return nil
+}
+
+// withDeeds completes a mode's plan by what every port that comes up is told
+// and tells, or strips it of all that.
+func (r *Runtime) withDeeds(w *Work, steps []plan.Step) ([]plan.Step, error) {
+	if w.again {
+		return slices.DeleteFunc(slices.Clone(steps), plan.IsDeed), nil
+	}
+	runs, err := r.hookRuns(w)
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range runs {
+		steps = append(steps, h)
+	}
+	if w.Event.Kind == plan.Vif {
+		// netback waits for exactly this word before it lets the guest connect.
+		steps = append(steps, plan.XenstoreWrite{Path: w.Event.Key("hotplug-status"), Value: "connected"})
+	}
+	return steps, nil
 }
 
 // prepareDown takes everything from the journal. The keys only serve the

@@ -27,6 +27,7 @@ func commands() []command {
 		{name: "add", args: "type_if=tap [KEY=VALUE…]", about: "bring an emulated NIC's tap up", run: hookCall},
 		{name: "remove", args: "type_if=tap [KEY=VALUE…]", about: "undo what add did", run: hookCall},
 		{name: "plan", args: "CALL…", about: "print what a call would do, and do nothing", run: planCall},
+		{name: "repair", args: "[--dry-run] [PORT | GUEST]…", about: "put back what ports that are up have lost", run: repairCommand},
 		{name: "watch", args: "[--once] [--buffer BYTES]", about: "bring up the taps that nobody calls us for", run: watchCommand},
 		{name: "lab", args: "[--keep] [--quiet]", about: "try it all in a pretend dom0: needs no Xen, changes nothing here", run: labCommand},
 		{name: "config", args: "check [FILE] | example", about: "find mistakes in the configuration, or print one to start from", run: configCommand},

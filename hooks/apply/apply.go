@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -79,13 +80,7 @@ func (x *Executor) Apply(ctx context.Context, actions []plan.Action) error {
 		if actions[i].Satisfied {
 			continue
 		}
-		steps := []plan.Step{actions[i].Step}
-		for _, a := range actions[i+1:] {
-			if a.Satisfied || !Together(steps[len(steps)-1], a.Step) {
-				break
-			}
-			steps = append(steps, a.Step)
-		}
+		steps := together(actions[i:])
 		err := ctx.Err()
 		if err == nil {
 			err = x.do(ctx, steps)
@@ -110,6 +105,56 @@ func (x *Executor) Apply(ctx context.Context, actions []plan.Action) error {
 		return err
 	}
 	return nil
+}
+
+// Mend takes the actions that are not satisfied, in order, of a port that is in
+// use: what cannot be taken keeps nothing else from being taken, and nothing is
+// undone. Only, after a failure a port is neither set up nor put into a bridge, since
+// what failed may be its filter.
+func (x *Executor) Mend(ctx context.Context, actions []plan.Action) error {
+	var failed []error
+	for len(actions) > 0 {
+		steps := together(actions)
+		if len(steps) == 0 {
+			actions = actions[1:]
+			continue
+		}
+		actions = actions[len(steps):]
+		if errors.Join(failed...) != nil && slices.ContainsFunc(steps, connects) {
+			failed = append(failed, fmt.Errorf("%s: left as it is until the rest is right", steps[0].Key()))
+			continue
+		}
+		err := ctx.Err()
+		if err == nil {
+			err = x.do(ctx, steps)
+		}
+		failed = append(failed, err)
+	}
+	return errors.Join(failed...)
+}
+
+// together are the steps at the head of actions that are one change, none where
+// the first is satisfied.
+func together(actions []plan.Action) []plan.Step {
+	var steps []plan.Step
+	for _, a := range actions {
+		if a.Satisfied || len(steps) > 0 && !Together(steps[len(steps)-1], a.Step) {
+			break
+		}
+		steps = append(steps, a.Step)
+	}
+	return steps
+}
+
+// connects reports whether a step lets a guest's frames in.
+func connects(s plan.Step) bool {
+	switch s := s.(type) {
+	case plan.Up:
+		return s.Want
+	case plan.Master:
+		return !s.Bridge.IsZero()
+	}
+	return false
 }
 
 // RollbackError says that a step failed, and not all that was done before it could be

@@ -66,6 +66,22 @@ type Call struct {
 	params map[string]string
 }
 
+// Params are what the call's arguments and environment say of the port: what
+// the backend's keys of the same meaning override. It is nil where they say
+// nothing.
+func (c Call) Params() map[string]string {
+	var said map[string]string
+	for name, value := range c.params {
+		if parameters[name].key != "" {
+			if said == nil {
+				said = map[string]string{}
+			}
+			said[name] = value
+		}
+	}
+	return said
+}
+
 // FrontendMTU is the xenstore path from which the guest reads its MTU.
 func (c Call) FrontendMTU() string {
 	return "/local/domain/" + itoa(c.NIC.Domid) + "/device/vif/" + itoa(c.NIC.Devid) + "/mtu"

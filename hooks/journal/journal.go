@@ -49,6 +49,12 @@ type Record struct {
 	Mode   string `json:"mode"`
 	Guest  string `json:"guest,omitempty"`
 	Bridge string `json:"bridge,omitempty"`
+	// Script, Backend and Params are the call's own, so that it can be made
+	// again: the name it was called by, the xenstore path of its backend, and
+	// what its arguments and environment said.
+	Script  string            `json:"script,omitempty"`
+	Backend string            `json:"backend,omitempty"`
+	Params  map[string]string `json:"params,omitempty"`
 	// Entries in the order they were done.
 	Entries []Entry `json:"entries"`
 }

@@ -18,7 +18,7 @@ import (
 // Stored is what whoever watches the journal wants to know of a record.
 type Stored struct {
 	Port
-	Mode string
+	Mode, Guest string
 	// Written is when the record was last put in place, by the clock on the
 	// wall.
 	Written time.Time
@@ -33,7 +33,7 @@ func (j *Journal) Stored(nic plan.NIC, kind plan.Kind) (*Stored, error) {
 	if r == nil || err != nil {
 		return nil, err
 	}
-	s := &Stored{Port: r.Port, Mode: r.Mode}
+	s := &Stored{Port: r.Port, Mode: r.Mode, Guest: r.Guest}
 	if info, err := os.Stat(j.path(nic, kind)); err == nil {
 		s.Written = info.ModTime()
 	}

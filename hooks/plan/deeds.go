@@ -16,6 +16,16 @@ type XenstoreWrite struct {
 	Tolerant bool `json:"tolerant,omitempty"`
 }
 
+// IsDeed reports whether s is done rather than made so: it is taken once, and
+// nothing of it can go missing.
+func IsDeed(s Step) bool {
+	switch s.(type) {
+	case XenstoreWrite, HookRun:
+		return true
+	}
+	return false
+}
+
 // TellMTU tells the guest, by its frontend's path, the MTU its port has. A
 // guest may have removed its own frontend.
 func TellMTU(path string, mtu int) XenstoreWrite {

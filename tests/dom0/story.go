@@ -76,6 +76,9 @@ func storyCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	for _, tool := range []string{"xenstore-read", "xenstore-ls", "xenstore-write", "xenstore-rm"} {
 		words[tool] = func(t *telling, args []string) { t.run(t.dom0.Namespace, append([]string{tool}, args...)) }
 	}
+	words["vifctl"] = func(t *telling, args []string) {
+		t.run(t.dom0.Namespace, append([]string{ScriptsDir + "/vifctl"}, args...))
+	}
 	commands := map[string]func(*testscript.TestScript, bool, []string){}
 	for word, do := range words {
 		commands[word] = func(ts *testscript.TestScript, neg bool, args []string) {

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"vifctl/hooks"
+	"vifctl/hooks/journal"
+)
+
+// repairCommand holds ports that are up against what they need, and puts back
+// what is missing. Without a name it is about all of them.
+func repairCommand(ctx context.Context, inv invocation) int {
+	args, flags := takeFlags(inv.Args)
+	if flags.json || slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "-") }) {
+		inv.complain("repair takes the names of ports or guests, and --dry-run")
+		return usage
+	}
+	s := dial(ctx, inv)
+	defer s.close()
+	if err := s.open(inv, true, flags.dryRun); err != nil {
+		inv.complain("%v", err)
+		return failed
+	}
+	ports, err := s.portsNamed(args)
+	if err != nil {
+		inv.complain("%v", err)
+		return failed
+	}
+	end, wrong := done, 0
+	for _, p := range ports {
+		look := s.Repair
+		if flags.dryRun {
+			look = s.Check
+		}
+		w, err := look(ctx, p.Port)
+		if w != nil && !w.Right() {
+			wrong++
+			if err := w.WriteRepair(inv.Stdout); err != nil {
+				return failed
+			}
+		}
+		if err != nil && !errors.Is(err, hooks.ErrGone) {
+			inv.complain("%v", err)
+			end = failed
+		}
+	}
+	if wrong == 0 && end == done {
+		fmt.Fprintf(inv.Stdout, "nothing to repair: %s should be\n", count(len(ports), "port is as it", "ports are as they"))
+	}
+	return end
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// portsNamed are the ports that are up by calls of ours, in the order of their
+// NICs, or those of them that words name: by port or by guest.
+func (s *session) portsNamed(words []string) ([]*journal.Stored, error) {
+	all, err := s.Journal.All()
+	if err != nil {
+		s.Log.Warn(err.Error())
+	}
+	boot, err := hooks.BootID()
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]bool{}
+	ports := slices.DeleteFunc(all, func(p *journal.Stored) bool {
+		if p.Boot != boot {
+			return true
+		}
+		named := len(words) == 0
+		for _, word := range words {
+			if word == p.Name || word == p.Device || word == p.Guest {
+				known[word], named = true, true
+			}
+		}
+		return !named
+	})
+	for _, word := range words {
+		if !known[word] {
+			return nil, fmt.Errorf("%s: no port or guest of that name is up by a call of ours", word)
+		}
+	}
+	slices.SortFunc(ports, func(a, b *journal.Stored) int {
+		return slices.Compare([]int{a.NIC.Domid, a.NIC.Devid, len(a.Kind)}, []int{b.NIC.Domid, b.NIC.Devid, len(b.Kind)})
+	})
+	return ports, nil
+}
