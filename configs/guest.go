@@ -84,21 +84,28 @@ type Match struct {
 // name; among those one with a NIC index comes first. Where no entry is about
 // the NIC, the Guest holds what [host] says for all of them.
 func (c Config) Guest(m Match) (Guest, bool) {
-	m.UUID, m.MAC = strings.ToLower(m.UUID), strings.ToLower(m.MAC)
-	candidates := c.guests
-	if c.index != nil {
-		candidates = c.index.candidates(m)
-	}
-	best, found := -1, false
-	for i := range candidates {
-		if g := &candidates[i]; g.matches(m) && (!found || g.precision() > candidates[best].precision()) {
-			best, found = i, true
-		}
-	}
-	if !found {
+	best, candidates := c.best(m)
+	if best < 0 {
 		return c.Host.guest(), false
 	}
 	return candidates[best], true
+}
+
+// best finds the place of the entry that is about a NIC among those that may
+// be, -1 where none is.
+func (c Config) best(m Match) (best int, candidates []Guest) {
+	m.UUID, m.MAC = strings.ToLower(m.UUID), strings.ToLower(m.MAC)
+	candidates = c.guests
+	if c.index != nil {
+		candidates = c.index.candidates(m)
+	}
+	best = -1
+	for i := range candidates {
+		if g := &candidates[i]; g.matches(m) && (best < 0 || g.precision() > candidates[best].precision()) {
+			best = i
+		}
+	}
+	return best, candidates
 }
 
 // Guests returns all entries, in the order of the files.

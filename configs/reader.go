@@ -17,8 +17,10 @@ type reader struct {
 	mistakes mistakes
 	host     Host
 	// hostAt is where each of the host's settings was made.
-	hostAt  map[string]place
-	entries []*entry
+	hostAt map[string]place
+	// hostGiven is what was written there.
+	hostGiven map[string]any
+	entries   []*entry
 	// example of the setting that is being read.
 	example string
 }
@@ -26,7 +28,7 @@ type reader struct {
 func newReader() *reader {
 	return &reader{
 		hostSettings: hostSettings(), guestSettings: guestSettings(), forwardSettings: forwardSettings(),
-		hostAt: map[string]place{},
+		hostAt: map[string]place{}, hostGiven: map[string]any{},
 	}
 }
 
@@ -85,6 +87,7 @@ func (r *reader) readHost(v any, top place) {
 			r.mistakes.clash(at.named(key), first, "host.%s is set already, at {other}: keep one of the two", key)
 		} else {
 			r.hostAt[key] = at.named(key)
+			r.hostGiven[key] = table[key]
 		}
 	}
 	readTable(r, r.hostSettings, table, at, &r.host)

@@ -80,15 +80,29 @@ func spell(table, key string) string {
 	return toml.Key{table, key}.String()
 }
 
-// choose asks whether the nearest of some words was meant, or lists them.
-func choose(word string, known []string) string {
+// DidYouMean says which of some words a mistyped one may have meant: " (did you
+// mean bridge?)", or "" where none is near.
+func DidYouMean(word string, known []string) string {
+	if best := nearest(word, known); best != "" {
+		return " (did you mean " + best + "?)"
+	}
+	return ""
+}
+
+// nearest finds the known word that was meant, "" where none is near.
+func nearest(word string, known []string) string {
 	best, least := "", 3 // two letters may be wrong, one in a short word
 	for _, k := range known {
 		if d := distance(strings.ToLower(word), k); d < least && 2*d < len(k) {
 			best, least = k, d
 		}
 	}
-	if best != "" {
+	return best
+}
+
+// choose asks whether the nearest of some words was meant, or lists them.
+func choose(word string, known []string) string {
+	if best := nearest(word, known); best != "" {
 		return "did you mean " + best + "?"
 	}
 	if len(known) == 1 {

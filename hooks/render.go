@@ -133,6 +133,13 @@ func (a actionJSON) MarshalJSON() ([]byte, error) {
 
 // WriteJSON prints what a call would do as one JSON document.
 func (w *Work) WriteJSON(out io.Writer) error {
+	enc := json.NewEncoder(out)
+	enc.SetIndent("", "  ")
+	return enc.Encode(w)
+}
+
+// MarshalJSON is the stable form of a call's work.
+func (w *Work) MarshalJSON() ([]byte, error) {
 	ev := w.Event
 	doc := workJSON{
 		Command: string(ev.Command), Port: ev.Name, Device: ev.Device, Kind: ev.Kind,
@@ -153,9 +160,7 @@ func (w *Work) WriteJSON(out io.Writer) error {
 			add(&doc.Undo, s, false)
 		}
 	}
-	enc := json.NewEncoder(out)
-	enc.SetIndent("", "  ")
-	return enc.Encode(doc)
+	return json.Marshal(doc)
 }
 
 // WriteRepair prints what of a port was not as it should be: the commands that

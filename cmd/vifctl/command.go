@@ -26,7 +26,7 @@ func commands() []command {
 		{name: "offline", args: "[type_if=vif] [KEY=VALUE…]", about: "undo what online did", run: hookCall},
 		{name: "add", args: "type_if=tap [KEY=VALUE…]", about: "bring an emulated NIC's tap up", run: hookCall},
 		{name: "remove", args: "type_if=tap [KEY=VALUE…]", about: "undo what add did", run: hookCall},
-		{name: "plan", args: "CALL…", about: "print what a call would do, and do nothing", run: planCall},
+		{name: "plan", args: "CALL… | FILE.cfg | PORT", about: "print what would be done for a call, a guest's file or a port", run: planCommand},
 		{name: "repair", args: "[--dry-run] [PORT | GUEST]…", about: "put back what ports that are up have lost", run: repairCommand},
 		{name: "watch", args: "[--once] [--buffer BYTES]", about: "bring up the taps that nobody calls us for", run: watchCommand},
 		{name: "lab", args: "[--keep] [--quiet]", about: "try it all in a pretend dom0: needs no Xen, changes nothing here", run: labCommand},

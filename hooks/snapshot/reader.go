@@ -29,6 +29,8 @@ type Reader struct {
 	Rules RuleReader
 
 	kernel *rtnl.Conn
+	// pretended are the links of Pretend.
+	pretended map[int]plan.Link
 }
 
 // RuleReader tells which of rules are in force, by their keys.
@@ -93,6 +95,9 @@ func (r *Reader) readSysctls(q plan.Query, s *plan.Snapshot) error {
 				continue
 			}
 			s.Links[key.Index] = link
+		}
+		if _, pretended := r.pretended[key.Index]; pretended {
+			link.Name = "default"
 		}
 		value, ok, err := readSysctl(key.Table, link.Name, key.Name)
 		if err != nil {

@@ -1,0 +1,18 @@
+package snapshot
+
+import "vifctl/hooks/plan"
+
+// firstPretended is an ifindex that no interface of a real host comes to.
+const firstPretended = 1 << 30
+
+// Pretend makes the reader answer as if there were new interfaces of these
+// names, beside all that is there: down, without an address, with the MTU and
+// the hardware address that netback gives them, and the settings that the
+// kernel keeps for new ones.
+func (r *Reader) Pretend(names ...string) {
+	r.pretended = map[int]plan.Link{}
+	for i, name := range names {
+		index := firstPretended + i
+		r.pretended[index] = plan.Link{Dev: plan.Dev{Name: name, Index: index}, MAC: "fe:ff:ff:ff:ff:ff", MTU: 1500}
+	}
+}
