@@ -101,7 +101,7 @@ func (r *Runtime) foreseen(n xlcfg.NIC, g xlcfg.Guest, nic plan.NIC) Foreseen {
 // call is the call for the vif (0) or the tap (1), as libxl makes it.
 func (f Foreseen) call(nic plan.NIC, port int) (event.Call, error) {
 	env := map[string]string{
-		"vif": f.Ports[0].Device, "XENBUS_TYPE": "vif", "XENBUS_BASE_PATH": "backend", "XENBUS_PATH": backendOf(nic),
+		"vif": f.Ports[0].Device, "XENBUS_TYPE": "vif", "XENBUS_BASE_PATH": "backend", "XENBUS_PATH": backendPath(nic),
 		"netdev": f.Said.Get("gatewaydev"),
 	}
 	if len(f.Ports) > 1 {
@@ -114,7 +114,7 @@ func (f Foreseen) call(nic plan.NIC, port int) (event.Call, error) {
 	return event.Parse(f.Script, args, func(name string) string { return env[name] })
 }
 
-func backendOf(nic plan.NIC) string {
+func backendPath(nic plan.NIC) string {
 	return "backend/vif/" + strings.ReplaceAll(nic.String(), ".", "/")
 }
 
@@ -124,7 +124,7 @@ type toolstack map[string]string
 
 // attach writes the keys of libxl__set_xenstore_nic (tools/libs/light).
 func (t toolstack) attach(f Foreseen, domid int) {
-	backend := backendOf(plan.NIC{Domid: domid, Devid: f.Said.Devid}) + "/"
+	backend := backendPath(plan.NIC{Domid: domid, Devid: f.Said.Devid}) + "/"
 	t[backend+"frontend-id"] = strconv.Itoa(domid)
 	t[backend+"type"] = "vif"
 	if f.Said.Emulated {

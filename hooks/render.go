@@ -182,3 +182,42 @@ func (w *Work) WriteRepair(out io.Writer) error {
 	}
 	return p.err
 }
+
+// WriteDifference prints for a person what a port lacks, and what it has and no
+// longer needs.
+func (w *Work) WriteDifference(out io.Writer) error {
+	p := &printer{out: out}
+	who := w.Event.Name
+	if w.Guest != "" {
+		who += " of guest " + w.Guest
+	}
+	who += ", mode " + w.Mode
+	if w.Right() {
+		p.line(who + ": as it should be")
+	} else {
+		p.line(who)
+	}
+	for _, warning := range w.Warnings {
+		p.line("  warning: " + oneLine(warning))
+	}
+	list := func(title string, steps []plan.Step) {
+		if len(steps) > 0 {
+			p.line("  " + title)
+		}
+		for _, s := range steps {
+			for _, c := range s.Commands() {
+				p.line("    " + strings.TrimPrefix(c, "# "))
+			}
+		}
+	}
+	var missing, undo []plan.Step
+	for _, a := range w.Missing() {
+		missing = append(missing, a.Step)
+	}
+	for _, e := range w.Undo {
+		undo = append(undo, e.Undo...)
+	}
+	list("what it lacks:", missing)
+	list("what it no longer needs goes by:", undo)
+	return p.err
+}

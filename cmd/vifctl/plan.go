@@ -15,6 +15,7 @@ import (
 	"vifctl/configs"
 	"vifctl/configs/xlcfg"
 	"vifctl/hooks"
+	"vifctl/hooks/plan"
 	"vifctl/hooks/xenstore"
 	"vifctl/xenscripts"
 )
@@ -36,6 +37,10 @@ func planCommand(ctx context.Context, inv invocation) int {
 		return planCall(ctx, inv)
 	case len(words) == 1 && looksLikeFile(words[0]):
 		return planFile(ctx, inv, words[0], flags.json, shell)
+	case !strings.HasPrefix(words[0], "-"):
+		if code, ok := planPorts(ctx, inv, words, flags.json, shell); ok {
+			return code
+		}
 	}
 	inv.complain("plan takes a call (online, offline, add, remove, or a script's name before it), a guest's file or a port: %q is none of them%s",
 		words[0], configs.DidYouMean(words[0], append([]string{"online", "offline", "add", "remove"}, xenscripts.Names...)))
@@ -46,6 +51,39 @@ func planCommand(ctx context.Context, inv invocation) int {
 func without(args []string, flag string) (rest []string, found bool) {
 	rest = slices.DeleteFunc(slices.Clone(args), func(a string) bool { return a == flag })
 	return rest, len(rest) < len(args)
+}
+
+// planPorts shows what the named ports, or those of the named guests, lack; ok
+// is false where there are none of these names.
+func planPorts(ctx context.Context, inv invocation, words []string, asJSON, shell bool) (code int, ok bool) {
+	s := dial(ctx, inv)
+	defer s.close()
+	if err := s.open(inv, true, true); err != nil {
+		inv.complain("%v", err)
+		return failed, true
+	}
+	ports, err := s.portsNamed(words)
+	if err != nil {
+		return 0, false
+	}
+	for _, p := range ports {
+		w, err := s.Check(ctx, p.Port)
+		if err == nil {
+			switch {
+			case asJSON:
+				err = w.WriteJSON(inv.Stdout)
+			case shell:
+				err = w.WriteRepair(inv.Stdout)
+			default:
+				err = w.WriteDifference(inv.Stdout)
+			}
+		}
+		if err != nil {
+			inv.complain("%v", err)
+			code = failed
+		}
+	}
+	return code, true
 }
 
 // looksLikeFile tells a guest's file from a port, whose name can hold dots.
@@ -272,7 +310,7 @@ func (f *foresight) facts(i int) []fact {
 	if mode == "bridge" {
 		take("bridge", "xenbr0", "xl's own default")
 	} else {
-		take("gateway", "", "")
+		take("gateway", gatewayOf(n), "the mode's own rule")
 		take("uplink", "the default route's device", "vifctl's own default")
 		for _, key := range []string{"masquerade", "nat66", "forward"} {
 			take(key, "", "")
@@ -288,7 +326,24 @@ func (f *foresight) facts(i int) []fact {
 	return all
 }
 
-// portTexts are what each port would get, as lines of a script.
+// gatewayOf is the address that the host would have on an interface's port, as
+// its plan has it.
+func gatewayOf(n hooks.Foreseen) string {
+	var all []string
+	for _, p := range n.Ports[:1] {
+		if p.Work == nil {
+			continue
+		}
+		for _, a := range p.Work.Actions {
+			if s, ok := a.Step.(plan.Address); ok && !s.Absent && !s.NIC {
+				all = append(all, s.Addr.Prefix.Addr().String())
+			}
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+// portText is what each port would get, as lines of a script.
 func (f *foresight) portText(p hooks.ForeseenPort) ([]string, error) {
 	var text strings.Builder
 	if err := p.Work.WriteText(&text); err != nil {

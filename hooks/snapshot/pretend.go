@@ -16,3 +16,15 @@ func (r *Reader) Pretend(names ...string) {
 		r.pretended[index] = plan.Link{Dev: plan.Dev{Name: name, Index: index}, MAC: "fe:ff:ff:ff:ff:ff", MTU: 1500}
 	}
 }
+
+// standardSysctl is what a new interface's setting begins with. A network
+// namespace of its own does not show its neighbour tables' defaults, but lo has
+// them, as nobody changes them there.
+func standardSysctl(key plan.SysctlKey) (value string, ok bool, err error) {
+	for _, name := range []string{"default", "lo"} {
+		if value, ok, err = readSysctl(key.Table, name, key.Name); ok || err != nil {
+			break
+		}
+	}
+	return value, ok, err
+}

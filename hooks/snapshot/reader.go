@@ -96,10 +96,11 @@ func (r *Reader) readSysctls(q plan.Query, s *plan.Snapshot) error {
 			}
 			s.Links[key.Index] = link
 		}
+		read := func(name string) (string, bool, error) { return readSysctl(key.Table, name, key.Name) }
 		if _, pretended := r.pretended[key.Index]; pretended {
-			link.Name = "default"
+			read = func(string) (string, bool, error) { return standardSysctl(key) }
 		}
-		value, ok, err := readSysctl(key.Table, link.Name, key.Name)
+		value, ok, err := read(link.Name)
 		if err != nil {
 			return err
 		}
