@@ -272,6 +272,49 @@ ip -6 route replace 2001:db8:1::/64 dev vif1.0 src 2001:db8:f::5 metric 2 proto 
 	}
 }
 
+// What is announced on the uplink is what is reached through it and belongs to
+// a network it is in, once all else is done.
+func TestAnnouncements(t *testing.T) {
+	t.Parallel()
+	ips := prefixes("198.51.100.10/32", "192.0.2.10/32", "198.51.100.64/29", "2001:db8:f::10/128", "2001:db8::10/128")
+	public := []netip.Addr{netip.MustParseAddr("198.51.100.44")}
+	for _, c := range []struct {
+		name, mode string
+		request    func(*plan.Request)
+		want       string
+	}{
+		{"route", "route", nil, "# announce 198.51.100.10 on eth0 by gratuitous ARP\n# announce 2001:db8:f::10 on eth0 by an unsolicited neighbour advertisement"},
+		{"nat, where IPv4 is private", "nat", nil, "# announce 2001:db8:f::10 on eth0 by an unsolicited neighbour advertisement"},
+		{
+			"nat, public", "nat", func(r *plan.Request) { r.Public = public },
+			"# announce 198.51.100.44 on eth0 by gratuitous ARP\n# announce 2001:db8:f::10 on eth0 by an unsolicited neighbour advertisement",
+		},
+		{"nat, all translated", "nat", func(r *plan.Request) { r.NAT66 = true }, ""},
+		{"bridge", "bridge", nil, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			mode, err := modes.Find(c.mode)
+			require.NoError(t, err)
+			r := request(c.request)
+			r.IPs = ips
+			p, err := mode.Plan(r, host())
+			require.NoError(t, err)
+			first := slices.IndexFunc(p.Steps, announces)
+			if first < 0 {
+				first = len(p.Steps)
+			}
+			require.False(t, slices.ContainsFunc(p.Steps[first:], func(s plan.Step) bool { return !announces(s) }))
+			require.Equal(t, c.want, commands(p.Steps[first:], host()))
+		})
+	}
+}
+
+func announces(s plan.Step) bool {
+	_, ok := s.(plan.Announce)
+	return ok
+}
+
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -379,7 +422,7 @@ func TestOfflineUndoesOnline(t *testing.T) {
 				require.NoError(t, err)
 				for _, a := range plan.Resolve(again.Steps, now) {
 					_, told := a.Step.(plan.XenstoreWrite)
-					require.True(t, a.Satisfied || told, a.Step.Key())
+					require.True(t, a.Satisfied || told || announces(a.Step), a.Step.Key())
 				}
 				merged, stale := journal.Merge(entries, plan.Resolve(again.Steps, now))
 				require.Empty(t, stale)
@@ -442,7 +485,7 @@ func drawRequest(t *rapid.T, name string) plan.Request {
 		r.Kind = rapid.SampledFrom([]plan.Kind{plan.Vif, plan.Tap}).Draw(t, "kind")
 		r.Emulated = r.Kind == plan.Tap
 		r.IPs = prefixes(rapid.SliceOfNDistinct(rapid.SampledFrom([]string{
-			"192.0.2.10/32", "192.0.2.11/32", "203.0.113.0/28", "2001:db8::10/128", "2001:db8:1::/64",
+			"192.0.2.10/32", "192.0.2.11/32", "198.51.100.10/32", "203.0.113.0/28", "2001:db8::10/128", "2001:db8:1::/64",
 		}), 0, 4, rapid.ID[string]).Draw(t, "ips")...)
 	})
 }

@@ -113,6 +113,7 @@ func hookCall(ctx context.Context, inv invocation) int {
 		}
 	default:
 		err = s.Run(ctx, call)
+		s.Executor.Leave()
 	}
 	if err != nil {
 		inv.complain("%v", err)

@@ -35,7 +35,8 @@ type Hooks interface {
 type Executor struct {
 	kernel *rtnl.Conn
 	// names is a socket for asking for an interface's name.
-	names int
+	names     int
+	announcer announcer
 	Tools
 }
 
@@ -59,13 +60,14 @@ func Open(tools Tools) (*Executor, error) {
 		kernel.Close()
 		return nil, fmt.Errorf("open a socket: %w", err)
 	}
-	return &Executor{kernel: kernel, names: names, Tools: tools}, nil
+	return &Executor{kernel: kernel, names: names, announcer: silent, Tools: tools}, nil
 }
 
 // Close frees the executor's sockets.
 func (x *Executor) Close() {
 	x.kernel.Close()
 	_ = unix.Close(x.names)
+	x.announcer.close()
 }
 
 // answerTimeout bounds a request of the library's, whose own limit is 60 s, and
@@ -257,6 +259,8 @@ func tolerant(s plan.Step) bool {
 		return s.Tolerant
 	case plan.XenstoreWrite:
 		return s.Tolerant
+	case plan.Announce:
+		return true
 	}
 	return false
 }

@@ -60,6 +60,8 @@ func (x *Executor) Do(ctx context.Context, step plan.Step) error {
 		return x.do(ctx, []plan.Step{s})
 	case plan.HookRun:
 		return x.Hooks.Run(ctx, s)
+	case plan.Announce:
+		return say(s.Dev, "announce "+s.IP.String(), x.announcer.announce(s))
 	}
 	panic(fmt.Sprintf("apply: no way to take a step of type %T", step))
 }

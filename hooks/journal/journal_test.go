@@ -504,6 +504,9 @@ var generators = []*rapid.Generator[plan.Step]{
 		return plan.XenstoreWrite{Path: text(t), Value: text(t), Tolerant: yes(t)}
 	}),
 	custom(func(t *rapid.T) plan.Step {
+		return plan.Announce{Dev: dev(t), IP: prefix(t).Addr(), MAC: text(t), Router: yes(t)}
+	}),
+	custom(func(t *rapid.T) plan.Step {
 		return plan.HookRun{Path: text(t), Vars: rapid.MapOfN(rapid.String(), rapid.String(), 0, 3).Draw(t, "vars")}
 	}),
 }

@@ -26,6 +26,7 @@ var decoders = map[string]func([]byte) (Step, error){
 	"rule":            decode[Rule],
 	"xenstore_write":  decode[XenstoreWrite],
 	"hook_run":        decode[HookRun],
+	"announce":        decode[Announce],
 }
 
 // KindOf returns the JSON name of s.
@@ -59,6 +60,8 @@ func KindOf(s Step) string {
 		return "xenstore_write"
 	case HookRun:
 		return "hook_run"
+	case Announce:
+		return "announce"
 	}
 	panic(fmt.Sprintf("plan: step of type %T has no JSON name", s))
 }

@@ -20,7 +20,7 @@ type XenstoreWrite struct {
 // nothing of it can go missing.
 func IsDeed(s Step) bool {
 	switch s.(type) {
-	case XenstoreWrite, HookRun:
+	case XenstoreWrite, HookRun, Announce:
 		return true
 	}
 	return false

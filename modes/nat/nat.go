@@ -7,6 +7,7 @@ package nat
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"vifctl/hooks/plan"
 	"vifctl/modes/routed"
@@ -60,6 +61,7 @@ func (Mode) Plan(r plan.Request, s *plan.Snapshot) (plan.Plan, error) {
 	}
 	err = routed.Steps(&p, r, s, port)
 	p.Steps = append(p.Steps, answer(r, s)...)
+	p.Announce(s.Uplink, append(slices.Clone(r.Public), open6(r, ips)...))
 	routed.WarnForwarding(&p, s.Uplink, ips)
 	return p, err
 }
@@ -126,6 +128,15 @@ func answer(r plan.Request, s *plan.Snapshot) []plan.Step {
 		steps = append(steps, plan.Address{Dev: s.Uplink.Dev, Addr: a, NIC: true})
 	}
 	return steps
+}
+
+// open6 are the guest's own addresses that are reached from outside: IPv6 is
+// routed unless it is translated, too.
+func open6(r plan.Request, ips []netip.Prefix) []netip.Addr {
+	if r.NAT66 {
+		return nil
+	}
+	return slices.DeleteFunc(routed.Singles(ips), netip.Addr.Is4)
 }
 
 func first(ips []netip.Prefix, is6 bool) netip.Addr {

@@ -45,6 +45,7 @@ func (Mode) Plan(r plan.Request, s *plan.Snapshot) (plan.Plan, error) {
 		p.Warn("the guest has no address (ip=), so nothing is routed to it")
 	}
 	err := routed.Steps(&p, r, s, routed.Port{Host4: host4, Host6: host6, IPs: r.IPs, Answer: up.Dev})
+	p.Announce(up, routed.Singles(r.IPs))
 	routed.WarnForwarding(&p, up, r.IPs)
 	return p, err
 }

@@ -162,4 +162,15 @@ func WarnForwarding(p *plan.Plan, up *plan.Uplink, ips []netip.Prefix) {
 	}
 }
 
+// Singles are the single addresses among ips.
+func Singles(ips []netip.Prefix) []netip.Addr {
+	var out []netip.Addr
+	for _, ip := range ips {
+		if ip.IsSingleIP() {
+			out = append(out, ip.Addr())
+		}
+	}
+	return out
+}
+
 func is6(p netip.Prefix) bool { return p.Addr().Is6() }
