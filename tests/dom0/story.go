@@ -72,6 +72,7 @@ func storyCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"watch":          (*telling).watch,
 		"watcher-says":   (*telling).watcherSays,
 		"until":          (*telling).until,
+		"valid":          (*telling).valid,
 	}
 	for _, tool := range []string{"xenstore-read", "xenstore-ls", "xenstore-write", "xenstore-rm"} {
 		words[tool] = func(t *telling, args []string) { t.run(t.dom0.Namespace, append([]string{tool}, args...)) }

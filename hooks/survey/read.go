@@ -1,0 +1,267 @@
+package survey
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"vifctl/configs"
+	"vifctl/hooks"
+	"vifctl/hooks/event"
+	"vifctl/hooks/journal"
+	"vifctl/hooks/plan"
+	"vifctl/hooks/snapshot"
+	"vifctl/hooks/xenstore"
+)
+
+// Sources are where the facts are read.
+type Sources struct {
+	// Runtime tells what the ports lack; its journal and configuration are read,
+	// too.
+	Runtime *hooks.Runtime
+	// Xenstore is nil where it cannot be asked; XenstoreErr says why.
+	Xenstore    *xenstore.Client
+	XenstoreErr error
+	ConfigErr   error
+	// Firewall tells what has been dropped; nil where that is not asked.
+	Firewall DropCounter
+	// ScriptsDir is the folder of Xen's scripts, and Scripts the names there that
+	// should be ours.
+	ScriptsDir string
+	Scripts    []string
+}
+
+// DropCounter counts the packets that antispoofing has dropped, by the reason.
+type DropCounter interface {
+	Drops(ctx context.Context) (map[string]uint64, error)
+}
+
+// Read reads them. What cannot be read is left out, and where that matters there
+// is an error among the facts; only without the kernel's answers there are none.
+func Read(ctx context.Context, s Sources) (*Facts, error) {
+	f := &Facts{ConfigErr: s.ConfigErr, XenstoreErr: s.XenstoreErr}
+	var err error
+	if f.Boot, err = hooks.BootID(); err != nil {
+		return nil, err
+	}
+	if f.Host, err = snapshot.HostNow(); err != nil {
+		return nil, err
+	}
+	if s.ConfigErr == nil {
+		f.Config = &s.Runtime.Config
+	}
+	nics := map[plan.NIC]*NIC{}
+	f.readJournal(s, nics)
+	f.readBackends(ctx, s, nics)
+	for _, n := range nics {
+		f.complete(ctx, s, n)
+		f.NICs = append(f.NICs, *n)
+	}
+	slices.SortFunc(f.NICs, func(a, b NIC) int { return cmp.Or(cmp.Compare(a.Domid, b.Domid), cmp.Compare(a.Devid, b.Devid)) })
+	f.readSurroundings(ctx, s)
+	return f, nil
+}
+
+func nicOf(nics map[plan.NIC]*NIC, id plan.NIC) *NIC {
+	if nics[id] == nil {
+		nics[id] = &NIC{NIC: id}
+	}
+	return nics[id]
+}
+
+// readJournal takes every record: those of this run of the kernel are ports of
+// ours.
+func (f *Facts) readJournal(s Sources, nics map[plan.NIC]*NIC) {
+	all, err := s.Runtime.Journal.All()
+	f.JournalErr = err
+	for _, stored := range all {
+		r, err := s.Runtime.Journal.Read(stored.NIC, stored.Kind)
+		if err != nil || r == nil {
+			continue
+		}
+		if r.Boot != f.Boot {
+			f.Stale = append(f.Stale, r)
+			continue
+		}
+		n := nicOf(nics, r.NIC)
+		p := &Port{Kind: r.Kind, Name: r.Name, Record: r}
+		if l, ok := f.Host.Links[r.Index]; ok {
+			p.Link, p.Name = &l, l.Name
+		}
+		if r.Kind == plan.Tap {
+			n.Tap = p
+		} else {
+			n.Vif = p
+		}
+		n.Guest, n.UUID = cmp.Or(n.Guest, r.Guest), cmp.Or(n.UUID, r.UUID)
+		n.Mode = cmp.Or(n.Mode, r.Mode)
+	}
+	f.Interrupted, _ = s.Runtime.Journal.Interrupted()
+}
+
+// readBackends takes every backend that the toolstack has made.
+func (f *Facts) readBackends(ctx context.Context, s Sources, nics map[plan.NIC]*NIC) {
+	if s.Xenstore == nil {
+		for _, n := range nics {
+			n.Alive = true
+		}
+		return
+	}
+	domids, err := list(ctx, s.Xenstore, "backend/vif")
+	if err != nil {
+		f.XenstoreErr = err
+		return
+	}
+	for _, domid := range domids {
+		devids, err := list(ctx, s.Xenstore, "backend/vif/"+domid)
+		if err != nil {
+			continue
+		}
+		for _, devid := range devids {
+			d, err1 := strconv.Atoi(domid)
+			i, err2 := strconv.Atoi(devid)
+			if err1 != nil || err2 != nil {
+				continue
+			}
+			f.readBackend(ctx, s, nicOf(nics, plan.NIC{Domid: d, Devid: i}))
+		}
+	}
+	for _, n := range nics {
+		f.readDomain(ctx, s, n)
+	}
+}
+
+func list(ctx context.Context, xs *xenstore.Client, path string) ([]string, error) {
+	names, err := xs.List(ctx, path)
+	if errors.Is(err, xenstore.ErrNotExist) {
+		return nil, nil
+	}
+	return names, err
+}
+
+func (f *Facts) readBackend(ctx context.Context, s Sources, n *NIC) {
+	base := fmt.Sprintf("backend/vif/%d/%d/", n.Domid, n.Devid)
+	names := append(event.BackendKeys(), "script", "state", "online", "hotplug-status", "hotplug-error", "frontend-id", "rate", "vlan")
+	paths := make([]string, len(names))
+	for i, name := range names {
+		paths[i] = base + name
+	}
+	values, err := s.Xenstore.ReadAll(ctx, paths...)
+	if err != nil {
+		return
+	}
+	n.Backend = map[string]string{}
+	for i, name := range names {
+		if v, ok := values[paths[i]]; ok {
+			n.Backend[name] = v
+		}
+	}
+	n.MAC = strings.ToLower(n.Backend["mac"])
+}
+
+func (f *Facts) readDomain(ctx context.Context, s Sources, n *NIC) {
+	domain := fmt.Sprintf("/local/domain/%d", n.Domid)
+	values, err := s.Xenstore.ReadAll(ctx, domain+"/name", domain+"/vm")
+	if err != nil {
+		n.Alive = true // nobody can tell
+		return
+	}
+	if name, ok := values[domain+"/name"]; ok {
+		n.Alive, n.Guest = true, name
+	}
+	if vm, ok := values[domain+"/vm"]; ok {
+		n.Alive, n.UUID = true, path.Base(vm)
+	}
+}
+
+// complete finds the ports that no call of ours has brought up, what the
+// configuration says, and what is missing.
+func (f *Facts) complete(ctx context.Context, s Sources, n *NIC) {
+	f.findPorts(n)
+	if f.Config != nil {
+		n.Entry, _ = f.Config.Guest(configs.Match{Name: n.Guest, UUID: n.UUID, MAC: n.MAC, Devid: n.Devid})
+	}
+	if n.Mode == "" {
+		n.Mode = cmp.Or(n.Entry.Mode, strings.TrimPrefix(path.Base(n.Backend["script"]), "vif-"))
+		if n.Backend["script"] == "" {
+			n.Mode = n.Entry.Mode
+		}
+	}
+	n.Addresses, n.Public = addressesOf(n)
+	for _, p := range n.Ports() {
+		if p.Record == nil || p.Link == nil || !n.Alive {
+			continue
+		}
+		if f.ConfigErr != nil {
+			p.WorkErr = f.ConfigErr
+			continue
+		}
+		p.Work, p.WorkErr = s.Runtime.Check(ctx, p.Record.Port)
+	}
+}
+
+// findPorts looks for interfaces by the names that Xen gives them.
+func (f *Facts) findPorts(n *NIC) {
+	if n.Backend == nil {
+		return
+	}
+	vif, vifname := "vif"+n.NIC.String(), strings.TrimSuffix(n.Backend["vifname"], "=emu")
+	find := func(kind plan.Kind, names ...string) *Port {
+		for _, name := range names {
+			if l, ok := f.Host.Named(name); ok && name != "" {
+				return &Port{Kind: kind, Name: name, Link: &l}
+			}
+		}
+		return nil
+	}
+	if n.Vif == nil {
+		if n.Vif = find(plan.Vif, vif, vifname); n.Vif == nil {
+			n.Vif = &Port{Kind: plan.Vif, Name: vif}
+		}
+	}
+	if n.Tap == nil {
+		n.Tap = find(plan.Tap, vif+"-emu", "tap"+n.NIC.String(), vifname+"-emu")
+	}
+}
+
+// addressesOf are the guest's addresses, by the configuration, the toolstack, or
+// what was done for its ports.
+func addressesOf(n *NIC) (own []netip.Prefix, public []netip.Addr) {
+	own, public = n.Entry.Addresses, n.Entry.Public
+	if len(own) == 0 {
+		for _, word := range strings.Fields(n.Backend["ip"]) {
+			if p, err := netip.ParsePrefix(word); err == nil {
+				own = append(own, p)
+			} else if a, err := netip.ParseAddr(word); err == nil {
+				own = append(own, netip.PrefixFrom(a, a.BitLen()))
+			}
+		}
+	}
+	for _, p := range n.Ports() {
+		if p.Record == nil || len(own) > 0 {
+			continue
+		}
+		for _, e := range p.Record.Entries {
+			if r, ok := e.Step.(plan.Route); ok && !r.Absent {
+				own = append(own, r.Route.Dst)
+			}
+		}
+	}
+	return own, public
+}
+
+// records are those of a NIC's ports.
+func (n *NIC) records() (all []*journal.Record) {
+	for _, p := range n.Ports() {
+		if p.Record != nil {
+			all = append(all, p.Record)
+		}
+	}
+	return all
+}

@@ -1,0 +1,199 @@
+// Package survey reads, once, all that the answers to a person's questions are
+// made of: the guests' interfaces as the xenstore, the journal and the kernel
+// have them, and the host around them. It changes nothing. What follows from the
+// facts is for others to say: vifctl status, doctor and map.
+package survey
+
+import (
+	"net/netip"
+	"slices"
+
+	"vifctl/configs"
+	"vifctl/hooks"
+	"vifctl/hooks/journal"
+	"vifctl/hooks/plan"
+	"vifctl/hooks/snapshot"
+)
+
+// Facts are what there was when it was looked at.
+type Facts struct {
+	// Boot identifies this run of the kernel.
+	Boot string
+	Host *snapshot.Host
+	// Config is nil where the configuration cannot be used; ConfigErr says why.
+	Config    *configs.Config
+	ConfigErr error
+	// XenstoreErr says why the xenstore could not be asked.
+	XenstoreErr error
+	// NICs in the order of their domids and devids.
+	NICs []NIC
+	// Stale are records of another run of the kernel, or of domains that have
+	// gone.
+	Stale []*journal.Record
+	// JournalErr tells of records that cannot be read.
+	JournalErr error
+	// Interrupted are the NICs of which a call was killed half-way.
+	Interrupted []plan.NIC
+
+	// Settings are the kernel's, by their path below /proc/sys/net.
+	Settings map[string]string
+	// Foreign are other programs' rules in the way of forwarded packets.
+	Foreign []ForeignHook
+	// Variants of iptables that hold rules: "legacy", "nf_tables".
+	Variants []string
+	// Drops are how many packets antispoofing has dropped, by the reason.
+	Drops map[string]uint64
+	// Tables of ours that the kernel has, by family.
+	Tables []string
+	// Managed are links that a network manager has taken under its wings, by
+	// name: which manager.
+	Managed map[string]string
+	// Watcher: vifctl watch is running.
+	Watcher bool
+	// Scripts are those of Xen's scripts' names that are not vifctl, and what
+	// they are instead.
+	Scripts map[string]string
+	// Tracked and TrackedMost are the connections that the kernel tracks, and how
+	// many it can; 0 where it tracks none.
+	Tracked, TrackedMost int
+}
+
+// NIC is one interface of one guest.
+type NIC struct {
+	plan.NIC
+	// Guest's name, "" where nobody knows it.
+	Guest, UUID string
+	MAC         string
+	// Alive: the domain exists. It is true where the xenstore cannot be asked.
+	Alive bool
+	// Backend holds its keys; it is nil where there is none.
+	Backend map[string]string
+	// Mode by name, "" where nobody knows it.
+	Mode string
+	// Entry is what the configuration says of it.
+	Entry configs.Guest
+	// Addresses are the guest's own, and Public those that stand for them.
+	Addresses []netip.Prefix
+	Public    []netip.Addr
+	// Vif and Tap are nil where there is none.
+	Vif, Tap *Port
+}
+
+// Port is an interface of this host that leads to a guest.
+type Port struct {
+	Kind plan.Kind
+	// Name it goes by.
+	Name string
+	// Link is nil where the interface is not there.
+	Link *snapshot.HostLink
+	// Record is nil where no call of ours brought it up.
+	Record *journal.Record
+	// Work is what it lacks; nil where that cannot be told, and WorkErr says
+	// why.
+	Work    *hooks.Work
+	WorkErr error
+}
+
+// Ports are the vif and the tap, as far as there are any.
+func (n *NIC) Ports() []*Port {
+	return slices.DeleteFunc([]*Port{n.Vif, n.Tap}, func(p *Port) bool { return p == nil })
+}
+
+// Label is what a person calls the interface: its guest's name, and its number
+// where the guest has several.
+func (n *NIC) Label() string {
+	if n.Guest == "" {
+		return "domain " + n.NIC.String()
+	}
+	return n.Guest
+}
+
+// Port is its name for a person: that of the port that carries its traffic.
+func (n *NIC) Port() string {
+	if p := n.Carrier(); p != nil {
+		return p.Name
+	}
+	return "vif" + n.NIC.String()
+}
+
+// Missing are the steps that the port's plan wants and the host does not have.
+func (p *Port) Missing() []plan.Action {
+	if p.Work == nil {
+		return nil
+	}
+	return p.Work.Missing()
+}
+
+// Right reports whether a port is as it should be, as far as that can be told.
+func (p *Port) Right() bool { return p.Work == nil || p.Work.Right() }
+
+// Carrier is the port through which the guest's traffic goes, nil where there is
+// none: the tap as long as the emulated NIC is there, unless the PV driver has
+// connected and the tap is down.
+func (n *NIC) Carrier() *Port {
+	up := func(p *Port) bool { return p != nil && p.Link != nil && p.Link.Up }
+	switch {
+	case up(n.Tap) && n.Tap.Link.Carrier, up(n.Tap) && !up(n.Vif):
+		return n.Tap
+	case up(n.Vif):
+		return n.Vif
+	case n.Tap != nil && n.Tap.Link != nil && (n.Vif == nil || n.Vif.Link == nil):
+		return n.Tap
+	}
+	return n.Vif
+}
+
+// Status is what the toolstack was told of the vif.
+func (n *NIC) Status() string { return n.Backend["hotplug-status"] }
+
+// Up reports whether the NIC is up: the port that carries its traffic is, and
+// has a carrier.
+func (n *NIC) Up() bool {
+	p := n.Carrier()
+	return p != nil && p.Link != nil && p.Link.Up && p.Link.Carrier
+}
+
+// Bridge is the name of the bridge that the carrying port is in, "" for none.
+func (f *Facts) Bridge(n *NIC) string {
+	p := n.Carrier()
+	if p == nil || p.Link == nil || p.Link.Master == 0 {
+		return ""
+	}
+	return f.Host.Links[p.Link.Master].Name
+}
+
+// Uplink is the name of the host's way out for a NIC: its own, the
+// configuration's, else the default route's device.
+func (f *Facts) Uplink(n *NIC) string {
+	if n != nil {
+		if g := n.Backend["gatewaydev"]; g != "" {
+			return g
+		}
+		if n.Entry.Uplink != "" {
+			return n.Entry.Uplink
+		}
+	}
+	for _, is6 := range []bool{false, true} {
+		if r, ok := f.Host.Default(is6); ok {
+			return f.Host.Links[r.Index].Name
+		}
+	}
+	return ""
+}
+
+// Traffic is what the guest has received and sent, by both its ports: what the
+// host sends to a port the guest receives.
+func (n *NIC) Traffic() (received, sent snapshot.Count) {
+	for _, p := range n.Ports() {
+		if p.Link == nil {
+			continue
+		}
+		received.Bytes += p.Link.Sent.Bytes
+		received.Packets += p.Link.Sent.Packets
+		received.Dropped += p.Link.Sent.Dropped
+		sent.Bytes += p.Link.Received.Bytes
+		sent.Packets += p.Link.Received.Packets
+		sent.Dropped += p.Link.Received.Dropped
+	}
+	return received, sent
+}
