@@ -202,7 +202,7 @@ public = "192.0.2.1"`),
 		"bridge in mode nat": {
 			guest(`mode = "nat"
 bridge = "xenbr0"`),
-			`x:4:1: bridge means nothing in mode nat: leave it out, or write mode = "bridge"`,
+			`x:4:1: bridge means nothing in mode nat: leave it out, or write mode = "bridge" or mode = "openvswitch"`,
 		},
 		"gateway in mode bridge": {
 			guest(`mode = "bridge"

@@ -62,7 +62,7 @@ gateway = "10.0.0.1/24"`,
 		},
 		"mode, unknown": {
 			guest(`mode = "vlan"`),
-			`x:3:8: mode cannot be "vlan": there are bridge, route and nat`,
+			`x:3:8: mode cannot be "vlan": there are bridge, route, nat and openvswitch`,
 		},
 		"name, empty": {
 			`[[guest]]

@@ -21,6 +21,7 @@ var modes = []mode{
 	{"bridge", []string{"public", "forward", "nat66", "masquerade", "gateway", "uplink"}},
 	{"route", []string{"public", "forward", "nat66", "masquerade", "bridge"}},
 	{"nat", []string{"bridge"}},
+	{"openvswitch", []string{"public", "forward", "nat66", "masquerade", "gateway", "uplink"}},
 }
 
 func hostSettings() []setting[Host] {
@@ -44,7 +45,7 @@ func guestSettings() []setting[entry] {
 		{"mac", `"00:16:3e:00:00:01"`, text(func(r *reader, s string, at place, e *entry) { e.MAC = r.mac(s, at) })},
 		{"nic", "0", number(func(r *reader, n int64, at place, e *entry) { e.NIC = r.nic(n, at) })},
 		{"mode", `"nat"`, text(func(r *reader, s string, at place, e *entry) { e.Mode = r.mode(s, at) })},
-		{"bridge", `"xenbr0"`, text(func(r *reader, s string, at place, e *entry) { e.Bridge = r.device(s, at) })},
+		{"bridge", `"xenbr0"`, text(func(r *reader, s string, at place, e *entry) { e.Bridge = r.bridge(s, at) })},
 		{"uplink", `"eth0"`, text(func(r *reader, s string, at place, e *entry) { e.Uplink = r.device(s, at) })},
 		{"address", `["192.168.1.2", "2001:db8:1::2"]`, list(func(r *reader, s string, at place, e *entry) {
 			e.Addresses = append(e.Addresses, r.ownAddress(s, at))

@@ -3,6 +3,7 @@ package configs
 import (
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -26,6 +27,23 @@ func (r *reader) device(s string, at place) string {
 	case s == "all" || s == "default":
 		r.mistakes.add(at, "%s cannot be %q: the kernel keeps that name for itself", at.key, s)
 	}
+	return s
+}
+
+// bridge reads the name of a bridge, behind which there may be VLANs of Open
+// vSwitch's: xenbr0.10:20:30.
+func (r *reader) bridge(s string, at place) string {
+	name, vlans, tagged := strings.Cut(s, ":")
+	for _, v := range strings.Split(vlans, ":") {
+		if n, err := strconv.Atoi(v); tagged && (err != nil || n < 1 || n > 4094) {
+			r.mistakes.add(at, "%s cannot be %s: %s is no VLAN from 1 to 4094, as in \"xenbr0.10:20:30\"", at.key, show(s), show(v))
+			return s
+		}
+	}
+	if dot := strings.LastIndexByte(name, '.'); len(name) > maxDevice && dot > 0 {
+		name = name[:dot]
+	}
+	r.device(name, at)
 	return s
 }
 

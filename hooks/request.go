@@ -14,11 +14,12 @@ import (
 // modeOf tells the mode from the name vifctl was called by; "vifctl" itself
 // leaves it to the configuration.
 var modeOf = map[string]string{
-	"vif-bridge":     "bridge",
-	"vif-route":      "route",
-	"vif-route-ifup": "route",
-	"vif-nat":        "nat",
-	"vifctl":         "",
+	"vif-bridge":      "bridge",
+	"vif-route":       "route",
+	"vif-route-ifup":  "route",
+	"vif-nat":         "nat",
+	"vif-openvswitch": "openvswitch",
+	"vifctl":          "",
 }
 
 // chooseMode holds the script's word against the configuration's.
@@ -43,6 +44,7 @@ func request(w *Work, entry configs.Guest, g guest, port plan.Link) plan.Request
 		Kind:        ev.Kind,
 		Port:        plan.Dev{Name: ev.Name, Index: port.Index},
 		Guest:       g.name,
+		UUID:        g.uuid,
 		MAC:         ev.MAC,
 		IPs:         ev.IPs,
 		MTU:         ev.MTU,

@@ -12,6 +12,7 @@ import (
 	"vifctl/hooks/plan"
 	"vifctl/modes/bridge"
 	"vifctl/modes/nat"
+	"vifctl/modes/openvswitch"
 	"vifctl/modes/route"
 )
 
@@ -28,9 +29,10 @@ type Mode interface {
 
 // table holds every mode by name: explicit, so that it can be read.
 var table = map[string]Mode{
-	"bridge": bridge.Mode{},
-	"nat":    nat.Mode{},
-	"route":  route.Mode{},
+	"bridge":      bridge.Mode{},
+	"nat":         nat.Mode{},
+	"openvswitch": openvswitch.Mode{},
+	"route":       route.Mode{},
 }
 
 // Find returns the mode of a name.

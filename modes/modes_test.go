@@ -21,6 +21,7 @@ import (
 const (
 	uplinkIndex = 2
 	bridgeIndex = 3
+	switchIndex = 4
 	portIndex   = 7
 )
 
@@ -29,13 +30,20 @@ func host() *plan.Snapshot {
 	bridge := plan.Link{Dev: plan.Dev{Name: "xenbr0", Index: bridgeIndex}, MAC: "02:00:00:00:00:03", MTU: 9000, Up: true, Bridge: true}
 	port := plan.Link{Dev: plan.Dev{Name: "vif1.0", Index: portIndex}, MAC: "fe:ff:ff:ff:ff:ff", MTU: 1500}
 	s := &plan.Snapshot{
-		Links:      map[int]plan.Link{uplinkIndex: uplink, bridgeIndex: bridge, portIndex: port},
+		Links: map[int]plan.Link{
+			uplinkIndex: uplink, bridgeIndex: bridge, portIndex: port,
+			switchIndex: {Dev: plan.Dev{Name: "ovs0", Index: switchIndex}, MTU: 1500},
+		},
 		Bridges:    []plan.Link{bridge},
 		Addresses:  map[int][]plan.Addr{},
 		Routes:     map[int][]plan.RouteEntry{},
 		Neighbours: map[plan.NeighbourKey]bool{},
 		Sysctls:    map[plan.SysctlKey]string{},
 		Rules:      map[string]bool{},
+		Switches: map[string]plan.Switch{
+			"ovs0": {Name: "ovs0"}, "vlan7": {Name: "vlan7", Parent: "ovs0", Tag: 7}, "br-int": {Name: "br-int", Controlled: true},
+		},
+		SwitchPorts: map[string]plan.SwitchMember{},
 		Uplink: &plan.Uplink{
 			Link: uplink, Forwarding4: true, Forwarding6: true,
 			Addresses: []plan.Addr{
@@ -135,6 +143,50 @@ xenstore-write /local/domain/1/device/vif/0/mtu 1500`,
 sysctl -w net/ipv6/conf/vif1.0/disable_ipv6=1
 ip link set dev vif1.0 master xenbr0
 ip link set dev vif1.0 up`,
+		},
+		{
+			name: "openvswitch: what vif-openvswitch does, guarded by flows", mode: "openvswitch",
+			request: func(r *plan.Request) {
+				r.Bridge, r.Guest, r.UUID = "ovs0.10:30:20", "a \" -- del-br ovs0", "5f2b7a00-0000-4000-8000-000000000001"
+				r.IPs, r.Antispoof = prefixes("192.0.2.10/32"), plan.AntispoofStrict
+			},
+			want: `sysctl -w net/ipv6/conf/vif1.0/disable_ipv6=1
+ovs-vsctl --timeout=10 -- --if-exists del-port vif1.0 -- add-port ovs0 vif1.0 tag=10 trunks=20,30 -- set Interface vif1.0 'external_ids:"attached-mac"="00:16:3e:00:00:01"' 'external_ids:"iface-id"="5f2b7a00-0000-4000-8000-000000000001.0"' 'external_ids:"xen-vm-name"="a \" -- del-br ovs0"' 'external_ids:"xen-vm-uuid"="5f2b7a00-0000-4000-8000-000000000001"'
+# openflow of ovs0: check the hardware address and the addresses (fe80::216:3eff:fe00:1, 192.0.2.10) of all that comes from vif1.0 (00:16:3e:00:00:01)
+ip link set dev vif1.0 up
+xenstore-write /local/domain/1/device/vif/0/mtu 1500`,
+		},
+		{
+			name: "openvswitch: a port that is up goes down before it joins, and leaves its bridge", mode: "openvswitch",
+			request: func(r *plan.Request) { r.Bridge, r.Antispoof = "ovs0", plan.AntispoofMAC },
+			host: func(s *plan.Snapshot) {
+				l := s.Links[portIndex]
+				l.Up, l.Master = true, bridgeIndex
+				s.Links[portIndex] = l
+			},
+			want: `ip link set dev vif1.0 down
+sysctl -w net/ipv6/conf/vif1.0/disable_ipv6=1
+ip link set dev vif1.0 nomaster
+ovs-vsctl --timeout=10 -- --if-exists del-port vif1.0 -- add-port ovs0 vif1.0 -- set Interface vif1.0 'external_ids:"attached-mac"="00:16:3e:00:00:01"'
+# openflow of ovs0: check the hardware address of all that comes from vif1.0 (00:16:3e:00:00:01)
+ip link set dev vif1.0 up
+xenstore-write /local/domain/1/device/vif/0/mtu 1500`,
+		},
+		{
+			name: "openvswitch: a fake bridge is a VLAN of its parent", mode: "openvswitch",
+			request: func(r *plan.Request) { r.Bridge, r.MAC = "vlan7", "" },
+			want: `sysctl -w net/ipv6/conf/vif1.0/disable_ipv6=1
+ovs-vsctl --timeout=10 -- --if-exists del-port vif1.0 -- add-port ovs0 vif1.0 tag=7
+ip link set dev vif1.0 up
+xenstore-write /local/domain/1/device/vif/0/mtu 1500`,
+		},
+		{
+			name: "bridge: a bridge of Open vSwitch's is one, too", mode: "bridge",
+			request: func(r *plan.Request) { r.Bridge = "ovs0.10" },
+			want: `sysctl -w net/ipv6/conf/vif1.0/disable_ipv6=1
+ovs-vsctl --timeout=10 -- --if-exists del-port vif1.0 -- add-port ovs0 vif1.0 tag=10 -- set Interface vif1.0 'external_ids:"attached-mac"="00:16:3e:00:00:01"'
+ip link set dev vif1.0 up
+xenstore-write /local/domain/1/device/vif/0/mtu 1500`,
 		},
 		{
 			name: "route: one address", mode: "route",
@@ -330,6 +382,46 @@ func TestRefusals(t *testing.T) {
 			"vif1.0: attach to xenbr9: no such bridge",
 		},
 		{
+			"no such bridge of Open vSwitch's", "openvswitch",
+			func(r *plan.Request) { r.Bridge = "ovs9.10" }, nil,
+			"vif1.0: attach to ovs9: Open vSwitch has no such bridge",
+		},
+		{
+			"no Open vSwitch", "openvswitch",
+			func(r *plan.Request) { r.Bridge = "ovs9" },
+			func(s *plan.Snapshot) { s.NoSwitch = "Open vSwitch does not run here" },
+			"vif1.0: attach to ovs9: Open vSwitch does not run here",
+		},
+		{
+			"Linux's bridge for Open vSwitch", "openvswitch",
+			func(r *plan.Request) { r.Bridge = "xenbr0" }, nil,
+			"vif1.0: attach to xenbr0: it is a bridge of Linux's own, not of Open vSwitch's: give the guest script=vif-bridge",
+		},
+		{
+			"no bridge for Open vSwitch", "openvswitch", nil, nil,
+			"vif1.0: no bridge was named: set bridge= for the guest, as in bridge=xenbr0.10",
+		},
+		{
+			"a tag that is none", "openvswitch",
+			func(r *plan.Request) { r.Bridge = "ovs0.4095" }, nil,
+			`vif1.0: bridge="ovs0.4095" cannot be used: its tag "4095" is no VLAN from 1 to 4094; it is written as in xenbr0.10 or xenbr0:20:30`,
+		},
+		{
+			"a trunk that is none", "openvswitch",
+			func(r *plan.Request) { r.Bridge = "ovs0:20:" }, nil,
+			`vif1.0: bridge="ovs0:20:" cannot be used: its trunk "" is no VLAN from 1 to 4094; it is written as in xenbr0.10 or xenbr0:20:30`,
+		},
+		{
+			"a VLAN within a VLAN", "openvswitch",
+			func(r *plan.Request) { r.Bridge = "vlan7.10" }, nil,
+			"vif1.0: attach to vlan7.10: vlan7 is VLAN 7 of ovs0 already, and cannot have others: name ovs0",
+		},
+		{
+			"antispoofing on a controller's bridge", "openvswitch",
+			func(r *plan.Request) { r.Bridge, r.Antispoof = "br-int", plan.AntispoofMAC }, nil,
+			`vif1.0: antispoofing is on, but the flows of br-int are a controller's: let its port security do it, and write antispoof = "off" for this guest`,
+		},
+		{
 			"not a bridge", "bridge",
 			func(r *plan.Request) { r.Bridge = "eth0" }, nil,
 			"vif1.0: attach to eth0: it is an interface, but not a bridge",
@@ -369,7 +461,7 @@ func TestRefusals(t *testing.T) {
 		})
 	}
 	_, err := modes.Find("wlan")
-	require.EqualError(t, err, `there is no mode "wlan"; there are bridge, nat, route`)
+	require.EqualError(t, err, `there is no mode "wlan"; there are bridge, nat, openvswitch, route`)
 }
 
 func TestOldBridgeNames(t *testing.T) {
@@ -464,6 +556,9 @@ func drawHost(t *rapid.T) *plan.Snapshot {
 	l.Up = rapid.Bool().Draw(t, "up")
 	l.MTU = rapid.SampledFrom([]int{1400, 1500, 9000}).Draw(t, "port mtu")
 	l.MAC = rapid.SampledFrom([]string{"fe:ff:ff:ff:ff:ff", "02:00:00:00:00:09"}).Draw(t, "port mac")
+	if rapid.Bool().Draw(t, "somebody's own port") {
+		s.SwitchPorts["vif1.0"] = plan.SwitchMember{Bridge: "ovs0", Tag: 3, IDs: map[string]string{}}
+	}
 	l.Master = rapid.SampledFrom([]int{0, bridgeIndex}).Draw(t, "master")
 	s.Links[portIndex] = l
 	for _, a := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"10.0.0.1/24", "198.51.100.5/32", "2001:db8:5::1/64"}), 0, 2, rapid.ID[string]).Draw(t, "addresses") {
@@ -482,6 +577,7 @@ func drawRequest(t *rapid.T, name string) plan.Request {
 		r.MTU = rapid.SampledFrom([]int{0, 1400, 1500}).Draw(t, "mtu")
 		r.Antispoof = rapid.SampledFrom([]plan.Antispoof{plan.AntispoofOff, plan.AntispoofMAC, plan.AntispoofStrict}).Draw(t, "antispoof")
 		r.Public = rapid.SampledFrom([][]netip.Addr{nil, {netip.MustParseAddr("203.0.113.44")}}).Draw(t, "public")
+		r.Bridge = rapid.SampledFrom([]string{"", "ovs0", "ovs0.10:20:30", "xenbr0"}).Draw(t, "bridge")
 		r.Kind = rapid.SampledFrom([]plan.Kind{plan.Vif, plan.Tap}).Draw(t, "kind")
 		r.Emulated = r.Kind == plan.Tap
 		r.IPs = prefixes(rapid.SliceOfNDistinct(rapid.SampledFrom([]string{
@@ -513,6 +609,14 @@ func show(s *plan.Snapshot) string {
 		}
 	}
 	for k, v := range s.Rules {
+		if v {
+			lines = append(lines, k)
+		}
+	}
+	for k, v := range s.SwitchPorts {
+		lines = append(lines, fmt.Sprintf("switch port %s %+v", k, v))
+	}
+	for k, v := range s.SwitchGuards {
 		if v {
 			lines = append(lines, k)
 		}

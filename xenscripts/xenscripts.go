@@ -17,4 +17,4 @@ const HookDir = Dir + "/vif-post.d"
 var HookShim string
 
 // Names are the scripts that vifctl takes the place of.
-var Names = []string{"qemu-ifup", "vif-bridge", "vif-nat", "vif-route", "vif-route-ifup", "vif-setup"}
+var Names = []string{"qemu-ifup", "vif-bridge", "vif-nat", "vif-openvswitch", "vif-route", "vif-route-ifup", "vif-setup"}

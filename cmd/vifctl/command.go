@@ -106,8 +106,9 @@ func helpCommand(_ context.Context, inv invocation) int {
 		return failed
 	}
 	_, err := io.WriteString(inv.Stdout, `
-Called by the name of one of Xen's scripts (`+strings.Join(xenscripts.Names, ", ")+`)
-it takes that script's arguments and environment. Every such call takes --dry-run,
+Called by the name of one of Xen's scripts
+(`+strings.Join(xenscripts.Names, ", ")+`), it
+takes that script's arguments and environment. Every such call takes --dry-run,
 which prints the steps as commands and changes nothing, and --json.
 
 Exit codes: 0 done, 1 failed, 2 not understood.

@@ -15,6 +15,7 @@ import (
 	"vifctl/hooks/apply"
 	"vifctl/hooks/event"
 	"vifctl/hooks/journal"
+	"vifctl/hooks/openvswitch"
 	"vifctl/hooks/plan"
 	"vifctl/hooks/process"
 	"vifctl/hooks/snapshot"
@@ -193,11 +194,12 @@ func (s *session) open(inv invocation, up, dryRun bool) error {
 	s.closers = append(s.closers, s.Reader.Close)
 	fw := &hooks.HostFirewall{Host: s.Config.Host}
 	s.closers = append(s.closers, fw.Close)
-	s.Reader.Rules = fw
+	s.Reader.Rules, s.Reader.Switch = fw, openvswitch.Host{}
 	s.Executor, err = apply.Open(apply.Tools{
 		Xenstore: s.Xenstore,
 		Hooks:    hooks.BashHooks{Shim: xenscripts.HookShim, Self: self},
 		Firewall: fw,
+		Switch:   openvswitch.Host{},
 		Log:      s.Log,
 	})
 	if err != nil {

@@ -26,6 +26,14 @@ type Firewall interface {
 	Change(ctx context.Context, add, remove []plan.Rule) error
 }
 
+// Switch is Open vSwitch.
+type Switch interface {
+	// SetPort makes an interface a port of a bridge, or of none.
+	SetPort(ctx context.Context, port plan.SwitchPort) error
+	// SetGuard has what comes from a port checked, or no longer.
+	SetGuard(ctx context.Context, guard plan.SwitchGuard) error
+}
+
 // Hooks runs a vif-post.d hook.
 type Hooks interface {
 	Run(ctx context.Context, hook plan.HookRun) error
@@ -46,6 +54,7 @@ type Tools struct {
 	Xenstore Xenstore
 	Hooks    Hooks
 	Firewall Firewall
+	Switch   Switch
 	Log      *slog.Logger
 }
 

@@ -58,6 +58,10 @@ func (x *Executor) Do(ctx context.Context, step plan.Step) error {
 		return nil
 	case plan.Rule:
 		return x.do(ctx, []plan.Step{s})
+	case plan.SwitchPort:
+		return x.Switch.SetPort(ctx, s)
+	case plan.SwitchGuard:
+		return x.Switch.SetGuard(ctx, s)
 	case plan.HookRun:
 		return x.Hooks.Run(ctx, s)
 	case plan.Announce:

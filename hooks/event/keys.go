@@ -39,8 +39,13 @@ func (c Call) Event(keys map[string]string) (Event, error) {
 		}
 	}
 	if e.Bridge = value("bridge"); e.Bridge != "" {
-		if err = checkName("bridge", e.Bridge, maxName); err != nil {
-			return e, err
+		// Open vSwitch's VLANs may follow the name: xenbr0.10:20:30.
+		name, _, _ := strings.Cut(e.Bridge, ":")
+		if dot := strings.LastIndexByte(name, '.'); len(name) > maxName && dot > 0 {
+			name = name[:dot]
+		}
+		if err = checkName("bridge", name, maxName); err != nil {
+			return e, withValue(err, e.Bridge)
 		}
 	}
 	if e.Uplink = value("netdev"); e.Uplink != "" {
@@ -80,11 +85,7 @@ func (c Call) portName(vifname string, emulated bool) (string, error) {
 		most -= len(emu)
 	}
 	if err := checkName("vifname", name, most); err != nil {
-		var b *BadInput
-		if errors.As(err, &b) {
-			b.Value = vifname
-		}
-		return "", err
+		return "", withValue(err, vifname)
 	}
 	if nic, ok := parseDevice(name); ok && nic != c.NIC {
 		return "", bad("vifname", vifname, "it is the name that Xen gives to another interface")
@@ -93,6 +94,15 @@ func (c Call) portName(vifname string, emulated bool) (string, error) {
 		name += emu
 	}
 	return name, nil
+}
+
+// withValue has a refusal show the whole of a value that it is about a part of.
+func withValue(err error, value string) error {
+	var b *BadInput
+	if errors.As(err, &b) {
+		b.Value = value
+	}
+	return err
 }
 
 // isInterfaceName is narrower than the kernel, which would take "-x", "$(id)"

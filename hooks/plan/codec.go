@@ -24,6 +24,8 @@ var decoders = map[string]func([]byte) (Step, error){
 	"flows":           decode[Flows],
 	"sysctl":          decode[Sysctl],
 	"rule":            decode[Rule],
+	"switch_port":     decode[SwitchPort],
+	"switch_guard":    decode[SwitchGuard],
 	"xenstore_write":  decode[XenstoreWrite],
 	"hook_run":        decode[HookRun],
 	"announce":        decode[Announce],
@@ -56,6 +58,10 @@ func KindOf(s Step) string {
 		return "sysctl"
 	case Rule:
 		return "rule"
+	case SwitchPort:
+		return "switch_port"
+	case SwitchGuard:
+		return "switch_guard"
 	case XenstoreWrite:
 		return "xenstore_write"
 	case HookRun:

@@ -22,28 +22,39 @@ var anyLinkLocal = netip.MustParsePrefix("fe80::/10")
 
 // Guard returns the rules that keep the guest from pretending to be another,
 // to be taken before the port comes up; none where antispoofing is off.
-// Without an address to hold the guest to, strict is mac, which the plan says.
 func (p *Plan) Guard(r Request, bridged bool) ([]Step, error) {
-	if r.Antispoof == "" || r.Antispoof == AntispoofOff {
-		return nil, nil
-	}
-	if r.MAC == "" {
-		return nil, fmt.Errorf("%s: antispoofing is on, but the guest's hardware address (mac) is not known", r.Port)
+	level, own, err := p.heldTo(r)
+	if err != nil || level == AntispoofOff {
+		return nil, err
 	}
 	rule := func(r Rule) Rule { r.Bridged = bridged; return r }
 	steps := []Step{rule(Rule{Kind: RuleOwnMAC, Dev: r.Port, MAC: r.MAC})}
-	level := RuleMAC
-	if r.Antispoof == AntispoofStrict {
-		if len(r.IPs) == 0 {
-			p.Warn("the guest has no address to be held to, so only its hardware address is checked")
-		} else {
-			level = RuleStrict
-			for _, own := range append(linkLocals(r), r.IPs...) {
-				steps = append(steps, rule(Rule{Kind: RuleOwnAddress, Dev: r.Port, Prefix: own}))
-			}
-		}
+	for _, a := range own {
+		steps = append(steps, rule(Rule{Kind: RuleOwnAddress, Dev: r.Port, Prefix: a}))
 	}
-	return append(steps, rule(Rule{Kind: level, Dev: r.Port})), nil
+	kind := RuleMAC
+	if level == AntispoofStrict {
+		kind = RuleStrict
+	}
+	return append(steps, rule(Rule{Kind: kind, Dev: r.Port})), nil
+}
+
+// heldTo tells what the guest is held to: how closely, and in strict to which
+// addresses. Without an address to hold the guest to, strict is mac, which the
+// plan says.
+func (p *Plan) heldTo(r Request) (level Antispoof, own []netip.Prefix, err error) {
+	switch {
+	case r.Antispoof == "" || r.Antispoof == AntispoofOff:
+		return AntispoofOff, nil, nil
+	case r.MAC == "":
+		return "", nil, fmt.Errorf("%s: antispoofing is on, but the guest's hardware address (mac) is not known", r.Port)
+	case r.Antispoof == AntispoofStrict && len(r.IPs) == 0:
+		p.Warn("the guest has no address to be held to, so only its hardware address is checked")
+		return AntispoofMAC, nil, nil
+	case r.Antispoof == AntispoofStrict:
+		return AntispoofStrict, append(linkLocals(r), r.IPs...), nil
+	}
+	return AntispoofMAC, nil, nil
 }
 
 // linkLocals are the link-local addresses a guest may use: the one that

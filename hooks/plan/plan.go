@@ -118,6 +118,8 @@ func DevOf(s Step) Dev {
 // Absence reports whether s wants something not to be there.
 func Absence(s Step) bool {
 	switch s := s.(type) {
+	case Master:
+		return s.Bridge.IsZero()
 	case Address:
 		return s.Absent
 	case Route:
@@ -127,6 +129,10 @@ func Absence(s Step) bool {
 	case Neighbour:
 		return s.Absent
 	case Rule:
+		return s.Absent
+	case SwitchPort:
+		return s.Bridge == ""
+	case SwitchGuard:
 		return s.Absent
 	}
 	return false

@@ -50,6 +50,8 @@ type Request struct {
 	Port Dev
 	// Guest is what Xen calls the domain, "" where that could not be read.
 	Guest string
+	// UUID of the guest, "" where that could not be read.
+	UUID string
 	// MAC is the guest's own hardware address, not the port's.
 	MAC string
 	// IPs are the guest's addresses and the prefixes routed to it. An address

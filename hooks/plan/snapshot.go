@@ -27,6 +27,12 @@ type Query struct {
 	Sysctls   []SysctlKey
 	// Rules of the firewall: whether each is in force.
 	Rules []Rule
+	// Switches are names that may be bridges of Open vSwitch's: it is not
+	// asked about what the kernel knows as a bridge of its own.
+	Switches []string
+	// SwitchPorts by name, SwitchGuards one by one.
+	SwitchPorts  []string
+	SwitchGuards []SwitchGuard
 }
 
 // UplinkQuery asks for the uplink by name. With "" it is the device of the
@@ -54,6 +60,14 @@ type Snapshot struct {
 	Sysctls map[SysctlKey]string
 	// Rules holds the keys of those that are in force.
 	Rules map[string]bool
+	// Switches are the bridges of Open vSwitch's that exist, SwitchPorts the
+	// ports, by their names. NoSwitch says why it could not be asked, "" where
+	// it could or was not.
+	Switches    map[string]Switch
+	SwitchPorts map[string]SwitchMember
+	NoSwitch    string
+	// SwitchGuards holds the keys of those that are in force.
+	SwitchGuards map[string]bool
 	// Known holds the keys of what the journal says is done for the NIC: by
 	// this port's earlier call, or for its sibling.
 	Known map[string]bool
@@ -118,7 +132,13 @@ func (s *Snapshot) clone() *Snapshot {
 		Rules:      map[string]bool{},
 		Permanent:  map[NeighbourKey]string{},
 		Known:      s.Known,
-		newIPv6:    maps.Clone(s.newIPv6),
+
+		Switches:     s.Switches,
+		NoSwitch:     s.NoSwitch,
+		SwitchPorts:  map[string]SwitchMember{},
+		SwitchGuards: map[string]bool{},
+
+		newIPv6: maps.Clone(s.newIPv6),
 	}
 	if c.newIPv6 == nil {
 		c.newIPv6 = map[int]bool{}
@@ -128,6 +148,8 @@ func (s *Snapshot) clone() *Snapshot {
 	maps.Copy(c.Sysctls, s.Sysctls)
 	maps.Copy(c.Rules, s.Rules)
 	maps.Copy(c.Permanent, s.Permanent)
+	maps.Copy(c.SwitchPorts, s.SwitchPorts)
+	maps.Copy(c.SwitchGuards, s.SwitchGuards)
 	for i, a := range s.Addresses {
 		c.Addresses[i] = slices.Clone(a)
 	}

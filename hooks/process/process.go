@@ -4,9 +4,11 @@
 package process
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,6 +27,34 @@ const path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
 // error go to our standard error; the last line it wrote there is part of the
 // error of one that failed.
 func Run(ctx context.Context, argv, env []string) error {
+	return run(ctx, name(argv), argv, env, nil, os.Stderr)
+}
+
+// outputLimit is how much a program may say to Output, in bytes.
+const outputLimit = 1 << 20
+
+// Output is Run for a program that is asked something: input is what it reads,
+// and what it writes is returned. It gets no environment but the clean one.
+func Output(ctx context.Context, argv []string, input string) (string, error) {
+	var said bytes.Buffer
+	err := run(ctx, filepath.Base(argv[0]), argv, nil, strings.NewReader(input), &limited{&said, outputLimit})
+	return said.String(), err
+}
+
+// limited takes so many bytes and throws away what follows.
+type limited struct {
+	to   *bytes.Buffer
+	room int
+}
+
+func (l *limited) Write(p []byte) (int, error) {
+	take := min(len(p), l.room)
+	l.room -= take
+	l.to.Write(p[:take])
+	return len(p), nil
+}
+
+func run(ctx context.Context, name string, argv, env []string, in io.Reader, out io.Writer) error {
 	if !filepath.IsAbs(argv[0]) {
 		return fmt.Errorf("%s is not run: its path is not absolute", argv[0])
 	}
@@ -32,7 +62,7 @@ func Run(ctx context.Context, argv, env []string) error {
 	cmd.Env = append([]string{path, "LANG=POSIX", "HOME=/"}, env...)
 	cmd.Dir = "/"
 	said := &tail{}
-	cmd.Stdout, cmd.Stderr = os.Stderr, said
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, out, said
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	// A grandchild may keep our pipe open after its parent has gone.
@@ -43,13 +73,13 @@ func Run(ctx context.Context, argv, env []string) error {
 	case err == nil || errors.Is(err, exec.ErrWaitDelay):
 		return nil
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		err = fmt.Errorf("%s was killed, because it did not end in time: %w", name(argv), ctx.Err())
+		err = fmt.Errorf("%s was killed, because it did not end in time: %w", name, ctx.Err())
 	case ctx.Err() != nil:
-		err = fmt.Errorf("%s was stopped: %w", name(argv), ctx.Err())
+		err = fmt.Errorf("%s was stopped: %w", name, ctx.Err())
 	case words != "":
-		return fmt.Errorf("%s failed (%w): %s", name(argv), err, words)
+		return fmt.Errorf("%s failed (%w): %s", name, err, words)
 	default:
-		return fmt.Errorf("%s failed: %w", name(argv), err)
+		return fmt.Errorf("%s failed: %w", name, err)
 	}
 	if words != "" {
 		err = fmt.Errorf("%w; its last words: %s", err, words)

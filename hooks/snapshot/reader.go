@@ -25,8 +25,10 @@ const sysctls = "/proc/sys/net"
 
 // Reader asks the kernel of the network namespace it was opened in.
 type Reader struct {
-	// Rules answers for the firewall; nil where no query will ask.
-	Rules RuleReader
+	// Rules answers for the firewall, Switch for Open vSwitch; nil where no
+	// query will ask.
+	Rules  RuleReader
+	Switch SwitchReader
 
 	kernel *rtnl.Conn
 	// pretended are the links of Pretend.
@@ -59,6 +61,9 @@ func (r *Reader) Read(ctx context.Context, q plan.Query, s *plan.Snapshot) error
 			return err
 		}
 	}
+	if err := r.readSwitch(ctx, q, s); err != nil {
+		return err
+	}
 	if len(q.Rules) == 0 {
 		return nil
 	}
@@ -81,6 +86,10 @@ func New() *plan.Snapshot {
 		Permanent:  map[plan.NeighbourKey]string{},
 		Rules:      map[string]bool{},
 		Known:      map[string]bool{},
+
+		Switches:     map[string]plan.Switch{},
+		SwitchPorts:  map[string]plan.SwitchMember{},
+		SwitchGuards: map[string]bool{},
 	}
 }
 

@@ -4,27 +4,23 @@ package bridge
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"vifctl/hooks/plan"
+	"vifctl/modes/bridged"
+	"vifctl/modes/openvswitch"
 )
-
-// portMAC is the highest unicast address there is: a bridge takes the lowest
-// of its ports' addresses as its own, and must never take a guest port's.
-const portMAC = "fe:ff:ff:ff:ff:ff"
 
 // Mode is the bridge mode.
 type Mode struct{}
 
 // Needs implements modes.Mode.
 func (Mode) Needs(r plan.Request) plan.Query {
-	q := plan.Query{Addresses: []int{r.Port.Index}}
 	if r.Bridge == "" {
-		q.Bridges = true
-		return q
+		return plan.Query{Addresses: []int{r.Port.Index}, Bridges: true}
 	}
-	q.Names = []string{r.Bridge}
+	// xl's bridge= may name one of Open vSwitch's all the same.
+	q := openvswitch.Needs(r)
 	if old, ok := oldName(r.Bridge); ok {
 		q.Names = append(q.Names, old)
 	}
@@ -36,48 +32,22 @@ func (Mode) Needs(r plan.Request) plan.Query {
 // comes up.
 func (Mode) Plan(r plan.Request, s *plan.Snapshot) (plan.Plan, error) {
 	var p plan.Plan
+	if l, ok := s.LinkNamed(r.Bridge); (!ok || !l.Bridge) && openvswitch.Has(r, s) {
+		return openvswitch.Mode{}.Plan(r, s)
+	}
 	bridge, err := choose(r, s, &p)
 	if err != nil {
 		return p, err
 	}
 	p.Bridge = bridge.Name
 
-	p.Steps = plan.Reshape(s.Links[r.Port.Index], r.Port.Name, portMAC)
-	// Backwards, so that they come back in their order: the first of a subnet
-	// is its primary one.
-	for _, a := range slices.Backward(s.Addresses[r.Port.Index]) {
-		if !a.Dynamic {
-			p.Steps = append(p.Steps, plan.Address{Dev: r.Port, Addr: a, Absent: true})
-		}
-	}
 	guard, err := p.Guard(r, true)
 	if err != nil {
 		return p, err
 	}
-	p.Steps = append(p.Steps, guard...)
-	mtu := r.MTU
-	switch {
-	case mtu == 0:
-		mtu = bridge.MTU
-	case mtu < plan.MinMTU6 && bridge.MTU >= plan.MinMTU6:
-		return p, fmt.Errorf("%s: mtu=%d is too small: %s would follow it, and with less than %d bytes the host would lose its own IPv6 there",
-			r.Port, mtu, bridge.Name, plan.MinMTU6)
-	case mtu < bridge.MTU:
-		p.Warn("mtu=%d is less than the %d of %s, which follows its smallest port unless its own MTU was set by hand", mtu, bridge.MTU, bridge.Name)
-	}
-	p.Steps = append(
-		p.Steps,
-		plan.MTU{Dev: r.Port, Want: mtu, Tolerant: true},
-		// The host must not autoconfigure itself on a guest's word, nor speak
-		// to the guest by a link-local address on the port.
-		plan.Sysctl{Dev: r.Port, Table: "ipv6/conf", Name: "disable_ipv6", Want: "1", Optional: true},
-		plan.Master{Dev: r.Port, Bridge: bridge.Dev},
-		plan.Up{Dev: r.Port, Want: true},
-	)
-	if r.Kind == plan.Vif && r.FrontendMTU != "" {
-		p.Steps = append(p.Steps, plan.TellMTU(r.FrontendMTU, mtu))
-	}
-	return p, nil
+	return p, bridged.Steps(&p, r, s, bridged.Port{
+		Bridge: bridge, Guard: guard, Join: []plan.Step{plan.Master{Dev: r.Port, Bridge: bridge.Dev}},
+	})
 }
 
 // choose finds the bridge: the one named; an ethN that is a bridge where a

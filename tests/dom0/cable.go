@@ -34,6 +34,12 @@ func (d *Dom0) cable() error {
 			holder = b.Name
 		}
 	}
+	if d.options.Switch != "" {
+		if err := d.startSwitch(d.options.Switch); err != nil {
+			return fmt.Errorf("Open vSwitch: %w", err) //nolint:staticcheck // a name
+		}
+		holder = d.options.Switch
+	}
 	if err := d.Client.configure("eth0", ClientAddress+"/24", ClientIPv6+"/64"); err != nil {
 		return err
 	}

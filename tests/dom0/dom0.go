@@ -26,6 +26,8 @@ type Options struct {
 	Store Store
 	// Bridges are made in this order. The first one that lists the uplink among its ports takes over its addresses.
 	Bridges []Bridge
+	// Switch, where it is not "", is a bridge of Open vSwitch's, which the host then runs; the uplink is its port.
+	Switch string
 	// Router makes the host what network-route leaves: forwarding, and answering ARP for its guests on the uplink.
 	Router bool
 }
@@ -88,6 +90,11 @@ func (d *Dom0) start() error {
 	d.Namespace, err = newNamespace("dom0", func() error {
 		if err := mountView(socket); err != nil {
 			return err
+		}
+		if d.options.Switch != "" {
+			if err := mountSwitch(); err != nil {
+				return err
+			}
 		}
 		if err := hidePrograms(); err != nil {
 			return err

@@ -183,6 +183,11 @@ func (p *Port) plug(name, mac, inGuest string) error {
 	if err := p.dom0.veth(name, mac, guest, inGuest, p.MAC); err != nil {
 		return err
 	}
+	if p.dom0.options.Switch != "" {
+		if err := guest.checksum(inGuest); err != nil {
+			return err
+		}
+	}
 	return guest.up(inGuest)
 }
 

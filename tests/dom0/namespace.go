@@ -129,7 +129,7 @@ func (n *Namespace) Start(cmd *exec.Cmd) error {
 // its Stderr.
 func (n *Namespace) Run(name string, args ...string) Result {
 	var stdout, stderr bytes.Buffer
-	cmd := exec.Command(name, args...)
+	cmd := n.command(name, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = "/", &stdout, &stderr
 	err := n.Start(cmd)
 	if err == nil {
@@ -144,6 +144,16 @@ func (n *Namespace) Run(name string, args ...string) Result {
 		r.Exit, r.Stderr = -1, err.Error()
 	}
 	return r
+}
+
+// command is a program as it is found inside.
+func (n *Namespace) command(name string, args ...string) *exec.Cmd {
+	cmd := &exec.Cmd{Path: name, Err: errClosed}
+	_ = n.Do(func() error {
+		cmd = exec.Command(name, args...)
+		return nil
+	})
+	return cmd
 }
 
 // run is Run for the harness's own use: a failure is an error that carries the command's words.

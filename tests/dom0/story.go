@@ -63,6 +63,7 @@ func storyCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"took":           (*telling).tookLess,
 		"in":             (*telling).in,
 		"ping":           (*telling).ping,
+		"tcp":            (*telling).tcp,
 		"install":        (*telling).install,
 		"hotplug":        (*telling).hotplug,
 		"state":          (*telling).state,
@@ -93,16 +94,19 @@ func storyCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return commands
 }
 
-// makeDom0 is `dom0 [router] [bridge NAME [mtu=N]]…`. The first bridge has the uplink as its port.
+// makeDom0 is `dom0 [router] [switch NAME] [bridge NAME [mtu=N]]…`. The first bridge has the uplink as its port, or the
+// switch, which is Open vSwitch's.
 func (t *telling) makeDom0(args []string) {
 	o := Options{}
 	for len(args) > 0 {
 		switch {
 		case args[0] == "router":
 			o.Router, args = true, args[1:]
+		case args[0] == "switch" && len(args) > 1:
+			o.Switch, args = args[1], args[2:]
 		case args[0] == "bridge" && len(args) > 1:
 			b := Bridge{Name: args[1]}
-			if len(o.Bridges) == 0 {
+			if len(o.Bridges) == 0 && o.Switch == "" {
 				b.Ports = []string{Uplink}
 			}
 			args = args[2:]
@@ -113,7 +117,7 @@ func (t *telling) makeDom0(args []string) {
 			}
 			o.Bridges = append(o.Bridges, b)
 		default:
-			t.ts.Fatalf("usage: dom0 [router] [bridge NAME [mtu=N]]…")
+			t.ts.Fatalf("usage: dom0 [router] [switch NAME] [bridge NAME [mtu=N]]…")
 		}
 	}
 	var err error

@@ -1,0 +1,138 @@
+package openvswitch
+
+import (
+	"fmt"
+	"net/netip"
+
+	"vifctl/hooks/plan"
+)
+
+// What comes from a guarded port takes a way through two tables of ours before
+// table 0 sees it: the first checks whose it is, the second what it is. What
+// passes goes back to table 0 with a register set, for everybody else's flows
+// to go on with, so that a bridge without any does what it always does.
+const (
+	entry = 65000 // the priority of what leads there, in table 0
+	whose = 240
+	what  = 241
+)
+
+const (
+	passed  = "NXM_NX_REG15[]"
+	noMAC   = "00:00:00:00:00:00"
+	groups  = "01:80:c2:00:00:00/ff:ff:ff:ff:ff:f0"
+	pass    = "actions=load:1->" + passed + ",resubmit(,0)"
+	drop    = "actions=drop"
+	toWhat  = "actions=resubmit(,241)"
+	toWhose = "actions=resubmit(,240)"
+)
+
+// flows are what a guard comes to, each without its cookie. Everything in them
+// is a number, a hardware address or an IP address.
+//
+// OpenFlow cannot see the hardware address inside a DHCP message, an IGMP
+// message's type, nor the options of a router solicitation: there hooks/firewall
+// is stricter.
+func flows(g plan.SwitchGuard, number int) []string {
+	f := list{port: number, mac: g.MAC}
+	f.add(0, entry, "reg15=0", toWhose)
+	f.add(whose, 1, "", drop)
+	// Spanning tree, LLDP and their kind are between switches.
+	f.add(whose, 900, "dl_dst="+groups, drop)
+	if !g.Strict {
+		f.own(whose, 200, "arp,arp_sha="+g.MAC, pass)
+		f.add(whose, 190, "arp", drop)
+		f.own(whose, 100, "", pass)
+		return f.all
+	}
+	if !g.Tagged {
+		f.add(whose, 800, "vlan_tci=0x1000/0x1000", drop)
+	}
+	// A guest that has no address yet asks for one.
+	f.own(whose, 300, "udp,nw_src=0.0.0.0,nw_dst=255.255.255.255,tp_src=68,tp_dst=67", pass)
+	// One that has just been migrated announces itself.
+	f.own(whose, 300, "rarp,arp_op=3,arp_spa=0.0.0.0,arp_sha="+g.MAC, pass)
+	has6 := false
+	for _, own := range g.Own {
+		if own.Addr().Is4() {
+			f.own4(own)
+			continue
+		}
+		has6 = true
+		f.own6(own)
+	}
+	f.roles()
+	if has6 {
+		// Without an address: asking for routers, and multicast listener reports.
+		f.own(whose, 300, "icmp6,ipv6_src=::,icmp_type=133", pass)
+		for _, kind := range []int{131, 132, 143} {
+			f.own(whose, 300, fmt.Sprintf("icmp6,ipv6_src=::,icmp_type=%d", kind), pass)
+		}
+	}
+	f.add(what, 1, "", pass)
+	return f.all
+}
+
+// list gathers the flows of one port.
+type list struct {
+	port int
+	mac  string
+	all  []string
+}
+
+func (f *list) add(table, priority int, match, actions string) {
+	if match != "" {
+		match = "," + match
+	}
+	f.all = append(f.all, fmt.Sprintf("table=%d,priority=%d,in_port=%d%s,%s", table, priority, f.port, match, actions))
+}
+
+// own is about frames with the guest's own hardware address.
+func (f *list) own(table, priority int, match, actions string) {
+	if match != "" {
+		match = "," + match
+	}
+	f.add(table, priority, "dl_src="+f.mac+match, actions)
+}
+
+// own4 lets what an IPv4 address of the guest's sends go on, and ARP about it:
+// said, or asked for before it is taken (a probe, RFC 5227).
+func (f *list) own4(own netip.Prefix) {
+	f.own(whose, 200, "ip,nw_src="+plan.Bare(own), toWhat)
+	for _, op := range []int{1, 2} {
+		f.own(whose, 200, fmt.Sprintf("arp,arp_op=%d,arp_sha=%s,arp_spa=%s", op, f.mac, plan.Bare(own)), pass)
+	}
+	f.own(whose, 200, "arp,arp_op=1,arp_spa=0.0.0.0,arp_sha="+f.mac+",arp_tpa="+plan.Bare(own), pass)
+}
+
+// own6 lets what an IPv6 address of the guest's sends go on, duplicate
+// detection of it, and a neighbour's answer for it with the guest's own
+// hardware address.
+func (f *list) own6(own netip.Prefix) {
+	f.own(whose, 200, "ipv6,ipv6_src="+plan.Bare(own), toWhat)
+	f.own(whose, 300, "icmp6,ipv6_src=::,icmp_type=135,icmp_code=0,nd_target="+plan.Bare(own)+",nd_sll="+noMAC, pass)
+	for _, mac := range []string{noMAC, f.mac} {
+		f.add(what, 200, "icmp6,icmp_type=136,icmp_code=0,nd_target="+plan.Bare(own)+",nd_tll="+mac, pass)
+	}
+}
+
+// roles drops what only a server, a router or a switch has to say, and takes
+// of ICMPv6 what a host has.
+func (f *list) roles() {
+	f.add(what, 300, "udp,tp_src=67", drop)
+	f.add(what, 300, "udp6,tp_src=547", drop)
+	for _, kind := range []int{5, 9} {
+		f.add(what, 300, fmt.Sprintf("icmp,icmp_type=%d", kind), drop)
+	}
+	// Its type could be in another fragment than the first.
+	f.add(what, 400, "icmp6,ip_frag=yes", drop)
+	// What has one of its options twice reads as about nobody.
+	f.add(what, 300, "icmp6,icmp_type=135,icmp_code=0,nd_target=::", drop)
+	for _, mac := range []string{noMAC, f.mac} {
+		f.add(what, 200, "icmp6,icmp_type=135,icmp_code=0,nd_sll="+mac, pass)
+	}
+	for _, kind := range []int{1, 2, 3, 4, 128, 129, 131, 132, 133, 143} {
+		f.add(what, 200, fmt.Sprintf("icmp6,icmp_type=%d", kind), pass)
+	}
+	f.add(what, 100, "icmp6", drop)
+}
