@@ -12,7 +12,7 @@ func TestExample(t *testing.T) {
 	t.Parallel()
 	c, err := Parse("example.toml", Example)
 	require.NoError(t, err)
-	require.Len(t, c.Guests(), 4)
+	require.Len(t, c.Guests(), 5)
 	r := newReader()
 	for _, table := range []string{"host", "guest", "forward"} {
 		for _, key := range r.keys(table) {

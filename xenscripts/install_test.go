@@ -39,6 +39,7 @@ func xenFolder(t testing.TB) (dir string) {
 	write("vif-bridge", "#!/bin/bash\n# Debian's\n", 0o755)
 	write("vif-route", "#!/bin/bash\n# the administrator's own\n", 0o700|os.ModeSetuid)
 	write("vif-nat", "#!/bin/bash\n# Debian's, too\n", 0o755)
+	write("vif-openvswitch", "#!/bin/bash\n# Debian's as well\n", 0o755)
 	write("vif-common.sh", "# shared\n", 0o644)
 	write("block", "#!/bin/sh\n", 0o755)
 	write("vif-post.d/10-vlan.hook", "log debug x\n", 0o755)

@@ -21,7 +21,7 @@ func TestConfigCheck(t *testing.T) {
 	}{
 		"nothing in it": {"# nothing\n", "", done, "FILE: 0 guests, no mistake\n"},
 		"one guest":     {"[[guest]]\nname = \"a\"\n", "", done, "FILE: 1 guest, no mistake\n"},
-		"the example":   {configs.Example, "", done, "FILE: 4 guests, no mistake\n"},
+		"the example":   {configs.Example, "", done, "FILE: 5 guests, no mistake\n"},
 		"a guest beside": {
 			"[[guest]]\nname = \"a\"\n", "[[guest]]\nname = \"b\"\n", done, "FILE: 2 guests, no mistake\n",
 		},

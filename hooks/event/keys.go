@@ -39,13 +39,8 @@ func (c Call) Event(keys map[string]string) (Event, error) {
 		}
 	}
 	if e.Bridge = value("bridge"); e.Bridge != "" {
-		// Open vSwitch's VLANs may follow the name: xenbr0.10:20:30.
-		name, _, _ := strings.Cut(e.Bridge, ":")
-		if dot := strings.LastIndexByte(name, '.'); len(name) > maxName && dot > 0 {
-			name = name[:dot]
-		}
-		if err = checkName("bridge", name, maxName); err != nil {
-			return e, withValue(err, e.Bridge)
+		if err = checkBridge(e.Bridge); err != nil {
+			return e, err
 		}
 	}
 	if e.Uplink = value("netdev"); e.Uplink != "" {
@@ -94,6 +89,21 @@ func (c Call) portName(vifname string, emulated bool) (string, error) {
 		name += emu
 	}
 	return name, nil
+}
+
+// checkBridge takes a bridge's name, behind which there may be VLANs of Open
+// vSwitch's, xenbr0.10:20:30, whose numbers the mode looks at.
+func checkBridge(bridge string) error {
+	name, vlans, tagged := strings.Cut(bridge, ":")
+	for _, v := range strings.Split(vlans, ":") {
+		if _, ok := parseNumber(v); tagged && !ok {
+			return bad("bridge", bridge, "behind a ':' there is the number of a VLAN, as in xenbr0.10:20:30")
+		}
+	}
+	if dot := strings.LastIndexByte(name, '.'); len(name) > maxName && dot > 0 {
+		name = name[:dot]
+	}
+	return withValue(checkName("bridge", name, maxName), bridge)
 }
 
 // withValue has a refusal show the whole of a value that it is about a part of.

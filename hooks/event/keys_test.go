@@ -170,7 +170,7 @@ func TestVifnameIsShownAsGiven(t *testing.T) {
 
 func TestHostileNames(t *testing.T) {
 	t.Parallel()
-	for _, value := range []string{"-x", "$(id)", "a;b", "a\nb", "`id`", "a b", "..", "all", "default", "abcdefghijklmnop", "br0.5:6", "a'b", "ä"} {
+	for _, value := range []string{"-x", "$(id)", "a;b", "a\nb", "`id`", "a b", "..", "all", "default", "abcdefghijklmnop", "br0.5:$(id)", "br0:", "a'b", "ä"} {
 		t.Run(value, func(t *testing.T) {
 			t.Parallel()
 			_, err := complete(t, vifUp, libxl(), keys{"bridge": value})
@@ -181,6 +181,16 @@ func TestHostileNames(t *testing.T) {
 			require.Error(t, err)
 			requireOneLine(t, err.Error())
 		})
+	}
+}
+
+// Behind a bridge's name there may be VLANs of Open vSwitch's.
+func TestBridgeWithVLANs(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{"xenbr0", "xenbr0.10", "xenbr0:20", "xenbr0.10:20:30", "abcdefghijklmno.4094"} {
+		e, err := complete(t, vifUp, libxl(), keys{"bridge": value})
+		require.NoError(t, err, value)
+		require.Equal(t, value, e.Bridge)
 	}
 }
 

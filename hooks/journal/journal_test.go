@@ -501,6 +501,23 @@ var generators = []*rapid.Generator[plan.Step]{
 		return s
 	}),
 	custom(func(t *rapid.T) plan.Step {
+		s := plan.SwitchPort{Dev: dev(t), Bridge: text(t), Tag: number(t)}
+		if yes(t) {
+			s.Trunks, s.IDs = []int{number(t), number(t)}, map[string]string{text(t): text(t)}
+		}
+		return s
+	}),
+	custom(func(t *rapid.T) plan.Step {
+		s := plan.SwitchGuard{
+			Dev: dev(t), Bridge: text(t), NIC: plan.NIC{Domid: number(t), Devid: number(t)}, Kind: plan.Kind(text(t)),
+			MAC: text(t), Strict: yes(t), Tagged: yes(t), Absent: yes(t),
+		}
+		if yes(t) {
+			s.Own = []netip.Prefix{prefix(t), prefix(t)}
+		}
+		return s
+	}),
+	custom(func(t *rapid.T) plan.Step {
 		return plan.XenstoreWrite{Path: text(t), Value: text(t), Tolerant: yes(t)}
 	}),
 	custom(func(t *rapid.T) plan.Step {

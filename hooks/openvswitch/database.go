@@ -14,7 +14,7 @@ import (
 // answerTimeout bounds the wait for the database.
 const answerTimeout = 5 * time.Second
 
-// ErrNotThere: Open vSwitch does not run on this host.
+// ErrNotThere says that Open vSwitch does not run on this host.
 var ErrNotThere = errors.New("Open vSwitch does not run here: nobody answers at " + RunDir + "/db.sock") //nolint:staticcheck // a name
 
 // A query is one select of OVSDB (RFC 7047, section 5.2.2).

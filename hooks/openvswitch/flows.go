@@ -30,9 +30,9 @@ const (
 // flows are what a guard comes to, each without its cookie. Everything in them
 // is a number, a hardware address or an IP address.
 //
-// OpenFlow cannot see the hardware address inside a DHCP message, an IGMP
-// message's type, nor the options of a router solicitation: there hooks/firewall
-// is stricter.
+// OpenFlow cannot see the hardware address inside a DHCP message, the ports in a
+// first fragment, an IGMP message's type, nor the options of a router
+// solicitation: there hooks/firewall is stricter.
 func flows(g plan.SwitchGuard, number int) []string {
 	f := list{port: number, mac: g.MAC}
 	f.add(0, entry, "reg15=0", toWhose)
@@ -40,18 +40,18 @@ func flows(g plan.SwitchGuard, number int) []string {
 	// Spanning tree, LLDP and their kind are between switches.
 	f.add(whose, 900, "dl_dst="+groups, drop)
 	if !g.Strict {
-		f.own(whose, 200, "arp,arp_sha="+g.MAC, pass)
+		f.own(200, "arp,arp_sha="+g.MAC, pass)
 		f.add(whose, 190, "arp", drop)
-		f.own(whose, 100, "", pass)
+		f.own(100, "", pass)
 		return f.all
 	}
 	if !g.Tagged {
 		f.add(whose, 800, "vlan_tci=0x1000/0x1000", drop)
 	}
 	// A guest that has no address yet asks for one.
-	f.own(whose, 300, "udp,nw_src=0.0.0.0,nw_dst=255.255.255.255,tp_src=68,tp_dst=67", pass)
+	f.own(300, "udp,nw_src=0.0.0.0,nw_dst=255.255.255.255,tp_src=68,tp_dst=67", pass)
 	// One that has just been migrated announces itself.
-	f.own(whose, 300, "rarp,arp_op=3,arp_spa=0.0.0.0,arp_sha="+g.MAC, pass)
+	f.own(300, "rarp,arp_op=3,arp_spa=0.0.0.0,arp_sha="+g.MAC, pass)
 	has6 := false
 	for _, own := range g.Own {
 		if own.Addr().Is4() {
@@ -62,11 +62,18 @@ func flows(g plan.SwitchGuard, number int) []string {
 		f.own6(own)
 	}
 	f.roles()
+	// Behind any other header of IPv6 something could hide: TCP, UDP, SCTP, DCCP,
+	// UDP-Lite, ESP, and the tunnels IP-in-IPv6, IPv6-in-IPv6 and GRE.
+	for _, protocol := range []int{6, 17, 132, 33, 136, 50, 4, 41, 47} {
+		f.add(what, 100, fmt.Sprintf("ipv6,nw_proto=%d", protocol), pass)
+	}
+	f.add(what, 100, "ipv6,ip_frag=later", pass)
+	f.add(what, 50, "ipv6", drop)
 	if has6 {
 		// Without an address: asking for routers, and multicast listener reports.
-		f.own(whose, 300, "icmp6,ipv6_src=::,icmp_type=133", pass)
+		f.own(300, "icmp6,ipv6_src=::,icmp_type=133", pass)
 		for _, kind := range []int{131, 132, 143} {
-			f.own(whose, 300, fmt.Sprintf("icmp6,ipv6_src=::,icmp_type=%d", kind), pass)
+			f.own(300, fmt.Sprintf("icmp6,ipv6_src=::,icmp_type=%d", kind), pass)
 		}
 	}
 	f.add(what, 1, "", pass)
@@ -87,30 +94,31 @@ func (f *list) add(table, priority int, match, actions string) {
 	f.all = append(f.all, fmt.Sprintf("table=%d,priority=%d,in_port=%d%s,%s", table, priority, f.port, match, actions))
 }
 
-// own is about frames with the guest's own hardware address.
-func (f *list) own(table, priority int, match, actions string) {
+// own is about frames with the guest's own hardware address, in the first
+// table.
+func (f *list) own(priority int, match, actions string) {
 	if match != "" {
 		match = "," + match
 	}
-	f.add(table, priority, "dl_src="+f.mac+match, actions)
+	f.add(whose, priority, "dl_src="+f.mac+match, actions)
 }
 
 // own4 lets what an IPv4 address of the guest's sends go on, and ARP about it:
 // said, or asked for before it is taken (a probe, RFC 5227).
 func (f *list) own4(own netip.Prefix) {
-	f.own(whose, 200, "ip,nw_src="+plan.Bare(own), toWhat)
+	f.own(200, "ip,nw_src="+plan.Bare(own), toWhat)
 	for _, op := range []int{1, 2} {
-		f.own(whose, 200, fmt.Sprintf("arp,arp_op=%d,arp_sha=%s,arp_spa=%s", op, f.mac, plan.Bare(own)), pass)
+		f.own(200, fmt.Sprintf("arp,arp_op=%d,arp_sha=%s,arp_spa=%s", op, f.mac, plan.Bare(own)), pass)
 	}
-	f.own(whose, 200, "arp,arp_op=1,arp_spa=0.0.0.0,arp_sha="+f.mac+",arp_tpa="+plan.Bare(own), pass)
+	f.own(200, "arp,arp_op=1,arp_spa=0.0.0.0,arp_sha="+f.mac+",arp_tpa="+plan.Bare(own), pass)
 }
 
 // own6 lets what an IPv6 address of the guest's sends go on, duplicate
 // detection of it, and a neighbour's answer for it with the guest's own
 // hardware address.
 func (f *list) own6(own netip.Prefix) {
-	f.own(whose, 200, "ipv6,ipv6_src="+plan.Bare(own), toWhat)
-	f.own(whose, 300, "icmp6,ipv6_src=::,icmp_type=135,icmp_code=0,nd_target="+plan.Bare(own)+",nd_sll="+noMAC, pass)
+	f.own(200, "ipv6,ipv6_src="+plan.Bare(own), toWhat)
+	f.own(300, "icmp6,ipv6_src=::,icmp_type=135,icmp_code=0,nd_target="+plan.Bare(own)+",nd_sll="+noMAC, pass)
 	for _, mac := range []string{noMAC, f.mac} {
 		f.add(what, 200, "icmp6,icmp_type=136,icmp_code=0,nd_target="+plan.Bare(own)+",nd_tll="+mac, pass)
 	}

@@ -5,7 +5,7 @@ var differences = []difference{
 	{
 		Name:  "no host IPv6 on a bridge port",
 		Why:   "a guest could otherwise reach the host's link-local address, and send the host router advertisements",
-		In:    `vif-bridge/.*`,
+		In:    `vif-(bridge|openvswitch)/.*`,
 		Stock: `address PORT inet6 fe80::.*|route6 .* dev PORT .*|sysctl net/ipv6/conf/PORT/disable_ipv6 = 0`,
 		Ours:  `sysctl net/ipv6/conf/PORT/disable_ipv6 = 1`,
 	},
@@ -155,5 +155,26 @@ var differences = []difference{
 			`sysctl net/ipv4/conf/PORT/proxy_arp = 0`,
 		Ours: `exit 0|link PORT state=up|(address|route) .*PORT .*|store .*/hotplug-status = "connected"|` +
 			`sysctl net/ipv4/conf/PORT/proxy_arp = 1`,
+	},
+	{
+		Name:     "a port of Open vSwitch's has an iface-id",
+		Why:      "it is the name by which an OVN controller knows a logical port",
+		In:       `vif-openvswitch/.*`,
+		OurEdits: []edit{{`^(switch-interface PORT,.*)iface-id=""[-0-9a-f]+\.0"", `, "$1"}},
+	},
+	{
+		Name:  "a port of Open vSwitch's gets the guest's MTU",
+		Why:   "Debian's vif-openvswitch ignores the key that xl wrote; the bridge's own interface follows its smallest port",
+		In:    `vif-openvswitch/mtu key`,
+		Stock: `link (PORT|ovs0) mtu=1500|sysctl net/ipv6/conf/(PORT|ovs0)/mtu = 1500`,
+		Ours:  `link (PORT|ovs0) mtu=1400|sysctl net/ipv6/conf/(PORT|ovs0)/mtu = 1400`,
+	},
+	{
+		Name:  "a guest's name is one value",
+		Why:   "Debian's script makes words of ovs-vsctl's out of it, which fails at best",
+		In:    `vif-openvswitch/a name of several words`,
+		Stock: `exit non-zero|link PORT state=down|store .*/hotplug-(error = .*|status = "error")`,
+		Ours: `exit 0|link PORT (state=up|flag=PROMISC)|store .*/hotplug-status = "connected"|switch-port PORT,.*|` +
+			`switch-interface PORT,.*xen-vm-name=""a -- del-port eth0"".*`,
 	},
 }

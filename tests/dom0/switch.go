@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -68,6 +70,10 @@ func (d *Dom0) startSwitch(bridge string) error {
 		"other_config:hwaddr=02:00:00:00:01:00", "--", "add-port", bridge, Uplink); err != nil {
 		return err
 	}
+	// The datapath's own interface has a MAC that is made up.
+	if _, err := d.run("ip", "link", "set", "ovs-netdev", "address", "02:00:00:00:01:01"); err != nil {
+		return err
+	}
 	return errors.Join(d.Client.checksum("eth0"), d.checksum(bridge))
 }
 
@@ -108,4 +114,24 @@ func (n *Namespace) checksum(name string) error {
 		}
 		return nil
 	})
+}
+
+// State is the kernel's state, and behind it Open vSwitch's where the dom0 has one: a line a port, an interface and a flow,
+// without what differs from one run to the next.
+func (d *Dom0) State() string {
+	state := d.Namespace.State()
+	if d.options.Switch == "" {
+		return state
+	}
+	for _, l := range []look{
+		{kind: "switch-bridge", command: "ovs-vsctl --format=csv --no-headings --columns=name list Bridge"},
+		{kind: "switch-port", command: "ovs-vsctl --format=csv --no-headings --columns=name,tag,trunks list Port"},
+		{kind: "switch-interface", command: "ovs-vsctl --format=csv --no-headings --columns=name,type,error,external_ids list Interface"},
+		{kind: "switch-flow", command: "ovs-ofctl --no-stats dump-flows " + d.options.Switch},
+	} {
+		facts := d.look(l)
+		slices.Sort(facts)
+		state += strings.Join(append(facts, ""), "\n")
+	}
+	return state
 }
