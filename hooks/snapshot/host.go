@@ -248,3 +248,19 @@ func (h *Host) Named(name string) (HostLink, bool) {
 	}
 	return HostLink{}, false
 }
+
+// BridgeVLANs lists the VLANs that bridges' ports are in, by ifindex. A kernel
+// that filters none has none.
+func BridgeVLANs() (map[int][]int, error) {
+	list, err := netlink.BridgeVlanList()
+	if err != nil {
+		return nil, fmt.Errorf("list the bridges' VLANs: %w", err)
+	}
+	vlans := map[int][]int{}
+	for index, infos := range list {
+		for _, i := range infos {
+			vlans[int(index)] = append(vlans[int(index)], int(i.Vid))
+		}
+	}
+	return vlans, nil
+}

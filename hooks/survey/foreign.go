@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
 )
 
 // ForeignHook is a chain of another program's that drops what no rule of it
@@ -20,6 +21,8 @@ type ForeignHook struct {
 	Chain string
 	// Variant of iptables that shows it, "" for nft's own.
 	Variant string
+	// Accepts: a rule there lets pass what carries a mark, as ours does.
+	Accepts bool
 }
 
 // readForeign lists chains that drop what is forwarded, and which variants of
@@ -68,6 +71,7 @@ func (f *Facts) readForeign(_ context.Context) {
 		if key == "ip filter" || key == "ip6 filter" {
 			h.Variant = "nf_tables"
 		}
+		h.Accepts = acceptsMark(c, ch.Table, chains)
 		f.Foreign = append(f.Foreign, h)
 	}
 	slices.SortFunc(f.Foreign, func(a, b ForeignHook) int { return strings.Compare(a.Chain, b.Chain) })
@@ -107,4 +111,27 @@ func familyName(f nftables.TableFamily) string {
 		return "netdev"
 	}
 	return fmt.Sprint(byte(f))
+}
+
+// acceptsMark looks for a rule that asks for a packet's mark in any of a table's
+// chains: iptables' own match, or nft's.
+func acceptsMark(c *nftables.Conn, table *nftables.Table, chains []*nftables.Chain) bool {
+	for _, ch := range chains {
+		if ch.Table.Name != table.Name || ch.Table.Family != table.Family {
+			continue
+		}
+		rules, err := c.GetRules(ch.Table, ch)
+		if err != nil {
+			return false
+		}
+		for _, r := range rules {
+			for _, e := range r.Exprs {
+				match, ok := e.(*expr.Match)
+				if meta, isMeta := e.(*expr.Meta); ok && match.Name == "mark" || isMeta && meta.Key == expr.MetaKeyMARK && !meta.SourceRegister {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }

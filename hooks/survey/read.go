@@ -194,6 +194,9 @@ func (f *Facts) complete(ctx context.Context, s Sources, n *NIC) {
 		}
 	}
 	n.Addresses, n.Public = addressesOf(n)
+	if slices.Contains(f.Interrupted, n.NIC) {
+		return // to look closer would take away what tells the watcher of it
+	}
 	for _, p := range n.Ports() {
 		if p.Record == nil || p.Link == nil || !n.Alive {
 			continue

@@ -8,12 +8,15 @@ import (
 	"strconv"
 	"strings"
 
+	"vifctl/configs"
 	"vifctl/hooks/snapshot"
 )
 
 // readSurroundings reads what is not about one NIC.
 func (f *Facts) readSurroundings(ctx context.Context, s Sources) {
 	f.readSettings()
+	f.VLANs, _ = snapshot.BridgeVLANs()
+	f.Iptables = f.Config != nil && f.Config.Host.Firewall == configs.FirewallIptables
 	f.readManaged()
 	f.Watcher = watcherRuns()
 	f.readScripts(s)

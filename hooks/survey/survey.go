@@ -45,6 +45,11 @@ type Facts struct {
 	Drops map[string]uint64
 	// Tables of ours that the kernel has, by family.
 	Tables []string
+	// Iptables: vifctl's own rules are iptables'.
+	Iptables bool
+	// VLANs are the VLANs that bridges' ports are in, by ifindex; empty where the
+	// kernel filters none.
+	VLANs map[int][]int
 	// Managed are links that a network manager has taken under its wings, by
 	// name: which manager.
 	Managed map[string]string

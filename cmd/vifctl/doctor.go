@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"slices"
+	"strings"
+
+	"vifctl/cmd/vifctl/terminal"
+	"vifctl/hooks/doctor"
+	"vifctl/hooks/survey"
+)
+
+func doctorOptions() []option {
+	return []option{
+		{"--json", "", "print the findings for programs"},
+		{"--checks", "", "list what is looked for"},
+	}
+}
+
+// doctorCommand says what is wrong, why, and what to do. Its exit code is that of
+// a failure where it finds an error.
+func doctorCommand(ctx context.Context, inv invocation) int {
+	g, words, err := inv.options(doctorOptions())
+	if err != nil {
+		inv.complain("doctor: %v", err)
+		return usage
+	}
+	if g.has("--checks") {
+		return listChecks(inv)
+	}
+	f, err := look(ctx, inv)
+	if err != nil {
+		inv.complain("%v", err)
+		return failed
+	}
+	if unknown := nobody(f, words); unknown != "" {
+		inv.complain("%s: there is no guest or port of that name", unknown)
+		return failed
+	}
+	findings := doctor.About(doctor.Diagnose(f), words)
+	if g.has("--json") {
+		enc := json.NewEncoder(inv.Stdout)
+		enc.SetIndent("", "  ")
+		err = enc.Encode(map[string]any{"findings": findings})
+	} else {
+		err = writeFindings(inv.Stdout, terminal.For(inv.Stdout, inv.Getenv), findings, f)
+	}
+	if err != nil || doctor.Worst(findings) == doctor.Error {
+		return failed
+	}
+	return done
+}
+
+// nobody is the first of some words that is no guest, port, bridge or uplink.
+func nobody(f *survey.Facts, words []string) string {
+	known := map[string]bool{}
+	for i := range f.NICs {
+		n := &f.NICs[i]
+		known[n.Guest] = true
+		known["vif"+n.NIC.String()] = true
+		for _, p := range n.Ports() {
+			known[p.Name] = true
+		}
+	}
+	for _, l := range f.Host.Links {
+		known[l.Name] = true
+	}
+	i := slices.IndexFunc(words, func(w string) bool { return !known[w] })
+	if i < 0 {
+		return ""
+	}
+	return words[i]
+}
+
+func listChecks(inv invocation) int {
+	p := &page{out: inv.Stdout}
+	width := 0
+	for _, c := range doctor.Checks() {
+		width = max(width, len(c.Code))
+	}
+	for _, c := range doctor.Checks() {
+		p.line("%-*s  %-7s  %s", width, c.Code, c.Severity, c.About)
+	}
+	if p.err != nil {
+		return failed
+	}
+	return done
+}
+
+// writeFindings prints the roots, each with what was read, what to do, and what
+// follows from it.
+func writeFindings(out io.Writer, paint terminal.Paint, findings []doctor.Finding, f *survey.Facts) error {
+	p := &page{out: out}
+	if len(findings) == 0 {
+		p.line("%s: %s looked at", paint.Good("nothing is wrong"), count(len(f.NICs), "guest's interface was", "guests' interfaces were"))
+		return p.err
+	}
+	for i, found := range findings {
+		if i > 0 {
+			p.line("")
+		}
+		mark := map[doctor.Severity]func(string) string{doctor.Error: paint.Bad, doctor.Warning: paint.Warn, doctor.Note: paint.Faint}[found.Severity]
+		p.line("%s  %s", mark(string(found.Severity)), paint.Bold(whom(found)+found.Sentence))
+		p.list(paint.Faint("read"), found.Evidence)
+		p.list(paint.Faint("do  "), found.Fix)
+		var so []string
+		follow(found, "", &so)
+		p.list(paint.Faint("so  "), so)
+		p.line("  %s  %s", paint.Faint("code"), paint.Faint(found.Code))
+	}
+	return p.err
+}
+
+// whom names the guest where the sentence does not.
+func whom(f doctor.Finding) string {
+	if f.Guest == "" || strings.Contains(f.Sentence, f.Guest) {
+		return ""
+	}
+	return f.Guest + ": "
+}
+
+// follow tells what follows from a finding, and what from that.
+func follow(f doctor.Finding, indent string, lines *[]string) {
+	for _, c := range f.Consequences {
+		*lines = append(*lines, indent+whom(c)+c.Sentence+" ("+c.Code+")")
+		follow(c, indent+"  ", lines)
+	}
+}
+
+// list writes lines behind one word.
+func (p *page) list(title string, lines []string) {
+	for i, l := range lines {
+		if i == 0 {
+			p.line("  %s  %s", title, printable(l))
+		} else {
+			p.line("        %s", printable(l))
+		}
+	}
+}
+
+// printable keeps what guests and others wrote from doing something to a
+// terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			return '?'
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,55 @@
+package doctor
+
+// Checks is the table of all checks. One that explains others stands before
+// them.
+func Checks() []Check {
+	return []Check{
+		{"configuration", Error, "mistakes in /etc/xen/vifctl.toml and vifctl.d", nil, configuration},
+		{"xenstore", Error, "a xenstored that does not answer", nil, xenstored},
+		{"scripts-not-ours", Warning, "names in /etc/xen/scripts that are not this vifctl", nil, scripts},
+		{"journal-damaged", Warning, "records of what was done that cannot be read", nil, journalDamaged},
+		{"call-interrupted", Warning, "a call that was killed half-way", nil, interrupted},
+		{"stale-record", Warning, "records of guests that have gone", nil, staleRecords},
+		{"leftover-interface", Warning, "interfaces of guests that have gone", []string{"stale-record"}, leftovers},
+		{"watcher-not-running", Warning, "nobody who brings up late taps and repairs what drifts", nil, watcher},
+
+		{"uplink-missing", Error, "a way out that does not exist", nil, uplinkMissing},
+		{"uplink-down", Error, "a way out that is down or has no carrier", nil, uplinkDown},
+		{"uplink-without-address", Error, "a way out without an address", []string{"uplink-down"}, uplinkAddress},
+		{"no-default-route", Error, "no route to the world", []string{"uplink-missing", "uplink-down", "uplink-without-address"}, noDefaultRoute},
+		{"forwarding-off", Error, "a host that passes nothing on", nil, forwardingOff},
+		{"conntrack-full", Error, "a connection table that is full, or nearly", nil, conntrackFull},
+		{"two-iptables", Warning, "rules in both variants of iptables", nil, twoVariants},
+		{"foreign-drop", Error, "another program's rules that drop what guests send", nil, foreignDrop},
+		{"bridge-through-iptables", Error, "bridged packets that are dropped by iptables", nil, bridgeNetfilter},
+		{"table-missing", Error, "rules of ours that somebody has flushed", nil, tableMissing},
+
+		{"bridge-missing", Error, "a bridge that does not exist", nil, bridgeMissing},
+		{"hotplug-failed", Error, "a guest's interface that could not be brought up", []string{"configuration", "bridge-missing", "uplink-missing", "uplink-without-address"}, hotplugFailed},
+		{"bridge-down", Error, "a bridge that is down", nil, bridgeDown},
+		{"interface-missing", Error, "a guest without its interface", []string{"hotplug-failed"}, interfaceMissing},
+		{"hotplug-silent", Error, "a toolstack that was told nothing", []string{"hotplug-failed", "interface-missing", "scripts-not-ours"}, hotplugSilent},
+		{"managed-port", Warning, "a network manager that takes guests' ports for its own", nil, managedPort},
+		{"tap-not-up", Error, "an emulated NIC whose tap nobody brought up", []string{"watcher-not-running"}, tapNotUp},
+		{"port-down", Error, "a port that is down", []string{"hotplug-failed", "managed-port", "hotplug-silent"}, portDown},
+		{"wrong-bridge", Error, "a port that is in no bridge, or in another", []string{"bridge-missing", "hotplug-failed", "managed-port", "hotplug-silent"}, wrongBridge},
+		{"gateway-address-missing", Error, "a port without the guest's gateway's address", []string{"port-down", "managed-port"}, gatewayAddress},
+		{"route-missing", Error, "no route to a guest", []string{"port-down", "gateway-address-missing", "managed-port"}, routeMissing},
+		{"proxy-arp-off", Error, "a port on which the host answers for nobody", nil, proxyARP},
+		{"proxy-ndp-missing", Error, "IPv6 addresses that the uplink does not answer for", []string{"uplink-missing"}, proxyNDP},
+		{"gateway-unanswered", Error, "a gateway's address that nobody answers for", []string{"gateway-address-missing", "port-down"}, gatewayUnanswered},
+		{"rp-filter", Error, "what a guest sends, dropped for coming from the wrong side", []string{"route-missing", "tap-not-up", "port-down"}, reversePath},
+		{"public-address-missing", Error, "a public address that the uplink does not have", []string{"uplink-missing"}, publicAddress},
+		{"translation-missing", Error, "DNAT, SNAT, masquerade or a port forward that is not in force", []string{"table-missing"}, translationMissing},
+		{"antispoofing-missing", Error, "a guest that may pretend to be another", []string{"table-missing"}, antispoofingMissing},
+		{"drifted", Warning, "anything else that is not as it should be", []string{"port-down", "managed-port", "table-missing"}, drifted},
+		{"refused", Error, "a port that would not come up again", []string{"configuration", "bridge-missing", "uplink-missing", "uplink-without-address"}, refused},
+		{"no-carrier", Warning, "a guest whose driver never connected", []string{"hotplug-failed", "hotplug-silent", "port-down", "interface-missing"}, frontend},
+		{"duplicate-mac", Error, "two interfaces with one hardware address", nil, duplicateMAC},
+		{"duplicate-address", Error, "two guests with one address", nil, duplicateAddress},
+		{"answers-with-another-mac", Warning, "a guest that is not who it should be", []string{"duplicate-address", "duplicate-mac"}, otherMAC},
+		{"mtu-mismatch", Warning, "large packets that get lost on the way", nil, mtuMismatch},
+		{"vlan-not-on-uplink", Error, "a VLAN that ends at the bridge", nil, vlanNotOnUplink},
+		{"dropped", Note, "packets that antispoofing has dropped", nil, dropped},
+	}
+}

@@ -1,0 +1,279 @@
+package doctor
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"vifctl/hooks/plan"
+	"vifctl/hooks/snapshot"
+	"vifctl/hooks/survey"
+)
+
+func one(f Finding) []Finding { return []Finding{f} }
+
+func configuration(f *survey.Facts) []Finding {
+	if f.ConfigErr == nil {
+		return nil
+	}
+	return one(Finding{
+		Subject:  host,
+		Sentence: "The configuration has a mistake, so nothing comes up any more; what is up stays as it is.",
+		Evidence: strings.Split(f.ConfigErr.Error(), "\n"),
+		Fix:      []string{"vifctl config check"},
+	})
+}
+
+func xenstored(f *survey.Facts) []Finding {
+	if f.XenstoreErr == nil {
+		return nil
+	}
+	return one(Finding{
+		Subject:  host,
+		Sentence: "The xenstore does not answer: no guest can start, and what guests there are is only known from the journal.",
+		Evidence: []string{f.XenstoreErr.Error()},
+		Fix:      []string{"systemctl status xenstored"},
+	})
+}
+
+func scripts(f *survey.Facts) []Finding {
+	var evidence []string
+	for _, name := range slices.Sorted(maps.Keys(f.Scripts)) {
+		evidence = append(evidence, fmt.Sprintf("/etc/xen/scripts/%s: %s", name, f.Scripts[name]))
+	}
+	if len(evidence) == 0 {
+		return nil
+	}
+	return one(Finding{
+		Subject: host, Sentence: "xl calls other scripts than this vifctl.", Evidence: evidence, Fix: []string{"vifctl install"},
+	})
+}
+
+func journalDamaged(f *survey.Facts) []Finding {
+	if f.JournalErr == nil {
+		return nil
+	}
+	return one(Finding{
+		Subject: host, Sentence: "What was done for a port cannot be read any more, so it cannot be undone.",
+		Evidence: strings.Split(f.JournalErr.Error(), "\n"),
+		Fix:      []string{"vifctl repair"},
+	})
+}
+
+func interrupted(f *survey.Facts) (all []Finding) {
+	for _, nic := range f.Interrupted {
+		all = append(all, Finding{
+			Subject: "vif" + nic.String(), Sentence: fmt.Sprintf("A call for vif%s was killed before its end.", nic),
+			Evidence: []string{fmt.Sprintf("/run/vifctl/%s.lock is there and nobody holds it", nic)},
+			Fix:      []string{"vifctl repair"},
+		})
+	}
+	return all
+}
+
+func staleRecords(f *survey.Facts) (all []Finding) {
+	for _, r := range f.Stale {
+		why := "its guest does not exist any more"
+		evidence := fmt.Sprintf("no /local/domain/%d in the xenstore", r.NIC.Domid)
+		if r.Boot != f.Boot {
+			why, evidence = "it is of before the last reboot", fmt.Sprintf("boot %s, and this is %s", r.Boot, f.Boot)
+		}
+		call := []string{"vifctl", "offline", "type_if=vif"}
+		if r.Kind == plan.Tap {
+			call = []string{"vifctl", "remove", "type_if=tap", "INTERFACE=" + r.Device}
+		}
+		call = append(call, fmt.Sprintf("XENBUS_PATH=backend/vif/%d/%d", r.NIC.Domid, r.NIC.Devid))
+		all = append(all, Finding{
+			Subject: r.Name, Guest: r.Guest, Sentence: fmt.Sprintf("What was done for %s is still remembered, and %s.", r.Name, why),
+			Evidence: []string{fmt.Sprintf("/run/vifctl/%s.%s.json", r.NIC, r.Kind), evidence},
+			Fix:      []string{plan.Command(call...)},
+		})
+	}
+	return all
+}
+
+// leftovers are interfaces that Xen named, of domains that it does not have.
+func leftovers(f *survey.Facts) (all []Finding) {
+	if f.XenstoreErr != nil {
+		return nil
+	}
+	alive := map[int]bool{}
+	for _, n := range f.NICs {
+		alive[n.Domid] = alive[n.Domid] || n.Alive
+	}
+	for _, l := range links(f) {
+		var domid, devid int
+		rest := ""
+		n, _ := fmt.Sscanf(strings.TrimPrefix(strings.TrimPrefix(l.Name, "vif"), "tap"), "%d.%d%s", &domid, &devid, &rest)
+		named := strings.HasPrefix(l.Name, "vif") || strings.HasPrefix(l.Name, "tap")
+		if !named || n < 2 || n == 3 && rest != "-emu" || alive[domid] {
+			continue
+		}
+		all = append(all, Finding{
+			Subject: l.Name, Sentence: fmt.Sprintf("%s is an interface of domain %d, which does not exist any more.", l.Name, domid),
+			Evidence: []string{fmt.Sprintf("link %s, ifindex %d", l.Name, l.Index), fmt.Sprintf("no backend/vif/%d in the xenstore", domid)},
+			Fix:      []string{plan.Command("ip", "link", "delete", l.Name)},
+		})
+	}
+	return all
+}
+
+// links in the order of their names.
+func links(f *survey.Facts) []snapshot.HostLink {
+	return slices.SortedFunc(maps.Values(f.Host.Links), func(a, b snapshot.HostLink) int { return strings.Compare(a.Name, b.Name) })
+}
+
+func watcher(f *survey.Facts) []Finding {
+	if f.Watcher {
+		return nil
+	}
+	var taps []string
+	for i := range f.NICs {
+		n := &f.NICs[i]
+		if n.Alive && n.Backend["type"] == "vif_ioemu" {
+			taps = append(taps, fmt.Sprintf("%s has an emulated NIC (%s/type is vif_ioemu)", n.Label(), backend(n)))
+		}
+	}
+	if len(taps) == 0 {
+		return nil
+	}
+	return one(Finding{
+		Subject: host, Sentence: "vifctl watch is not running: an emulated NIC's tap that appears late gets no network.",
+		Evidence: append([]string{"no process `vifctl watch` in this network namespace"}, taps...),
+		Fix:      []string{"systemctl enable --now vifctl-watch"},
+	})
+}
+
+func conntrackFull(f *survey.Facts) []Finding {
+	if f.TrackedMost == 0 || f.Tracked*10 < f.TrackedMost*9 {
+		return nil
+	}
+	found := Finding{
+		Subject: host, Sentence: "The table of tracked connections is nearly full: soon new ones are dropped.", Severity: Warning,
+		Evidence: []string{fmt.Sprintf("net.netfilter.nf_conntrack_count is %d of nf_conntrack_max %d", f.Tracked, f.TrackedMost)},
+		Fix:      []string{fmt.Sprintf("sysctl -w net.netfilter.nf_conntrack_max=%d", 4*f.TrackedMost)},
+	}
+	if f.Tracked*100 >= f.TrackedMost*99 {
+		found.Severity, found.Sentence = Error, "The table of tracked connections is full: new ones are dropped."
+	}
+	return one(found)
+}
+
+func twoVariants(f *survey.Facts) []Finding {
+	if len(f.Variants) < 2 {
+		return nil
+	}
+	return one(Finding{
+		Subject: host, Sentence: "Both variants of iptables hold rules: each shows only its own, and a packet passes both.",
+		Evidence: []string{"/proc/net/ip_tables_names is not empty", "nf_tables has tables of iptables-nft"},
+		Fix:      []string{"iptables-legacy-save", "iptables-nft-save"},
+	})
+}
+
+// foreignDrop looks for what forwarded packets must pass besides our own rules.
+func foreignDrop(f *survey.Facts) (all []Finding) {
+	guests := routed(f)
+	if len(guests) == 0 {
+		return nil
+	}
+	for _, h := range f.Foreign {
+		if h.Accepts {
+			continue
+		}
+		fix := fmt.Sprintf("nft insert rule %s meta mark and 0x%x == 0x%x accept", h.Chain, mark(f), mark(f))
+		evidence := fmt.Sprintf("the chain %s has the policy drop, and no rule that accepts the mark 0x%x", h.Chain, mark(f))
+		switch h.Owner {
+		case "firewalld":
+			fix = plan.Command("firewall-cmd", "--zone=trusted", "--add-interface="+guests[0].Port())
+			evidence = fmt.Sprintf("firewalld's chain %s decides on what is forwarded", h.Chain)
+		case "docker":
+			fix = fmt.Sprintf("iptables -I DOCKER-USER -m mark --mark 0x%x/0x%x -j ACCEPT", mark(f), mark(f))
+		case "ufw":
+			fix = fmt.Sprintf("iptables -I ufw-before-forward -m mark --mark 0x%x/0x%x -j ACCEPT", mark(f), mark(f))
+		}
+		if h.Variant == "legacy" {
+			fix = fmt.Sprintf("iptables-legacy -I FORWARD -m mark --mark 0x%x/0x%x -j ACCEPT", mark(f), mark(f))
+		}
+		all = append(all, Finding{
+			Subject: host, Sentence: fmt.Sprintf("The rules of %s drop what routed guests send and receive.", h.Owner),
+			Evidence: []string{evidence}, Fix: []string{fix},
+		})
+	}
+	return all
+}
+
+// mark is what packets of routed guests carry.
+func mark(f *survey.Facts) uint32 {
+	if f.Config != nil && f.Config.Host.Mark != 0 {
+		return f.Config.Host.Mark
+	}
+	return 0x10000000
+}
+
+func bridgeNetfilter(f *survey.Facts) []Finding {
+	const key = "bridge/bridge-nf-call-iptables"
+	if f.Settings[key] != "1" || len(f.Foreign) == 0 {
+		return nil
+	}
+	for i := range f.NICs {
+		if f.Bridge(&f.NICs[i]) != "" {
+			return one(Finding{
+				Subject: host, Sentence: fmt.Sprintf("Bridged packets go through iptables, where the rules of %s drop them.", f.Foreign[0].Owner),
+				Evidence: []string{"net." + strings.ReplaceAll(key, "/", ".") + " is 1", "the chain " + f.Foreign[0].Chain + " has the policy drop"},
+				Fix:      []string{"sysctl -w net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0"},
+			})
+		}
+	}
+	return nil
+}
+
+// tableMissing looks for records with rules, of which not even the table is
+// there.
+func tableMissing(f *survey.Facts) []Finding {
+	lost := map[string]bool{}
+	for i := range f.NICs {
+		for _, p := range f.NICs[i].Ports() {
+			for _, a := range p.Missing() {
+				r, ok := a.Step.(plan.Rule)
+				if !ok || f.Iptables {
+					continue
+				}
+				family := "inet"
+				if r.Bridged {
+					family = "bridge"
+				}
+				if !slices.Contains(f.Tables, family) {
+					lost[family] = true
+				}
+			}
+		}
+	}
+	if len(lost) == 0 {
+		return nil
+	}
+	var evidence []string
+	for _, family := range slices.Sorted(maps.Keys(lost)) {
+		evidence = append(evidence, fmt.Sprintf("nft list table %s vifctl: no such table", family))
+	}
+	return one(Finding{
+		Subject: host, Sentence: "Somebody has flushed vifctl's rules: guests are not held to their addresses, and not translated.",
+		Evidence: evidence, Fix: []string{"vifctl repair"},
+	})
+}
+
+func dropped(f *survey.Facts) []Finding {
+	var evidence []string
+	for _, reason := range slices.Sorted(maps.Keys(f.Drops)) {
+		if f.Drops[reason] > 0 {
+			evidence = append(evidence, fmt.Sprintf("counter %s: %d packets", reason, f.Drops[reason]))
+		}
+	}
+	if len(evidence) == 0 {
+		return nil
+	}
+	return one(Finding{
+		Subject: host, Sentence: "Antispoofing has dropped packets of guests that pretended to be others, or have addresses that nobody told vifctl of.",
+		Evidence: evidence, Fix: []string{},
+	})
+}

@@ -1,0 +1,163 @@
+package doctor
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"vifctl/hooks/plan"
+	"vifctl/hooks/survey"
+)
+
+// duplicateMAC looks for a hardware address that two guests have, or that a
+// bridge sees behind another port.
+func duplicateMAC(f *survey.Facts) []Finding {
+	owner := map[string]*survey.NIC{}
+	return each(f, func(n *survey.NIC) []Finding {
+		if n.MAC == "" {
+			return nil
+		}
+		if first := owner[n.MAC]; first != nil {
+			return one(Finding{
+				Sentence: fmt.Sprintf("%s and %s have the same hardware address: each gets a part of what is meant for the other.", n.Port(), first.Port()),
+				Evidence: []string{fmt.Sprintf("%s/mac is %s", backend(first), n.MAC), fmt.Sprintf("%s/mac is %s", backend(n), n.MAC)},
+				Fix:      []string{"give one of them another mac= in its xl configuration"},
+			})
+		}
+		owner[n.MAC] = n
+		for _, learnt := range f.Host.Learnt {
+			other := f.Host.Links[learnt.Index]
+			own, p := f.PortOf(learnt.Index)
+			if learnt.MAC != n.MAC || learnt.Own || p != nil && own.NIC == n.NIC || other.Bridge {
+				continue
+			}
+			return one(Finding{
+				Sentence: fmt.Sprintf("Somebody behind %s uses the hardware address of %s.", other.Name, n.Port()),
+				Evidence: []string{fmt.Sprintf("bridge fdb: %s dev %s", n.MAC, other.Name), fmt.Sprintf("%s/mac is %s", backend(n), n.MAC)},
+				Fix:      []string{plan.Command("tcpdump", "-eni", other.Name, "ether", "src", n.MAC)},
+			})
+		}
+		return nil
+	})
+}
+
+// duplicateAddress looks for addresses that two guests, or a guest and the host,
+// have.
+func duplicateAddress(f *survey.Facts) []Finding {
+	owner := map[netip.Addr]*survey.NIC{}
+	return each(f, func(n *survey.NIC) (all []Finding) {
+		for _, a := range n.Addresses {
+			ip := a.Addr()
+			if !a.IsSingleIP() {
+				continue
+			}
+			first := owner[ip]
+			owner[ip] = n
+			switch {
+			case first != nil && first.NIC != n.NIC:
+				all = append(all, Finding{
+					Sentence: fmt.Sprintf("%s and %s have the same address %s.", n.Port(), first.Port(), ip),
+					Evidence: []string{fmt.Sprintf("%s has %s", first.Label(), ip), fmt.Sprintf("%s has %s", n.Label(), ip)},
+					Fix:      []string{"give one of them another address"},
+				})
+			case hasAddress(f, ip):
+				all = append(all, Finding{
+					Sentence: fmt.Sprintf("The host has the guest's address %s itself.", ip),
+					Evidence: []string{"an interface of the host has " + ip.String(), fmt.Sprintf("%s has %s", n.Label(), ip)},
+					Fix:      []string{"ip address show to " + ip.String()},
+				})
+			}
+		}
+		return all
+	})
+}
+
+// otherMAC looks for neighbours that answer for a guest's address with another
+// hardware address than the guest's.
+func otherMAC(f *survey.Facts) []Finding {
+	return each(f, func(n *survey.NIC) (all []Finding) {
+		if n.MAC == "" {
+			return nil
+		}
+		for _, nb := range f.Host.Neighbours {
+			mine := slices.ContainsFunc(n.Addresses, func(a netip.Prefix) bool { return a.IsSingleIP() && a.Addr() == nb.IP })
+			if !mine || nb.Proxy || nb.Failed || nb.MAC == "" || nb.MAC == n.MAC || nb.MAC == "00:00:00:00:00:00" {
+				continue
+			}
+			all = append(all, Finding{
+				Sentence: fmt.Sprintf("%s answers for the guest's address %s with another hardware address than the guest's.", f.Host.Links[nb.Index].Name, nb.IP),
+				Evidence: []string{
+					fmt.Sprintf("ip neighbour: %s dev %s lladdr %s", nb.IP, f.Host.Links[nb.Index].Name, nb.MAC),
+					fmt.Sprintf("%s/mac is %s", backend(n), n.MAC),
+				},
+				Fix: []string{plan.Command("ip", "neighbour", "flush", "to", nb.IP.String())},
+			})
+		}
+		return all
+	})
+}
+
+// mtuMismatch looks along the way of a guest's frames: a bridge passes no frame
+// on to a port that is smaller, and says nothing.
+func mtuMismatch(f *survey.Facts) []Finding {
+	return each(f, func(n *survey.NIC) []Finding {
+		p := n.Carrier()
+		bridge, bridged := f.Host.Named(f.Bridge(n))
+		if p == nil || p.Link == nil || !bridged {
+			return nil
+		}
+		for _, member := range f.MemberPorts(bridge.Index) {
+			if own, _ := f.PortOf(member.Index); own != nil || member.MTU >= p.Link.MTU {
+				continue
+			}
+			return one(Finding{
+				Sentence: fmt.Sprintf("%s sends larger packets than %s takes: they are lost without a word.", p.Name, member.Name),
+				Evidence: []string{
+					fmt.Sprintf("link %s has the MTU %d", p.Name, p.Link.MTU), fmt.Sprintf("link %s has the MTU %d", bridge.Name, bridge.MTU),
+					fmt.Sprintf("link %s has the MTU %d", member.Name, member.MTU),
+				},
+				Fix: []string{fmt.Sprintf("ip link set %s mtu %d", member.Name, p.Link.MTU), fmt.Sprintf("or mtu=%d in the guest's xl configuration", member.MTU)},
+			})
+		}
+		if p.Link.MTU > bridge.MTU {
+			return one(Finding{
+				Sentence: fmt.Sprintf("%s sends larger packets than the host takes from %s.", p.Name, bridge.Name),
+				Evidence: []string{fmt.Sprintf("link %s has the MTU %d", p.Name, p.Link.MTU), fmt.Sprintf("link %s has the MTU %d", bridge.Name, bridge.MTU)},
+				Fix:      []string{fmt.Sprintf("ip link set %s mtu %d", bridge.Name, p.Link.MTU)},
+			})
+		}
+		return nil
+	})
+}
+
+// vlanNotOnUplink looks for guests in a VLAN that no other port of their bridge
+// is in.
+func vlanNotOnUplink(f *survey.Facts) []Finding {
+	return each(f, func(n *survey.NIC) []Finding {
+		bridge, ok := f.Host.Named(f.Bridge(n))
+		p := n.Carrier()
+		if !ok || p == nil || p.Link == nil || len(f.VLANs) == 0 {
+			return nil
+		}
+		own := f.VLANs[p.Link.Index]
+		var others []string
+		for _, member := range f.MemberPorts(bridge.Index) {
+			if guest, _ := f.PortOf(member.Index); guest != nil {
+				continue
+			}
+			others = append(others, fmt.Sprintf("%s is in %v", member.Name, f.VLANs[member.Index]))
+			if slices.ContainsFunc(f.VLANs[member.Index], func(v int) bool { return slices.Contains(own, v) }) {
+				return nil
+			}
+		}
+		if len(own) == 0 || len(others) == 0 {
+			return nil
+		}
+		return one(Finding{
+			Sentence: fmt.Sprintf("No way out of %s is in the VLAN of %s.", bridge.Name, p.Name),
+			Evidence: append([]string{fmt.Sprintf("bridge vlan: %s is in %v", p.Name, own)}, others...),
+			Fix:      []string{fmt.Sprintf("bridge vlan add vid %d dev %s", own[0], strings.Fields(others[0])[0])},
+		})
+	})
+}

@@ -1,0 +1,200 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"vifctl/hooks/plan"
+	"vifctl/hooks/survey"
+)
+
+// What a port's plan wants and the host does not have: the same plan that a call
+// makes, told apart by what it means to the guest.
+
+// lacking makes one finding a port of the missing steps that wanted takes.
+func lacking(f *survey.Facts, wanted func(plan.Step) bool, tell func(*survey.NIC, *survey.Port, []plan.Step) Finding) []Finding {
+	return each(f, func(n *survey.NIC) (all []Finding) {
+		told := map[string]bool{}
+		for _, p := range n.Ports() {
+			var steps []plan.Step
+			for _, a := range p.Missing() {
+				// What serves both ports of a NIC is missing once.
+				if wanted(a.Step) && !told[a.Step.Key()] {
+					told[a.Step.Key()] = a.Step.Owner() != plan.OwnerPort
+					steps = append(steps, a.Step)
+				}
+			}
+			if len(steps) == 0 {
+				continue
+			}
+			found := tell(n, p, steps)
+			found.Subject = p.Name
+			for _, s := range steps {
+				found.Evidence = append(found.Evidence, "missing: "+command(s))
+			}
+			if found.Fix == nil {
+				found.Fix = []string{"vifctl repair " + p.Name}
+			}
+			all = append(all, found)
+		}
+		return all
+	})
+}
+
+func command(s plan.Step) string { return strings.TrimPrefix(strings.Join(s.Commands(), "; "), "# ") }
+
+func isUp(s plan.Step) bool { _, ok := s.(plan.Up); return ok }
+
+func portDown(f *survey.Facts) []Finding {
+	return lacking(f, isUp, func(_ *survey.NIC, p *survey.Port, _ []plan.Step) Finding {
+		return Finding{
+			Sentence: fmt.Sprintf("%s is down.", p.Name), Evidence: []string{"link " + p.Name + " is down"},
+			Fix: []string{"vifctl repair " + p.Name},
+		}
+	})
+}
+
+func isMaster(s plan.Step) bool { _, ok := s.(plan.Master); return ok }
+
+func wrongBridge(f *survey.Facts) []Finding {
+	return lacking(f, isMaster, func(_ *survey.NIC, p *survey.Port, steps []plan.Step) Finding {
+		bridge := steps[0].(plan.Master).Bridge.Name
+		is := "in no bridge"
+		if l, ok := f.Host.Links[p.Link.Master]; ok {
+			is = "in " + l.Name
+		}
+		return Finding{Sentence: fmt.Sprintf("%s is %s and should be in %s.", p.Name, is, bridge), Evidence: []string{"link " + p.Name + " is " + is}}
+	})
+}
+
+// isGateway: an address that the host has on the port, for the guest to ask.
+func isGateway(s plan.Step) bool {
+	a, ok := s.(plan.Address)
+	return ok && !a.Absent && !a.NIC
+}
+
+func gatewayAddress(f *survey.Facts) []Finding {
+	return lacking(f, isGateway, func(_ *survey.NIC, p *survey.Port, _ []plan.Step) Finding {
+		return Finding{
+			Sentence: fmt.Sprintf("The host has not the address on %s that the guest uses as its gateway.", p.Name), Evidence: []string{addressesOn(f, p)},
+		}
+	})
+}
+
+func isRoute(s plan.Step) bool {
+	r, ok := s.(plan.Route)
+	return ok && !r.Absent
+}
+
+func routeMissing(f *survey.Facts) []Finding {
+	return lacking(f, isRoute, func(_ *survey.NIC, p *survey.Port, steps []plan.Step) Finding {
+		var to, evidence []string
+		for _, s := range steps {
+			r := s.(plan.Route).Route
+			to = append(to, plan.Bare(r.Dst))
+			way := "nowhere"
+			if best, ok := bestRoute(f, r.Dst.Addr()); ok {
+				way = "to " + f.Host.Links[best.Index].Name
+			}
+			evidence = append(evidence, fmt.Sprintf("ip route get %s leads %s", r.Dst.Addr(), way))
+		}
+		return Finding{Sentence: fmt.Sprintf("No route leads to the guest's %s behind %s.", strings.Join(to, ", "), p.Name), Evidence: evidence}
+	})
+}
+
+func isSetting(name string) func(plan.Step) bool {
+	return func(s plan.Step) bool {
+		setting, ok := s.(plan.Sysctl)
+		return ok && setting.Name == name
+	}
+}
+
+func proxyARP(f *survey.Facts) []Finding {
+	return lacking(f, isSetting("proxy_arp"), func(_ *survey.NIC, p *survey.Port, _ []plan.Step) Finding {
+		return Finding{
+			Sentence: fmt.Sprintf("The host does not answer on %s for addresses behind it: the guest finds nobody but the host.", p.Name),
+			Evidence: []string{fmt.Sprintf("net/ipv4/conf/%s/proxy_arp is %q", p.Name, f.Setting("ipv4/conf", p.Name, "proxy_arp"))},
+		}
+	})
+}
+
+func isProxyNDP(s plan.Step) bool {
+	_, ok := s.(plan.ProxyNeighbour)
+	return ok || isSetting("proxy_ndp")(s)
+}
+
+func proxyNDP(f *survey.Facts) []Finding {
+	return lacking(f, isProxyNDP, func(n *survey.NIC, _ *survey.Port, _ []plan.Step) Finding {
+		return Finding{
+			Sentence: fmt.Sprintf("%s does not answer for the guest's IPv6 addresses: nobody outside finds the guest.", f.Uplink(n)),
+			Evidence: []string{fmt.Sprintf("net/ipv6/conf/%s/proxy_ndp is %q", f.Uplink(n), f.Setting("ipv6/conf", f.Uplink(n), "proxy_ndp"))},
+		}
+	})
+}
+
+func isPublic(s plan.Step) bool {
+	a, ok := s.(plan.Address)
+	return ok && !a.Absent && a.NIC
+}
+
+func publicAddress(f *survey.Facts) []Finding {
+	return lacking(f, isPublic, func(_ *survey.NIC, _ *survey.Port, steps []plan.Step) Finding {
+		a := steps[0].(plan.Address)
+		l := f.Host.Links[a.Dev.Index]
+		return Finding{
+			Sentence: fmt.Sprintf("%s has not the guest's public address %s: nobody outside finds it.", l.Name, a.Addr.Prefix.Addr()),
+			Evidence: []string{addressesOn(f, &survey.Port{Name: l.Name, Link: &l})},
+		}
+	})
+}
+
+func isRule(kinds ...plan.RuleKind) func(plan.Step) bool {
+	return func(s plan.Step) bool {
+		r, ok := s.(plan.Rule)
+		return ok && !r.Absent && slices.Contains(kinds, r.Kind)
+	}
+}
+
+func translationMissing(f *survey.Facts) []Finding {
+	kinds := isRule(plan.RuleOneToOne, plan.RuleMasquerade, plan.RuleForward, plan.RulePrivate, plan.RuleRouted)
+	return lacking(f, kinds, func(n *survey.NIC, _ *survey.Port, _ []plan.Step) Finding {
+		return Finding{Sentence: fmt.Sprintf("The addresses of %s are not translated as they should be.", n.Label()), Evidence: []string{}}
+	})
+}
+
+func antispoofingMissing(f *survey.Facts) []Finding {
+	kinds := isRule(plan.RuleStrict, plan.RuleMAC, plan.RuleOwnMAC, plan.RuleOwnAddress)
+	return lacking(f, kinds, func(_ *survey.NIC, p *survey.Port, _ []plan.Step) Finding {
+		return Finding{Sentence: fmt.Sprintf("The guest behind %s is not held to its own addresses as it should be.", p.Name), Evidence: []string{}}
+	})
+}
+
+// drifted takes what no other check has a word for, and what the configuration
+// no longer wants.
+func drifted(f *survey.Facts) []Finding {
+	known := []func(plan.Step) bool{isUp, isMaster, isGateway, isRoute, isSetting("proxy_arp"), isProxyNDP, isPublic}
+	rest := func(s plan.Step) bool {
+		_, rule := s.(plan.Rule)
+		_, flows := s.(plan.Flows)
+		return !rule && !flows && !slices.ContainsFunc(known, func(is func(plan.Step) bool) bool { return is(s) })
+	}
+	all := lacking(f, rest, func(_ *survey.NIC, p *survey.Port, _ []plan.Step) Finding {
+		return Finding{Sentence: fmt.Sprintf("%s is not as it was brought up.", p.Name), Evidence: []string{}}
+	})
+	return append(all, each(f, func(n *survey.NIC) (more []Finding) {
+		for _, p := range n.Ports() {
+			if p.Work == nil || len(p.Work.Undo) == 0 {
+				continue
+			}
+			found := Finding{
+				Subject: p.Name, Sentence: fmt.Sprintf("%s has what the configuration no longer wants.", p.Name), Fix: []string{"vifctl repair " + p.Name},
+			}
+			for _, e := range p.Work.Undo {
+				found.Evidence = append(found.Evidence, "no longer wanted: "+command(e.Step))
+			}
+			more = append(more, found)
+		}
+		return more
+	})...)
+}

@@ -1,0 +1,191 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"vifctl/hooks/plan"
+	"vifctl/hooks/survey"
+)
+
+// routed are the NICs that the host routes for.
+func routed(f *survey.Facts) (all []*survey.NIC) {
+	for i := range f.NICs {
+		if n := &f.NICs[i]; n.Alive && (n.Mode == "route" || n.Mode == "nat") {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+// families tells which the guest has addresses of; without any it is IPv4.
+func families(n *survey.NIC) (has4, has6 bool) {
+	for _, a := range n.Addresses {
+		has4 = has4 || a.Addr().Is4()
+		has6 = has6 || a.Addr().Is6()
+	}
+	return has4 || !has6, has6
+}
+
+// uplinks are the names of the ways out that routed guests use, each with them.
+func uplinks(f *survey.Facts) (names []string, guests map[string][]*survey.NIC) {
+	guests = map[string][]*survey.NIC{}
+	for _, n := range routed(f) {
+		name := f.Uplink(n)
+		if name == "" {
+			continue
+		}
+		if guests[name] == nil {
+			names = append(names, name)
+		}
+		guests[name] = append(guests[name], n)
+	}
+	slices.Sort(names)
+	return names, guests
+}
+
+func who(guests []*survey.NIC) string {
+	var names []string
+	for _, n := range guests {
+		if !slices.Contains(names, n.Label()) {
+			names = append(names, n.Label())
+		}
+	}
+	const most = 5
+	if len(names) > most {
+		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}
+
+func uplinkMissing(f *survey.Facts) (all []Finding) {
+	names, guests := uplinks(f)
+	for _, name := range names {
+		if _, ok := f.Host.Named(name); ok {
+			continue
+		}
+		all = append(all, Finding{
+			Subject: name, Sentence: fmt.Sprintf("The uplink %s of %s does not exist.", name, who(guests[name])),
+			Evidence: []string{"no link " + name, saidBy(guests[name][0], "gatewaydev", "uplink")},
+			Fix:      []string{"ip -brief link"},
+		})
+	}
+	return all
+}
+
+// saidBy tells who named something: the toolstack, or the configuration.
+func saidBy(n *survey.NIC, key, setting string) string {
+	if v := n.Backend[key]; v != "" {
+		return fmt.Sprintf("%s/%s is %s", backend(n), key, v)
+	}
+	return "the configuration's " + setting
+}
+
+func backend(n *survey.NIC) string { return fmt.Sprintf("backend/vif/%d/%d", n.Domid, n.Devid) }
+
+func uplinkDown(f *survey.Facts) (all []Finding) {
+	names, guests := uplinks(f)
+	for _, name := range names {
+		l, ok := f.Host.Named(name)
+		switch {
+		case !ok:
+		case !l.Up:
+			all = append(all, Finding{
+				Subject: name, Sentence: fmt.Sprintf("The uplink %s of %s is down.", name, who(guests[name])),
+				Evidence: []string{"link " + name + " is down"}, Fix: []string{plan.Command("ip", "link", "set", name, "up")},
+			})
+		case !l.Carrier:
+			all = append(all, Finding{
+				Subject: name, Sentence: fmt.Sprintf("The uplink %s of %s has no carrier: a cable, or a switch.", name, who(guests[name])),
+				Evidence: []string{"link " + name + " is up, without LOWER_UP"}, Fix: []string{},
+			})
+		}
+	}
+	return all
+}
+
+func uplinkAddress(f *survey.Facts) (all []Finding) {
+	names, guests := uplinks(f)
+	for _, name := range names {
+		l, ok := f.Host.Named(name)
+		if !ok {
+			continue
+		}
+		for _, is6 := range []bool{false, true} {
+			wanted := slices.ContainsFunc(guests[name], func(n *survey.NIC) bool {
+				has4, has6 := families(n)
+				return !is6 && has4 || is6 && has6 && n.Mode == "nat" && n.Entry.NAT66
+			})
+			has := slices.ContainsFunc(f.Host.Addresses[l.Index], func(a plan.Addr) bool {
+				return a.Prefix.Addr().Is6() == is6 && !a.Prefix.Addr().IsLinkLocalUnicast()
+			})
+			if wanted && !has {
+				all = append(all, Finding{
+					Subject: name, Sentence: fmt.Sprintf("The uplink %s has no %s address to share with %s.", name, family(is6), who(guests[name])),
+					Evidence: []string{fmt.Sprintf("link %s has %d addresses, none of them %s", name, len(f.Host.Addresses[l.Index]), family(is6))},
+					Fix:      []string{plan.Command("ip", "address", "add", "ADDRESS/LENGTH", "dev", name)},
+				})
+			}
+		}
+	}
+	return all
+}
+
+func family(is6 bool) string {
+	if is6 {
+		return "IPv6"
+	}
+	return "IPv4"
+}
+
+func noDefaultRoute(f *survey.Facts) (all []Finding) {
+	for _, is6 := range []bool{false, true} {
+		var guests []*survey.NIC
+		for _, n := range routed(f) {
+			if has4, has6 := families(n); !is6 && has4 || is6 && has6 {
+				guests = append(guests, n)
+			}
+		}
+		if _, ok := f.Host.Default(is6); ok || len(guests) == 0 {
+			continue
+		}
+		found := Finding{
+			Subject: host, Sentence: fmt.Sprintf("This host has no %s default route: %s reach nothing beyond it.", family(is6), who(guests)),
+			Evidence: []string{fmt.Sprintf("no %s default route in the main table", family(is6))},
+			Fix:      []string{"ip route add default via GATEWAY"},
+		}
+		if is6 {
+			found.Severity, found.Fix = Warning, []string{"ip -6 route add default via GATEWAY"}
+		}
+		for _, n := range guests {
+			found.of = append(found.of, f.Uplink(n), n.Backend["gatewaydev"], n.Entry.Uplink)
+		}
+		all = append(all, found)
+	}
+	return all
+}
+
+func forwardingOff(f *survey.Facts) (all []Finding) {
+	for _, s := range []struct {
+		is6  bool
+		path string
+	}{{false, "ipv4/ip_forward"}, {true, "ipv6/conf/all/forwarding"}} {
+		var guests []*survey.NIC
+		for _, n := range routed(f) {
+			if has4, has6 := families(n); !s.is6 && has4 || s.is6 && has6 {
+				guests = append(guests, n)
+			}
+		}
+		if v, ok := f.Settings[s.path]; !ok || v != "0" || len(guests) == 0 {
+			continue
+		}
+		name := "net." + strings.ReplaceAll(s.path, "/", ".")
+		all = append(all, Finding{
+			Subject: host, Sentence: fmt.Sprintf("This host does not forward %s: %s reach it, and nothing behind it.", family(s.is6), who(guests)),
+			Evidence: []string{name + " is 0"},
+			Fix:      []string{"sysctl -w " + name + "=1", fmt.Sprintf("echo %s=1 > /etc/sysctl.d/90-vifctl.conf", name)},
+		})
+	}
+	return all
+}
