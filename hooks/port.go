@@ -2,6 +2,7 @@ package hooks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +12,9 @@ import (
 	"vifctl/hooks/journal"
 	"vifctl/hooks/plan"
 )
+
+// errAbsent: the interface that a call is about is not there, and did not come.
+var errAbsent = errors.New("no such interface")
 
 // findPort returns the interface that a call is about, and makes sure that the
 // name it is to get is free. A port that was renamed by an earlier call is
@@ -26,7 +30,7 @@ func (r *Runtime) findPort(ctx context.Context, ev event.Event, old *journal.Rec
 		}
 	}
 	end := time.Now().Add(wait)
-	for {
+	for first := true; ; first = false {
 		l, ok, err := r.Reader.LinkByName(ev.Device)
 		if err != nil {
 			return plan.Link{}, fmt.Errorf("%s: %w", ev.Device, err)
@@ -43,11 +47,15 @@ func (r *Runtime) findPort(ctx context.Context, ev event.Event, old *journal.Rec
 				return l, nil
 			}
 		}
+		if first && wait > 0 && ev.Kind == plan.Tap && r.deviceModelRuns(ctx, ev.NIC) {
+			wait, end = 0, time.Now() // it has made its taps: one more look
+			continue
+		}
 		if time.Now().After(end) {
 			if wait == 0 {
-				return plan.Link{}, fmt.Errorf("%s: no such interface", ev.Device)
+				return plan.Link{}, fmt.Errorf("%s: %w", ev.Device, errAbsent)
 			}
-			return plan.Link{}, fmt.Errorf("%s: no such interface, and it did not appear within %s", ev.Device, wait)
+			return plan.Link{}, fmt.Errorf("%s: %w, and it did not appear within %s", ev.Device, errAbsent, wait)
 		}
 		select {
 		case <-ctx.Done():
@@ -77,4 +85,21 @@ func (r *Runtime) nameFree(ev event.Event, port plan.Link) error {
 func isNetback(name string, nic plan.NIC) bool {
 	device, err := os.Readlink(filepath.Join("/sys/class/net", name, "device"))
 	return err == nil && filepath.Base(device) == fmt.Sprintf("vif-%d-%d", nic.Domid, nic.Devid)
+}
+
+// deviceModelRuns reports whether a guest's device model says that it is up
+// (libxl waits for the same word). It makes its taps before that.
+func (r *Runtime) deviceModelRuns(ctx context.Context, nic plan.NIC) bool {
+	if r.Xenstore == nil {
+		return false
+	}
+	state := fmt.Sprintf("device-model/%d/state", nic.Domid)
+	values, err := r.Xenstore.ReadAll(ctx, state)
+	return err == nil && values[state] == "running"
+}
+
+// works reports whether a NIC's vif is up by a call of ours.
+func (r *Runtime) works(nic plan.NIC) bool {
+	vif, err := r.current(nic, plan.Vif)
+	return err == nil && vif != nil
 }
