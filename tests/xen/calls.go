@@ -7,13 +7,14 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 )
 
 // Call is one call of a script by xl, as recorded in dom0 while Debian's own script answered it.
 type Call struct {
-	// Name is the file's name without its ending: what was going on, the command and the type of interface, such as
-	// "pv-bridge-create.online.vif".
+	// Name is the file's name without its ending: what was going on, the guest's NIC, the command and the type of
+	// interface, such as "pv-bridge-create.nic0.online.vif".
 	Name string `json:"-"`
 	// Script is the absolute path by which the script was run, and Args what followed it.
 	Script string   `json:"script"`
@@ -24,9 +25,10 @@ type Call struct {
 	// Environment is all of it.
 	Environment map[string]string `json:"environment"`
 	// Xenstore holds, by absolute path, what concerned the NIC at the moment of the call: its backend, its frontend,
-	// the guest's name and UUID, and libxl's own notes.
+	// the guest's name and UUID, its device model's state, and libxl's own notes.
 	Xenstore map[string]string `json:"xenstore"`
-	// Links are the names of dom0's network interfaces at the moment of the call, sorted.
+	// Links are those of the NIC's interfaces that were there at the moment of the call, sorted: its vif and its tap,
+	// by whatever name they went. Of one that is going down some may have gone.
 	Links []string `json:"links"`
 	// Status is the exit code of Debian's script, and After the backend as the script left it.
 	Status int               `json:"status"`
@@ -35,6 +37,18 @@ type Call struct {
 
 //go:embed testdata/calls
 var recorded embed.FS
+
+// Up says whether the call brings an interface up.
+func (c Call) Up() bool { return c.Args[0] == "online" || c.Args[0] == "add" }
+
+// Backend is where the NIC's backend is in the xenstore.
+func (c Call) Backend() string { return "/local/domain/0/" + c.Environment["XENBUS_PATH"] }
+
+// own says whether an interface is the NIC's.
+func (c Call) own(link string) bool {
+	names := []string{c.Environment["vif"], c.Xenstore[c.Backend()+"/vifname"]}
+	return link != "" && slices.Contains(names, strings.TrimSuffix(link, "-emu"))
+}
 
 // Calls returns every recorded call, by name.
 func Calls() ([]Call, error) {

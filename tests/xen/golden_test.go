@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -95,15 +96,11 @@ func readRecord(folder string) (Call, error) {
 		Args:        strings.Split(strings.TrimSuffix(read("args"), "\x00"), "\x00"),
 		Cwd:         strings.TrimSpace(read("cwd")),
 		Stdin:       strings.TrimSpace(read("stdin")),
-		Environment: make(map[string]string),
+		Environment: parseEnvironment(read("environment")),
 		Xenstore:    parseTree(read("xenstore")),
-		Links:       parseLinks(read("links")),
 		After:       parseTree(read("after")),
 	}
-	for variable := range strings.SplitSeq(strings.TrimSuffix(read("environment"), "\x00"), "\x00") {
-		name, value, _ := strings.Cut(variable, "=")
-		call.Environment[name] = value
-	}
+	call.Links = slices.DeleteFunc(parseLinks(read("links")), func(link string) bool { return !call.own(link) })
 	label, status := strings.TrimSpace(read("label")), strings.TrimSpace(read("status"))
 	if failed != nil {
 		return Call{}, failed
@@ -112,10 +109,20 @@ func readRecord(folder string) (Call, error) {
 	if len(call.Args) > 1 {
 		kind = strings.TrimPrefix(call.Args[1], "type_if=")
 	}
-	call.Name = strings.Join([]string{label, call.Args[0], kind}, ".")
+	nic := "nic" + path.Base(call.Environment["XENBUS_PATH"])
+	call.Name = strings.Join([]string{label, nic, call.Args[0], kind}, ".")
 	var err error
 	call.Status, err = strconv.Atoi(status)
 	return call, err
+}
+
+func parseEnvironment(text string) map[string]string {
+	environment := make(map[string]string)
+	for variable := range strings.SplitSeq(strings.TrimSuffix(text, "\x00"), "\x00") {
+		name, value, _ := strings.Cut(variable, "=")
+		environment[name] = value
+	}
+	return environment
 }
 
 var treeLine = regexp.MustCompile(`^(/\S+) = "(.*)" *$`)
@@ -169,11 +176,15 @@ func rewrite(calls []Call) error {
 // racing are the keys whose value depends on how far a running guest has got: all of its own, and states.
 var racing = regexp.MustCompile(`^/local/domain/[1-9]\d*/device/|/state$`)
 
-// steady is a call without racing keys.
+// steady is a call without what is not the same every time: racing keys, and which of its interfaces a NIC that goes
+// down still has.
 func steady(call Call) Call {
 	call.Xenstore, call.After = maps.Clone(call.Xenstore), maps.Clone(call.After)
 	for _, tree := range []map[string]string{call.Xenstore, call.After} {
 		maps.DeleteFunc(tree, func(path, _ string) bool { return racing.MatchString(path) })
+	}
+	if !call.Up() {
+		call.Links = nil
 	}
 	return call
 }

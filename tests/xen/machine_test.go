@@ -24,16 +24,22 @@ const (
 
 // machine is a running dom0. It is told what to do, and answers, on its serial line; files go over the share.
 type machine struct {
+	number int // of the boot, from 1
+	used   bool
 	stdin  io.WriteCloser
 	lines  chan string // closed when QEMU has ended
 	cancel context.CancelFunc
 }
 
 // boot starts a dom0 from the image, with share mounted on its /lab, and waits until it takes stories. Everything it
-// says is appended to serial.
-func boot(ctx context.Context, image, share string, serial io.Writer) (*machine, error) {
+// says goes to boot-NUMBER.serial in the share.
+func boot(ctx context.Context, image, share string, number int) (*machine, error) {
+	serial, err := os.Create(filepath.Join(share, fmt.Sprintf("boot-%d.serial", number)))
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithCancel(ctx)
-	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", qemuArguments(image, share)...)
+	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", qemuArguments(image, share, number)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.Stderr = serial
 	stdin, err := cmd.StdinPipe()
@@ -46,12 +52,13 @@ func boot(ctx context.Context, image, share string, serial io.Writer) (*machine,
 		cancel()
 		return nil, err
 	}
-	m := &machine{stdin: stdin, lines: make(chan string, 1000), cancel: cancel}
+	m := &machine{number: number, stdin: stdin, lines: make(chan string, 1000), cancel: cancel}
 	started := make(chan error)
 	go func() {
 		// The kernel's death signal comes when this thread ends, so it must not end before QEMU does.
 		runtime.LockOSThread()
 		defer close(m.lines)
+		defer serial.Close()
 		if err := cmd.Start(); err != nil {
 			started <- err
 			return
@@ -78,7 +85,8 @@ func boot(ctx context.Context, image, share string, serial io.Writer) (*machine,
 	return m, nil
 }
 
-func qemuArguments(image, share string) []string {
+func qemuArguments(image, share string, number int) []string {
+	commandLine := fmt.Sprintf(" console=hvc0 quiet net.ifnames=0 lab.boot=%d,", number)
 	file := func(name string) string { return filepath.Join(image, name) }
 	return []string{
 		// The processor matters: with max, EPYC or Opteron_G5 dom0 crashes or hangs; without svm and npt there are no
@@ -89,12 +97,13 @@ func qemuArguments(image, share string) []string {
 		"-virtfs", "local,mount_tag=lab,security_model=none,multidevs=remap,path=" + share,
 		"-kernel", file("xen"),
 		"-append", "console=com1 com1=115200,8n1 dom0_mem=512M,max:512M dom0_max_vcpus=1 no-real-mode edd=off",
-		"-initrd", file("vmlinuz") + " console=hvc0 quiet net.ifnames=0," + file("dom0-initrd.gz"),
+		"-initrd", file("vmlinuz") + commandLine + file("dom0-initrd.gz"),
 	}
 }
 
 // run has dom0 run a story and returns the exit code.
 func (m *machine) run(ctx context.Context, s story, share, scripts string) (status int, err error) {
+	m.used = true
 	_, err = fmt.Fprintf(m.stdin, "run %s %.0f %s\n", s.file, s.limit.Seconds(), scripts)
 	if err != nil {
 		return 0, err

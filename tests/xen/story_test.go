@@ -19,6 +19,7 @@ type story struct {
 	name  string // without the number
 	title string // the first line of comment
 	limit time.Duration
+	fresh bool // it wants a dom0 in which nothing has happened
 }
 
 var (
@@ -54,6 +55,7 @@ func parseStory(path, text string) (story, error) {
 		return story{}, fmt.Errorf("%s: the first line must be a comment that says what the story is about", path)
 	}
 	s := story{file: file, name: numberPattern.ReplaceAllString(file, ""), title: title, limit: defaultLimit}
+	s.fresh = strings.Contains(text, "\n# fresh dom0\n")
 	if match := limitPattern.FindStringSubmatch(text); match != nil {
 		limit, err := time.ParseDuration(match[1] + "s")
 		if err != nil {

@@ -9,43 +9,47 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 )
 
 var (
-	scripts = flag.String("scripts", "ours", "whose scripts the stories use: ours, or Debian's (stock)")
-	update  = flag.Bool("update", false, "write testdata/calls anew from what the record story sees")
+	scripts  = flag.String("scripts", "ours", "whose scripts the stories use: ours, or Debian's (stock)")
+	machines = flag.Int("machines", 2, "how many dom0s run beside each other; each takes one processor and 2 GB")
+	update   = flag.Bool("update", false, "write testdata/calls anew from what the record story sees")
 )
 
 // wholeLimit is for everything together, should the test command set no shorter one.
 const wholeLimit = 15 * time.Minute
 
-// TestXen runs every story in a real dom0, one boot for all of them. A story that fails costs the dom0: the next one
-// gets a new one.
+// TestXen runs every story in a real dom0. A story that fails costs its dom0: the next one gets a new one.
 func TestXen(t *testing.T) {
-	if *scripts != "ours" && *scripts != "stock" {
-		t.Fatalf("-scripts=%s: ours or stock", *scripts)
+	if *scripts != "ours" && *scripts != "stock" || *machines < 1 {
+		t.Fatalf("-scripts=%s -machines=%d: ours or stock, and at least one", *scripts, *machines)
 	}
 	all, err := stories()
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := deadline(t)
-	defer cancel()
+	t.Cleanup(cancel)
 	need(t)
 	l := newLab(ctx, t)
-	defer l.close()
+	t.Cleanup(func() {
+		l.close()
+		l.report(t, all)
+	})
 	for _, s := range all {
-		// Recording is for writing testdata anew. What it sees is not the same
-		// every time: xl takes a guest's NICs down side by side.
-		if s.name == "record" && !*update {
-			continue
-		}
-		t.Run(s.name, func(t *testing.T) { l.tell(ctx, t, s) })
+		t.Run(s.name, func(t *testing.T) {
+			if *machines > 1 {
+				t.Parallel()
+			}
+			l.tell(ctx, t, s)
+		})
 	}
-	l.report(t, all)
 }
 
 // deadline leaves a minute of the test command's time for cleaning up.
@@ -57,12 +61,11 @@ func deadline(t *testing.T) (context.Context, context.CancelFunc) {
 	return context.WithDeadlineCause(context.Background(), end, fmt.Errorf("the laboratory's time is up"))
 }
 
-// lab is what the stories share: the image, the folder that dom0 sees as /lab, and a dom0 once there is one.
+// lab is what the stories share: the image, the folder that dom0 sees as /lab, and the machines.
 type lab struct {
 	image, share string
-	serial       *os.File
-	dom0         *machine
-	boots        int
+	slots        chan *machine // as many as -machines says; nil in it is a machine not booted yet
+	boots        atomic.Int32
 }
 
 func newLab(ctx context.Context, t *testing.T) *lab {
@@ -79,7 +82,10 @@ func newLab(ctx context.Context, t *testing.T) *lab {
 	if err := os.RemoveAll(share); err != nil {
 		t.Fatal(err)
 	}
-	l := &lab{image: image(ctx, t, cache), share: share}
+	l := &lab{image: image(ctx, t, cache), share: share, slots: make(chan *machine, *machines)}
+	for range *machines {
+		l.slots <- nil
+	}
 	for _, folder := range []string{"dom0", "stories"} {
 		if err := os.CopyFS(filepath.Join(share, folder), os.DirFS(folder)); err != nil {
 			t.Fatal(err)
@@ -87,10 +93,6 @@ func newLab(ctx context.Context, t *testing.T) *lab {
 	}
 	if *scripts == "ours" {
 		build(ctx, t, filepath.Join(share, "vifctl"))
-	}
-	l.serial, err = os.Create(filepath.Join(share, "serial.log"))
-	if err != nil {
-		t.Fatal(err)
 	}
 	return l
 }
@@ -118,37 +120,43 @@ func build(ctx context.Context, t *testing.T, path string) {
 	}
 }
 
-// tell runs one story, in a new dom0 if there is none.
+// tell runs one story, in a new dom0 where there is none or the story wants a fresh one.
 func (l *lab) tell(ctx context.Context, t *testing.T, s story) {
-	started := time.Now()
-	if l.dom0 == nil {
-		dom0, err := boot(ctx, l.image, l.share, l.serial)
+	dom0 := <-l.slots
+	defer func() { l.slots <- dom0 }()
+	if dom0 != nil && dom0.used && s.fresh {
+		dom0.off()
+		dom0 = nil
+	}
+	if dom0 == nil {
+		started := time.Now()
+		m, err := boot(ctx, l.image, l.share, int(l.boots.Add(1)))
 		if err != nil {
 			t.Fatalf("%v\n%s", err, l.kept())
 		}
-		l.dom0 = dom0
-		l.boots++
-		t.Logf("dom0 came up in %.0f s%s", time.Since(started).Seconds(), l.installed())
+		dom0 = m
+		t.Logf("dom0 came up in %.0f s; vifctl install said:\n%s", time.Since(started).Seconds(), l.installed(t, m))
 	}
-	status, err := l.dom0.run(ctx, s, l.share, *scripts)
-	t.Logf("%s\n%s", s.title, l.output(s, "output"))
+	status, err := dom0.run(ctx, s, l.share, *scripts)
+	t.Logf("%s (boot %d)\n%s", s.title, dom0.number, l.output(s, "output"))
 	switch {
 	case err != nil:
 		t.Errorf("%v\n%s", err, l.kept())
 	case status != 0:
 		t.Errorf("the story ended with %d\n%s", status, l.kept())
 	}
-	if l.left(s) != "" {
-		t.Errorf("dom0 could not be cleaned up after it:\n%s", l.left(s))
+	if complaint := l.output(s, "reset"); complaint != "" {
+		t.Errorf("dom0 could not be tidied up after it:\n%s", complaint)
 	}
-	if !t.Failed() {
-		golden(t, filepath.Join(l.share, "out", s.file, "calls"))
+	if t.Failed() {
+		dom0.kill()
+		dom0 = nil
 		return
 	}
-	l.dom0.kill()
-	l.dom0 = nil
+	golden(t, filepath.Join(l.share, "out", s.file, "calls"))
 }
 
+// output is a file that the story, or the runner for it, left in its folder.
 func (l *lab) output(s story, name string) string {
 	text, err := os.ReadFile(filepath.Join(l.share, "out", s.file, name))
 	if err != nil {
@@ -157,26 +165,17 @@ func (l *lab) output(s story, name string) string {
 	return string(text)
 }
 
-// left is what went wrong in dom0's tidying after a story.
-func (l *lab) left(s story) string {
-	text, err := os.ReadFile(filepath.Join(l.share, "out", s.file, "reset"))
-	if err != nil {
-		return ""
+// installed is what `vifctl install` printed in dom0; that it worked is the first thing to know.
+func (l *lab) installed(t *testing.T, m *machine) string {
+	text, err := os.ReadFile(filepath.Join(l.share, fmt.Sprintf("boot-%d.install", m.number)))
+	if err != nil || strings.Contains(string(text), "@@failed") {
+		t.Errorf("%s%v", text, err)
 	}
 	return string(text)
 }
 
-// installed says what `vifctl install` printed in dom0.
-func (l *lab) installed() string {
-	text, err := os.ReadFile(filepath.Join(l.share, "out", "install", "output"))
-	if err != nil {
-		return ""
-	}
-	return "; vifctl install said:\n" + string(text)
-}
-
 func (l *lab) kept() string {
-	return "output, serial.log and the toolstack's logs are in " + l.share
+	return "what was said, the serial line and the toolstack's logs are in " + l.share
 }
 
 // report prints what stories left in a file called report, tables mostly.
@@ -187,19 +186,14 @@ func (l *lab) report(t *testing.T, all []story) {
 			t.Logf("%s\n%s", s.title, text)
 		}
 	}
-	t.Logf("%d boots of dom0", l.boots)
+	t.Logf("%d boots of dom0", l.boots.Load())
 }
 
+// close switches the machines off.
 func (l *lab) close() {
-	if l.dom0 != nil {
-		l.dom0.off()
-	}
-	l.serial.Close()
-	// Readable for whoever looks into it, whoever ran the test.
-	_ = filepath.WalkDir(l.share, func(path string, _ os.DirEntry, err error) error {
-		if err == nil {
-			_ = os.Chmod(path, 0o755)
+	for range *machines {
+		if dom0 := <-l.slots; dom0 != nil {
+			dom0.off()
 		}
-		return nil
-	})
+	}
 }

@@ -198,6 +198,29 @@ reach_from() {
 # world COMMAND… runs a command on the machine behind the uplink.
 world() { ip netns exec world "$@"; }
 
+# world_gets WANT URL expects the world to read it there.
+world_gets() {
+	eventually 60 "the world reads $1 at $2" gives "$1" world busybox wget -T 2 -qO- "$2"
+	note "the world reads '$1' at $2"
+}
+
+# serves NAME PORT… makes a guest answer there over HTTP, with its name.
+serves() {
+	local name=$1 port command="mkdir -p /www; echo $1 >/www/index.html"
+	shift
+	for port; do command="$command; httpd -p $port -h /www"; done
+	in_guest "$name" "$command"
+}
+
+# reads NAME ADDRESS PATH WANT has a guest read a page, over HTTP, of one line.
+reads() {
+	in_guest "$1" "printf 'GET $3 HTTP/1.0\\r\\n\\r\\n' | nc -w 20 $2 80 | tail -n 1" >"$S/page"
+	equal "$1 reads at $2$3" "$4" "$(grep -v '^::' "$S/answer")"
+}
+
+# seen_as NAME ADDRESS checks whom the world takes a guest for (see host_nat).
+seen_as() { reads "$1" 10.1.0.254 /cgi-bin/who "$2"; }
+
 # world_reaches ADDRESS
 world_reaches() {
 	eventually 60 "the world reaches $1" ip netns exec world ping -n -c 1 -W 1 "$1"
@@ -265,6 +288,22 @@ host_state() (
 
 # remember notes the host's state; nothing_left compares with it.
 remember() { host_state >"$S/state.before" 2>&1; }
+
+# only_tables_left is nothing_left where guests were filtered or translated for
+# the first time: vifctl's tables stay, with nothing of a guest in them.
+only_tables_left() {
+	eventually 30 'nothing of a guest is in the tables' no_guest_in_tables
+	{
+		sed '/^# firewall$/,$d' "$S/state.before"
+		echo '# firewall'
+		nft list ruleset
+		sed -n '/^# sysctls$/,$p' "$S/state.before"
+	} >"$S/state.tables"
+	mv "$S/state.tables" "$S/state.before"
+	nothing_left
+}
+no_guest_in_tables() { ! nft list ruleset | grep -E '"(vif|win)|192\.168\.1\.|203\.0\.113\.|00:16:3e:'; }
+
 nothing_left() {
 	local end=$((SECONDS + 30))
 	until host_state >"$S/state.after" 2>&1; diff -u "$S/state.before" "$S/state.after" >"$S/state.diff"; do
@@ -304,6 +343,37 @@ host_route() {
 	remember
 }
 
+# host_nat makes a router for guests with private addresses: eth0 (10.1.0.1/24,
+# 203.0.113.40 and fd01::1/64) leads to the world (10.1.0.254 and 198.51.100.7),
+# which takes all of 203.0.113.0/24 and fd02::/64 for neighbours, and tells who
+# asks whom it takes him for.
+host_nat() {
+	world_up 10.1.0.254/24 fd01::254/64
+	ip addr add 10.1.0.1/24 dev eth0
+	ip addr add 203.0.113.40/32 dev eth0
+	ip addr add fd01::1/64 dev eth0 nodad
+	ip route add default via 10.1.0.254
+	world ip addr add 198.51.100.7/32 dev up0
+	world ip route add 203.0.113.0/24 dev up0
+	world ip route add fd02::/64 dev up0
+	sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv6.conf.eth0.proxy_ndp=1
+	mkdir -p "$S/www/cgi-bin"
+	cat >"$S/www/cgi-bin/who" <<-'CGI'
+		#!/bin/sh
+		printf 'Content-Type: text/plain\r\n\r\n%s\n' "$REMOTE_ADDR"
+	CGI
+	chmod 755 "$S/www/cgi-bin/who"
+	world busybox httpd -p 10.1.0.254:80 -h "$S/www"
+	settle eth0
+	remember
+}
+
+# configure takes vifctl's configuration from standard input.
+configure() {
+	cat >/etc/xen/vifctl.toml
+	vifctl config check
+}
+
 world_up() {
 	ip netns add world
 	ip link add eth0 type veth peer name up0 netns world
@@ -330,7 +400,7 @@ host_reset() {
 	ip netns del world 2>/dev/null
 	for name in eth0 eth1 xenbr0 xenbr1; do ip link del "$name" 2>/dev/null; done
 	sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
-	rm -f "$console"/guest-*.log
+	rm -f "$console"/guest-*.log /etc/xen/vifctl.toml /etc/xen/scripts/vif-post.d/*.hook
 	:
 }
 

@@ -1,5 +1,6 @@
 # The calls that xl makes, recorded for tests that have no Xen
 # limit: 400
+# fresh dom0
 
 # Debian's own scripts answer; dom0/record notes what they are asked. The guests
 # stay paused where no story needs them to run: the calls are the same.
@@ -28,6 +29,11 @@ label pv-bridge-reboot
 type_in rec '1 reboot -f'
 up rec
 connected rec 0
+label pv-bridge-save
+xl save rec "$S/rec.saved"
+label pv-bridge-restore
+xl restore "$S/rec.saved"
+connected rec 0
 label pv-bridge-poweroff
 type_in rec '1 poweroff -f'
 ended rec
@@ -36,6 +42,12 @@ label pv-route-create
 guest rec pv vif="mac=00:16:3e:00:00:01,ip=10.2.0.5 10.2.0.6,script=vif-route,gatewaydev=eth1" driver=none
 xl create -p "$S/rec.cfg"
 label pv-route-destroy
+xl destroy rec
+
+label pv-nat-create
+guest rec pv vif="mac=00:16:3e:00:00:01,ip=192.168.1.2,script=vif-nat,gatewaydev=eth1" driver=none
+xl create -p "$S/rec.cfg"
+label pv-nat-destroy
 xl destroy rec
 
 label pvh-bridge-create
