@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 
 	"github.com/google/nftables"
@@ -18,7 +19,12 @@ func (n *NFTables) commit(v view, t *transaction) error {
 		// another transaction.
 		return errors.Join(err, n.batch.CloseLasting())
 	}
-	return n.batch.Flush()
+	err := n.batch.Flush()
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		// The library says so for every message of the transaction.
+		return fmt.Errorf("the kernel's answer: %w", os.ErrDeadlineExceeded)
+	}
+	return err
 }
 
 func (n *NFTables) write(v view, t *transaction) error {

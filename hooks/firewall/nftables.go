@@ -27,8 +27,8 @@ type NFTables struct {
 // yet answered with ENOBUFS.
 const buffer = 16 << 20
 
-// answerTimeout bounds the wait for an answer, which the kernel has ready when
-// it has taken a message.
+// answerTimeout bounds a change or a question that the caller sets no deadline. On
+// a host with too much to do the kernel takes seconds for one.
 const answerTimeout = 5 * time.Second
 
 // OpenNFTables opens a socket. It asks the kernel nothing.
@@ -67,7 +67,7 @@ func (n *NFTables) hold(ctx context.Context) (release func(), err error) {
 	}
 	n.mu.Lock()
 	deadline := time.Now().Add(answerTimeout)
-	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
+	if d, ok := ctx.Deadline(); ok {
 		deadline = d
 	}
 	if err := n.socket.SetDeadline(deadline); err != nil {
