@@ -66,7 +66,7 @@ func (r *Runtime) enrol(ctx context.Context, w *Work) error {
 	if err := r.guestOf(w.record).Enrol(w.Event.NIC, w.Event.Kind); err != nil {
 		return err
 	}
-	again, err := r.prepare(ctx, w.Event.Call, manner{again: w.again})
+	again, err := r.prepare(ctx, w.Event.Call, manner{again: w.again, after: w.after})
 	if err != nil {
 		return err
 	}

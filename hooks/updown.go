@@ -37,7 +37,11 @@ func (r *Runtime) up(ctx context.Context, w *Work) error {
 			// What is left stays in the journal, for the next call to undo.
 			return err
 		}
-		return errors.Join(err, r.forget(context.WithoutCancel(ctx), w))
+		err = errors.Join(err, r.forget(context.WithoutCancel(ctx), w))
+		if old, found := r.predecessor(w, err); found {
+			return r.succeed(ctx, w.Event.Call, old)
+		}
+		return err
 	}
 	return r.leaveStale(ctx, w)
 }

@@ -41,6 +41,7 @@ type Work struct {
 	Warnings []string
 
 	again   bool            // see manner
+	after   plan.Dev        // see manner
 	damaged bool            // the journal's record cannot be read
 	old     *journal.Record // what the journal held before
 	record  *journal.Record // what it will hold
@@ -53,10 +54,13 @@ type manner struct {
 	// again: the call was carried out before, so its deeds (hooks, what is said
 	// in the xenstore) are done, and only its facts are looked at.
 	again bool
+	// after is the port of the guest's old domain whose routes this one takes
+	// over, zero for none.
+	after plan.Dev
 }
 
 func (r *Runtime) prepare(ctx context.Context, call event.Call, how manner) (*Work, error) {
-	w := &Work{Event: event.Event{Call: call, Name: call.Device}, Mode: modeOf[call.Script], again: how.again}
+	w := &Work{Event: event.Event{Call: call, Name: call.Device}, Mode: modeOf[call.Script], again: how.again, after: how.after}
 	old, err := r.Journal.Read(call.NIC, call.Kind)
 	if err != nil {
 		w.damaged = true
@@ -180,7 +184,7 @@ func (r *Runtime) prepareUp(ctx context.Context, w *Work, keys map[string]string
 	}
 	w.Bridge = p.Bridge
 	w.Warnings = append(w.Warnings, p.Warnings...)
-	steps, err := r.withDeeds(w, p.Steps)
+	steps, err := r.withDeeds(w, append(takeOver(w.after, p.Steps), p.Steps...))
 	if err != nil {
 		return err
 	}

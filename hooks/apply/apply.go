@@ -254,9 +254,9 @@ func (x *Executor) changeRules(ctx context.Context, steps []plan.Step) error {
 }
 
 // gone reports whether err says that the object, or the interface that carried
-// it, is not there.
+// it, is not there, or is down and so could not carry it any more.
 func gone(err error) bool {
-	return errors.Is(err, errNoLink) || errors.Is(err, unix.ENODEV)
+	return errors.Is(err, errNoLink) || errors.Is(err, unix.ENODEV) || errors.Is(err, unix.ENETDOWN)
 }
 
 // tolerant reports whether a step may fail with no more than a warning.

@@ -29,11 +29,28 @@ func (x *Executor) route(s plan.Route) error {
 		return say(s.Dev, deed, err)
 	}
 	if index := x.holder(s); index != 0 && index != s.Dev.Index {
-		return say(s.Dev, deed, fmt.Errorf("there is one with metric %d through %s: %w", s.Route.Metric, x.nameOf(index), err))
+		return say(s.Dev, deed, &RouteTakenError{Metric: s.Route.Metric, Index: index, Name: x.nameOf(index)})
 	}
 	// Ours, but with another source or protocol: take its place.
 	return say(s.Dev, deed, x.kernel.Ask(routeRequest(s, unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_REPLACE), 0, nil))
 }
+
+// RouteTakenError says that there is a route to the same place, with the same
+// metric, through another interface.
+type RouteTakenError struct {
+	Metric int
+	// Index and Name are the interface's.
+	Index int
+	Name  string
+}
+
+// Error implements error.
+func (e *RouteTakenError) Error() string {
+	return fmt.Sprintf("there is one with metric %d through %s: %v", e.Metric, e.Name, unix.EEXIST)
+}
+
+// Unwrap lets errors.Is see the kernel's answer.
+func (*RouteTakenError) Unwrap() error { return unix.EEXIST }
 
 func routeRequest(s plan.Route, kind, flags int) *nl.NetlinkRequest {
 	dst := s.Route.Dst
