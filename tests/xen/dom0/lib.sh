@@ -344,13 +344,13 @@ host_route() {
 }
 
 # host_nat makes a router for guests with private addresses: eth0 (10.1.0.1/24,
-# 203.0.113.40 and fd01::1/64) leads to the world (10.1.0.254 and 198.51.100.7),
+# 203.0.113.40/24 and fd01::1/64) leads to the world (10.1.0.254 and 198.51.100.7),
 # which takes all of 203.0.113.0/24 and fd02::/64 for neighbours, and tells who
 # asks whom it takes him for.
 host_nat() {
 	world_up 10.1.0.254/24 fd01::254/64
 	ip addr add 10.1.0.1/24 dev eth0
-	ip addr add 203.0.113.40/32 dev eth0
+	ip addr add 203.0.113.40/24 dev eth0
 	ip addr add fd01::1/64 dev eth0 nodad
 	ip route add default via 10.1.0.254
 	world ip addr add 198.51.100.7/32 dev up0
