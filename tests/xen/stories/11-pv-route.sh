@@ -16,11 +16,17 @@ reach_from bob 10.1.0.1
 reach_from bob 10.1.0.254
 world_reaches 10.1.0.2
 
-step 'network-attach: two addresses through gatewaydev, with a name; detach'
-xl network-attach bob "mac=$mac:02" script=vif-route 'ip=10.2.0.5 10.2.0.6' gatewaydev=eth1 vifname=bob-lan
+step 'network-attach: two addresses through gatewaydev, with a name, an MTU and a rate; detach'
+xl network-attach bob "mac=$mac:02" script=vif-route 'ip=10.2.0.5 10.2.0.6' gatewaydev=eth1 vifname=bob-lan mtu=1400 rate=1Mb/s
 routed bob-lan 10.2.0.5 2
 routed bob-lan 10.2.0.6 2
 ip -o addr show dev bob-lan | grep -q 'inet 10.2.0.1/32' || die 'bob-lan does not carry eth1’s address'
+equal 'rate in the backend' 6250,50000 "$(backend bob 1 rate)"
+# Debian's vif-route knows no MTU.
+if [ "$SCRIPTS" = ours ]; then
+	equal 'MTU of bob-lan' 1400 "$(link_field bob-lan mtu)"
+	equal 'MTU the guest is told' 1400 "$(xenstore-read "/local/domain/$(domid bob)/device/vif/1/mtu")"
+fi
 connected bob 1
 in_guest bob 'ip link set eth1 up; ip addr add 10.2.0.5/32 dev eth1; ip addr add 10.2.0.6/32 dev eth1; ip route add 10.2.0.1 dev eth1'
 reach 10.2.0.5

@@ -1,0 +1,79 @@
+# PV guests with private addresses: seen with a public one, reached on it, and by a forward from one place only
+# limit: 300
+
+# Debian's vif-nat translates nothing.
+[ "$SCRIPTS" = ours ] || exit 0
+
+host_nat
+configure <<-'TOML'
+	[host]
+	antispoof = "strict"
+	gateway = "192.168.1.1"
+
+	[[guest]]
+	name = "nadia"
+	mode = "nat"
+	address = ["192.168.1.2", "fd02::2"]
+	public = ["203.0.113.44"]
+
+	  [[guest.forward]]
+	  listen = "203.0.113.40:3389"
+	  from = ["198.51.100.0/24"]
+
+	[[guest]]
+	name = "nora"
+	mode = "nat"
+	address = ["192.168.1.3"]
+TOML
+guest nadia pv vif="mac=00:16:3e:00:09:01,script=vif-nat" ip=192.168.1.2/32,fd02::2/128 gw=192.168.1.1,fe80::1
+guest nora pv vif="mac=00:16:3e:00:09:02,script=vif-nat" ip=192.168.1.3/32 gw=192.168.1.1
+
+step 'xl create: the guest reaches its gateway and the world, and is seen with its public address'
+create nadia
+connected nadia 0
+routed "vif$(domid nadia).0" 192.168.1.2 2
+reach_from nadia 192.168.1.1
+reach_from nadia 10.1.0.254
+seen_as nadia 203.0.113.44
+reach_from nadia fd01::254
+
+step 'the world reaches it on that address, and not on its private one'
+serves nadia 80 3389
+world_reaches 203.0.113.44
+world_reads nadia 203.0.113.44 80
+world ip route add 192.168.1.0/24 via 10.1.0.1
+refuses 'the world reaches 192.168.1.2' world ping -n -c 2 -W 2 192.168.1.2
+
+step 'the forward: from 198.51.100.7, and from nowhere else'
+refuses 'anybody may use the forward' gives nadia world_page 203.0.113.40 3389
+world ip route replace 203.0.113.0/24 dev up0 src 198.51.100.7
+world_reads nadia 203.0.113.40 3389
+world ip route replace 203.0.113.0/24 dev up0
+
+step 'an address that is not its own gets nowhere'
+in_guest nadia 'ip addr add 192.168.1.3/32 dev eth0'
+in_guest nadia '! ping -c 2 -W 2 -I 192.168.1.3 192.168.1.1'
+
+step 'a second guest, without a public address: it leaves with the uplink’s, and reaches the first one'
+create nora
+reach_from nora 10.1.0.254
+seen_as nora 10.1.0.1
+reads nora 203.0.113.44 / nadia
+
+step 'reboot from inside: reached again'
+type_in nadia '1 reboot -f'
+up nadia
+world_reaches 203.0.113.44
+seen_as nadia 203.0.113.44
+
+step 'power-off and destroy: empty tables are left'
+type_in nadia '1 poweroff -f'
+xl destroy nora
+ended nadia
+only_tables_left
+
+step 'create and destroy again: nothing is left'
+create nora
+seen_as nora 10.1.0.1
+xl destroy nora
+nothing_left
