@@ -47,7 +47,7 @@ $(LINT):
 	@mv $(@D)/golangci-lint $@
 
 lint: $(LINT)
-	$(LINT) run ./...
+	$(LINT) run --allow-parallel-runners ./...
 
 bench: build deps-test
 	$(GO) run ./tests/bench

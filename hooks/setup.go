@@ -59,7 +59,7 @@ func (r *Runtime) QemuIfup(ctx context.Context, tap, bridge string) ([]plan.Acti
 		return nil, fmt.Errorf("%s: no such interface", tap)
 	}
 	req := plan.Request{Kind: plan.Tap, Port: link.Dev, Bridge: bridge, Emulated: true}
-	s := snapshot.New()
+	s := snapshot.Empty()
 	q := mode.Needs(req)
 	q.Indexes = append(q.Indexes, link.Index)
 	if err := r.Reader.Read(ctx, q, s); err != nil {

@@ -171,7 +171,7 @@ func (r *Runtime) prepareUp(ctx context.Context, w *Work, keys map[string]string
 		return err
 	}
 	req := request(w, entry, g, port)
-	s := snapshot.New()
+	s := snapshot.Empty()
 	s.Links[port.Index] = port
 	q := mode.Needs(req)
 	q.Indexes = append(q.Indexes, port.Index)

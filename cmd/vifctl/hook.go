@@ -18,6 +18,7 @@ import (
 	"vifctl/hooks/openvswitch"
 	"vifctl/hooks/plan"
 	"vifctl/hooks/process"
+	"vifctl/hooks/rtnl"
 	"vifctl/hooks/snapshot"
 	"vifctl/hooks/xenstore"
 	"vifctl/xenscripts"
@@ -188,14 +189,16 @@ func (s *session) open(inv invocation, up, dryRun bool) error {
 	if err != nil {
 		return fmt.Errorf("find our own program: %w", err)
 	}
-	if s.Reader, err = snapshot.Open(); err != nil {
+	kernel, err := rtnl.Open()
+	if err != nil {
 		return err
 	}
-	s.closers = append(s.closers, s.Reader.Close)
+	s.closers = append(s.closers, kernel.Close)
+	s.Reader = snapshot.New(kernel)
 	fw := &hooks.HostFirewall{Host: s.Config.Host}
 	s.closers = append(s.closers, fw.Close)
 	s.Reader.Rules, s.Reader.Switch = fw, openvswitch.Host{}
-	s.Executor, err = apply.Open(apply.Tools{
+	s.Executor, err = apply.Open(kernel, apply.Tools{
 		Xenstore: s.Xenstore,
 		Hooks:    hooks.BashHooks{Shim: xenscripts.HookShim, Self: self},
 		Firewall: fw,

@@ -39,7 +39,7 @@ type Hooks interface {
 	Run(ctx context.Context, hook plan.HookRun) error
 }
 
-// Executor takes steps in the network namespace it was opened in.
+// Executor takes steps in the network namespace that its socket was opened in.
 type Executor struct {
 	kernel *rtnl.Conn
 	// names is a socket for asking for an interface's name.
@@ -58,23 +58,17 @@ type Tools struct {
 	Log      *slog.Logger
 }
 
-// Open opens an executor.
-func Open(tools Tools) (*Executor, error) {
-	kernel, err := rtnl.Open()
-	if err != nil {
-		return nil, err
-	}
+// Open opens an executor that changes the kernel by a socket of the caller's.
+func Open(kernel *rtnl.Conn, tools Tools) (*Executor, error) {
 	names, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		kernel.Close()
 		return nil, fmt.Errorf("open a socket: %w", err)
 	}
 	return &Executor{kernel: kernel, names: names, announcer: silent, Tools: tools}, nil
 }
 
-// Close frees the executor's sockets.
+// Close frees what Open opened.
 func (x *Executor) Close() {
-	x.kernel.Close()
 	_ = unix.Close(x.names)
 	x.announcer.close()
 }

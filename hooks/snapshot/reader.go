@@ -23,7 +23,7 @@ import (
 // network namespace.
 const sysctls = "/proc/sys/net"
 
-// Reader asks the kernel of the network namespace it was opened in.
+// Reader asks the kernel of the network namespace that its socket was opened in.
 type Reader struct {
 	// Rules answers for the firewall, Switch for Open vSwitch; nil where no
 	// query will ask.
@@ -40,17 +40,8 @@ type RuleReader interface {
 	InForce(ctx context.Context, rules []plan.Rule) (map[string]bool, error)
 }
 
-// Open opens a reader.
-func Open() (*Reader, error) {
-	c, err := rtnl.Open()
-	if err != nil {
-		return nil, err
-	}
-	return &Reader{kernel: c}, nil
-}
-
-// Close frees the reader's socket.
-func (r *Reader) Close() { r.kernel.Close() }
+// New returns a reader that asks by a socket of the caller's.
+func New(kernel *rtnl.Conn) *Reader { return &Reader{kernel: kernel} }
 
 // Read adds the facts q names to s.
 func (r *Reader) Read(ctx context.Context, q plan.Query, s *plan.Snapshot) error {
@@ -75,8 +66,8 @@ func (r *Reader) Read(ctx context.Context, q plan.Query, s *plan.Snapshot) error
 	return nil
 }
 
-// New returns a snapshot without a fact in it.
-func New() *plan.Snapshot {
+// Empty returns a snapshot without a fact in it.
+func Empty() *plan.Snapshot {
 	return &plan.Snapshot{
 		Links:      map[int]plan.Link{},
 		Addresses:  map[int][]plan.Addr{},

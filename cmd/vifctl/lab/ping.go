@@ -10,10 +10,15 @@ import (
 	"net/netip"
 	"os"
 	"time"
+)
 
-	"golang.org/x/net/icmp"
-	"golang.org/x/net/ipv4"
-	"golang.org/x/net/ipv6"
+// Types of ICMP and ICMPv6 messages (RFC 792, RFC 4443). These few lines are no library's, because the program that holds
+// the lab is the hook, too, and every call of that would pay for preparing a library's tables.
+const (
+	echoRequest, echoReply   = 8, 0
+	echoRequest6, echoReply6 = 128, 129
+	// echoHeader is type, code, checksum, id and sequence number.
+	echoHeader = 8
 )
 
 // The first echoes may be lost while interfaces settle, so there are some, pingEvery apart. They are counted, rather
@@ -45,22 +50,21 @@ func (m *Machine) Ping(ctx context.Context, to netip.Addr) (time.Duration, error
 }
 
 type pinger struct {
-	conn           *icmp.PacketConn
+	conn           net.PacketConn
 	to             netip.Addr
-	id             int
-	request, reply icmp.Type
-	protocol       int
+	id             uint16
+	request, reply byte
 }
 
 func (m *Machine) newPinger(to netip.Addr) (*pinger, error) {
-	p := &pinger{to: to, id: rand.IntN(1 << 16), request: ipv4.ICMPTypeEcho, reply: ipv4.ICMPTypeEchoReply, protocol: 1}
+	p := &pinger{to: to, id: uint16(rand.N(1 << 16)), request: echoRequest, reply: echoReply}
 	network, any := "ip4:icmp", "0.0.0.0"
 	if to.Is6() {
-		p.request, p.reply, p.protocol = ipv6.ICMPTypeEchoRequest, ipv6.ICMPTypeEchoReply, 58
+		p.request, p.reply = echoRequest6, echoReply6
 		network, any = "ip6:ipv6-icmp", "::"
 	}
 	err := m.Do(func() (err error) {
-		p.conn, err = icmp.ListenPacket(network, any)
+		p.conn, err = net.ListenPacket(network, any)
 		return err
 	})
 	if err != nil {
@@ -73,12 +77,13 @@ func (m *Machine) newPinger(to netip.Addr) (*pinger, error) {
 func (p *pinger) echo(seq int) (time.Duration, error) {
 	began := time.Now()
 	due := began.Add(pingEvery)
-	data := binary.BigEndian.AppendUint64(nil, uint64(began.UnixNano()))
-	message := icmp.Message{Type: p.request, Body: &icmp.Echo{ID: p.id, Seq: seq, Data: data}}
-	// The kernel computes ICMPv6's checksum, which needs the addresses.
-	packet, err := message.Marshal(nil)
-	if err != nil {
-		return 0, err
+	packet := make([]byte, echoHeader, echoHeader+8)
+	packet[0] = p.request
+	binary.BigEndian.PutUint16(packet[4:], p.id)
+	binary.BigEndian.PutUint16(packet[6:], uint16(seq))
+	packet = binary.BigEndian.AppendUint64(packet, uint64(began.UnixNano()))
+	if p.to.Is4() { // ICMPv6's, which needs the addresses, is the kernel's to compute
+		binary.BigEndian.PutUint16(packet[2:], checksum(packet))
 	}
 	if err := p.conn.SetDeadline(due); err != nil {
 		return 0, err
@@ -105,10 +110,18 @@ func (p *pinger) answers(packet []byte, from net.Addr, seq int) bool {
 	if !ok || !sender.IP.Equal(p.to.AsSlice()) {
 		return false
 	}
-	message, err := icmp.ParseMessage(p.protocol, packet)
-	if err != nil || message.Type != p.reply {
-		return false
+	return len(packet) >= echoHeader && packet[0] == p.reply &&
+		binary.BigEndian.Uint16(packet[4:]) == p.id && binary.BigEndian.Uint16(packet[6:]) == uint16(seq)
+}
+
+// checksum is the Internet's (RFC 1071) of an even number of bytes.
+func checksum(packet []byte) uint16 {
+	var sum uint32
+	for i := 0; i < len(packet); i += 2 {
+		sum += uint32(binary.BigEndian.Uint16(packet[i:]))
 	}
-	echo, ok := message.Body.(*icmp.Echo)
-	return ok && echo.ID == p.id && echo.Seq == seq
+	for sum > 0xffff {
+		sum = sum>>16 + sum&0xffff
+	}
+	return ^uint16(sum)
 }
