@@ -101,7 +101,15 @@ func (t *telling) ping(args []string) {
 		t.ts.Fatalf("usage: ping FROM ADDRESS")
 	}
 	t.dom0.Settle()
-	t.run(t.place(args[0]), []string{"ping", "-q", "-c", "1", "-W", "1", args[1]})
+	for again := 5; ; again-- {
+		r := t.place(args[0]).Run("ping", "-q", "-c", "1", "-W", "1", args[1])
+		// A refusal at once, rather than silence: on a busy machine an IPv6 interface may still be settling.
+		if r.Exit == 0 || t.neg || again == 0 || !strings.Contains(r.Stdout, "errors, ") {
+			t.report(r)
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
 }
 
 // address is `address GUEST ADDRESS/LENGTH… [via GATEWAY]…`: what the guest's own system configures on its first NIC.
