@@ -15,17 +15,15 @@ import (
 	"vifctl/tests/realxenstore"
 )
 
-const (
-	// portsPerBridge leaves room below the 1,023 ports that a bridge can have.
-	portsPerBridge = 900
-	bridges        = 6
-)
+// mostPerBridge leaves room below the 1,023 ports that a bridge can have.
+const mostPerBridge = 900
 
 // A host is a pretend dom0 of one mode. Its /run is a tmpfs, as on a real host: what would be measured on a disk is the
 // disk. It has no configuration file, so nothing is filtered.
 type host struct {
 	*dom0.Dom0
 	mode      mode
+	perBridge int
 	made      *programs
 	storeName string
 	store     *xenstore.Client
@@ -37,19 +35,19 @@ type host struct {
 	null, stderr *os.File
 }
 
-func newHost(m mode, made *programs) (*host, error) {
-	h := &host{mode: m, made: made}
-	if err := h.start(); err != nil {
+func newHost(m mode, s scope, made *programs) (*host, error) {
+	h := &host{mode: m, perBridge: s.perBridge, made: made}
+	if err := h.start(s); err != nil {
 		return nil, errors.Join(err, h.close())
 	}
 	return h, nil
 }
 
-func (h *host) start() error {
+func (h *host) start(s scope) error {
 	progress("%s: making a dom0", h.mode.name)
 	options := dom0.Options{Scripts: dom0.Debian(realxenstore.DebianRoot()), Router: h.mode.name == "route"}
 	if h.mode.name == "bridge" {
-		for i := range bridges {
+		for i := range s.bridges() {
 			options.Bridges = append(options.Bridges, dom0.Bridge{Name: fmt.Sprintf("xenbr%d", i)})
 		}
 		options.Bridges[0].Ports = []string{dom0.Uplink}

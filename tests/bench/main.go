@@ -29,16 +29,23 @@ type scope struct {
 	rounds int
 	// crowds is how often, at the first and the last size, fifty ports go up and down at once.
 	crowds int
+	// perBridge is how many ports are on a bridge before there is another. The port that is measured joins the first,
+	// and the kernel goes through a bridge's ports when one joins or leaves, whoever asks for it.
+	perBridge int
 }
 
+// bridges is how many it takes for the largest size.
+func (s scope) bridges() int { return max(1, (s.sizes[len(s.sizes)-1]+s.perBridge-1)/s.perBridge) }
+
 var (
-	full  = scope{sizes: []int{0, 100, 1000, 5000}, rounds: 100, crowds: 3}
-	quick = scope{sizes: []int{0, 1000}, rounds: 15, crowds: 1}
+	full  = scope{sizes: []int{0, 100, 1000, 5000}, rounds: 100, crowds: 3, perBridge: mostPerBridge}
+	quick = scope{sizes: []int{0, 1000}, rounds: 15, crowds: 1, perBridge: mostPerBridge}
 )
 
 func main() {
 	short := flag.Bool("short", false, "a quick look, in less than a minute: fewer sizes, fewer calls")
 	rounds := flag.Int("rounds", 0, "take each port up and down that often instead")
+	perBridge := flag.Int("per-bridge", mostPerBridge, "ports on a bridge before there is another; that many, the most there can be, is the worst case")
 	flag.Parse()
 	s := full
 	if *short {
@@ -47,6 +54,11 @@ func main() {
 	if *rounds > 0 {
 		s.rounds = *rounds
 	}
+	if *perBridge < 1 || *perBridge > mostPerBridge {
+		fmt.Fprintf(os.Stderr, "bench: -per-bridge %d: it is 1 to %d\n", *perBridge, mostPerBridge)
+		os.Exit(2)
+	}
+	s.perBridge = *perBridge
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	err := run(ctx, s)
 	interrupted := ctx.Err() != nil
@@ -87,7 +99,7 @@ func run(ctx context.Context, s scope) error {
 
 // measure is all of one mode: a host that gets more and more ports.
 func measure(ctx context.Context, s scope, m mode, made *programs, r *report) (err error) {
-	h, err := newHost(m, made)
+	h, err := newHost(m, s, made)
 	if err != nil {
 		return err
 	}

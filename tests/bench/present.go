@@ -44,7 +44,7 @@ func (h *host) grow(ctx context.Context, size int) error {
 }
 
 // inTheWay is the port that is made when there are n already. Bridges are filled one after the other.
-func (h *host) inTheWay(n int) port { return h.port(n+1, n/portsPerBridge) }
+func (h *host) inTheWay(n int) port { return h.port(n+1, n/h.perBridge) }
 
 // writePresent writes the keys of all ports from the first up to size.
 func (h *host) writePresent(ctx context.Context, first, size int) error {
