@@ -1,19 +1,27 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
+	"os"
+	"os/signal"
 	"slices"
 	"strings"
 
 	"vifctl/cmd/vifctl/terminal"
 	"vifctl/hooks/doctor"
+	"vifctl/hooks/probe"
 	"vifctl/hooks/survey"
 )
 
 func doctorOptions() []option {
 	return []option{
+		{"--probe", "", "ask the guests, too: by ARP, neighbour discovery and ping, and where their answers are dropped"},
+		{"--report", "FILE", "write all that a colleague needs into one file, masked"},
 		{"--json", "", "print the findings for programs"},
 		{"--checks", "", "list what is looked for"},
 	}
@@ -39,18 +47,81 @@ func doctorCommand(ctx context.Context, inv invocation) int {
 		inv.complain("%s: there is no guest or port of that name", unknown)
 		return failed
 	}
-	findings := doctor.About(doctor.Diagnose(f), words)
-	if g.has("--json") {
+	r := diagnosis{Findings: doctor.About(doctor.Diagnose(f), words)}
+	if g.has("--probe") {
+		r.Answers = probeAll(ctx, inv, f, words)
+	}
+	switch {
+	case g.has("--report"):
+		if err := writeReport(inv, g["--report"], r, f); err != nil {
+			inv.complain("%v", err)
+			return failed
+		}
+		return done
+	case g.has("--json"):
 		enc := json.NewEncoder(inv.Stdout)
 		enc.SetIndent("", "  ")
-		err = enc.Encode(map[string]any{"findings": findings})
-	} else {
-		err = writeFindings(inv.Stdout, terminal.For(inv.Stdout, inv.Getenv), findings, f)
+		err = enc.Encode(r)
+	default:
+		paint := terminal.For(inv.Stdout, inv.Getenv)
+		err = errors.Join(writeFindings(inv.Stdout, paint, r.Findings, f), writeAnswers(inv.Stdout, paint, r.Answers))
 	}
-	if err != nil || doctor.Worst(findings) == doctor.Error {
+	silent := slices.ContainsFunc(r.Answers, func(a probe.Answer) bool { return !a.Good })
+	if err != nil || doctor.Worst(r.Findings) == doctor.Error || silent {
 		return failed
 	}
 	return done
+}
+
+// diagnosis is the stable form of `vifctl doctor --json`.
+type diagnosis struct {
+	Findings []doctor.Finding `json:"findings"`
+	Answers  []probe.Answer   `json:"answers,omitempty"`
+}
+
+// probeAll asks the guests that are named, or all. Whoever sits at a terminal is
+// told who is being asked, since each silent guest takes seconds.
+func probeAll(ctx context.Context, inv invocation, f *survey.Facts, words []string) (answers []probe.Answer) {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	watched := terminal.Is(inv.Stderr)
+	for i := range f.NICs {
+		n := &f.NICs[i]
+		if !n.Alive || ctx.Err() != nil || len(words) > 0 && !named(n, words) {
+			continue
+		}
+		if watched {
+			fmt.Fprintf(inv.Stderr, "\rasking %s (%d of %d)\x1b[K", printable(n.Label()), i+1, len(f.NICs))
+		}
+		answers = append(answers, probe.NIC(ctx, f, n)...)
+	}
+	if watched {
+		fmt.Fprint(inv.Stderr, "\r\x1b[K")
+	}
+	return answers
+}
+
+func named(n *survey.NIC, words []string) bool {
+	names := []string{n.Guest, "vif" + n.NIC.String()}
+	for _, p := range n.Ports() {
+		names = append(names, p.Name)
+	}
+	return slices.ContainsFunc(words, func(w string) bool { return slices.Contains(names, w) })
+}
+
+func writeAnswers(out io.Writer, paint terminal.Paint, answers []probe.Answer) error {
+	p := &page{out: out}
+	for i, a := range answers {
+		if i == 0 {
+			p.line("\nasked at the ports:")
+		}
+		mark := paint.Good("yes")
+		if !a.Good {
+			mark = paint.Bad("no ")
+		}
+		p.line("  %s  %s: %s", mark, printable(cmp.Or(a.Guest, a.Port)), printable(a.Said))
+	}
+	return p.err
 }
 
 // nobody is the first of some words that is no guest, port, bridge or uplink.

@@ -10,7 +10,6 @@ import (
 
 	"vifctl/hooks"
 	"vifctl/hooks/plan"
-	"vifctl/hooks/snapshot"
 	"vifctl/hooks/survey"
 )
 
@@ -245,7 +244,7 @@ func gatewayUnanswered(f *survey.Facts) []Finding {
 			if hasAddress(f, g) {
 				continue
 			}
-			r, ok := bestRoute(f, g)
+			r, ok := survey.BestRoute(f, g)
 			if ok && !r.Blocked && r.Index != p.Link.Index {
 				continue
 			}
@@ -272,20 +271,6 @@ func hasAddress(f *survey.Facts, a netip.Addr) bool {
 	return false
 }
 
-// bestRoute is the route that the host takes to an address: the longest prefix,
-// then the smallest metric.
-func bestRoute(f *survey.Facts, to netip.Addr) (best snapshot.HostRoute, ok bool) {
-	for _, r := range f.Host.Routes {
-		if !r.Dst.Contains(to) {
-			continue
-		}
-		if !ok || r.Dst.Bits() > best.Dst.Bits() || r.Dst.Bits() == best.Dst.Bits() && r.Metric < best.Metric {
-			best, ok = r, true
-		}
-	}
-	return best, ok
-}
-
 // reversePath looks for ports on which strict reverse path filtering drops what
 // the guest sends, because the way back leads elsewhere.
 func reversePath(f *survey.Facts) []Finding {
@@ -299,7 +284,7 @@ func reversePath(f *survey.Facts) []Finding {
 			return nil
 		}
 		for _, a := range n.Addresses {
-			r, ok := bestRoute(f, a.Addr())
+			r, ok := survey.BestRoute(f, a.Addr())
 			if !a.Addr().Is4() || ok && r.Index == p.Link.Index {
 				continue
 			}

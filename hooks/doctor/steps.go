@@ -94,7 +94,7 @@ func routeMissing(f *survey.Facts) []Finding {
 			r := s.(plan.Route).Route
 			to = append(to, plan.Bare(r.Dst))
 			way := "nowhere"
-			if best, ok := bestRoute(f, r.Dst.Addr()); ok {
+			if best, ok := survey.BestRoute(f, r.Dst.Addr()); ok {
 				way = "to " + f.Host.Links[best.Index].Name
 			}
 			evidence = append(evidence, fmt.Sprintf("ip route get %s leads %s", r.Dst.Addr(), way))

@@ -202,3 +202,17 @@ func (n *NIC) Traffic() (received, sent snapshot.Count) {
 	}
 	return received, sent
 }
+
+// BestRoute is the route that the host takes to an address: the longest prefix,
+// then the smallest metric.
+func BestRoute(f *Facts, to netip.Addr) (best snapshot.HostRoute, ok bool) {
+	for _, r := range f.Host.Routes {
+		if !r.Dst.Contains(to) {
+			continue
+		}
+		if !ok || r.Dst.Bits() > best.Dst.Bits() || r.Dst.Bits() == best.Dst.Bits() && r.Metric < best.Metric {
+			best, ok = r, true
+		}
+	}
+	return best, ok
+}
