@@ -30,6 +30,7 @@ func commands() []command {
 		{name: "repair", args: "[--dry-run] [PORT | GUEST]…", about: "put back what ports that are up have lost", run: repairCommand},
 		{name: "status", args: "[--watch] [--json] [PORT | GUEST]…", about: "what every guest's interface is like now", run: statusCommand},
 		{name: "doctor", args: "[--json] [PORT | GUEST]…", about: "what is wrong with the guests' network, and what to do", run: doctorCommand},
+		{name: "map", args: "[--svg]", about: "the guests' network as a tree, or as a picture", run: mapCommand},
 		{name: "watch", args: "[--once] [--buffer BYTES]", about: "bring up the taps that nobody calls us for", run: watchCommand},
 		{name: "lab", args: "[--keep] [--quiet]", about: "try it all in a pretend dom0: needs no Xen, changes nothing here", run: labCommand},
 		{name: "config", args: "check [FILE] | example", about: "find mistakes in the configuration, or print one to start from", run: configCommand},

@@ -23,7 +23,7 @@ func each(f *survey.Facts, find func(*survey.NIC) []Finding) (all []Finding) {
 		for _, found := range find(n) {
 			found.Guest = cmp.Or(found.Guest, n.Guest)
 			found.Subject = cmp.Or(found.Subject, n.Port())
-			found.of = append(found.of, "vif"+n.NIC.String(), f.Uplink(n), wantedBridge(n))
+			found.of = append(found.of, "vif"+n.NIC.String(), f.Uplink(n), n.WantedBridge())
 			for _, p := range n.Ports() {
 				found.of = append(found.of, p.Name)
 			}
@@ -31,20 +31,6 @@ func each(f *survey.Facts, find func(*survey.NIC) []Finding) (all []Finding) {
 		}
 	}
 	return all
-}
-
-// wantedBridge is the bridge that a port is to be in, "" where it is to be in
-// none or where vifctl takes the first there is.
-func wantedBridge(n *survey.NIC) string {
-	if n.Mode != "bridge" {
-		return ""
-	}
-	for _, p := range n.Ports() {
-		if p.Record != nil && p.Record.Bridge != "" {
-			return p.Record.Bridge
-		}
-	}
-	return cmp.Or(n.Entry.Bridge, n.Backend["bridge"])
 }
 
 // online is the call that brings a port up again, for a person to make.
@@ -99,7 +85,7 @@ func interfaceMissing(f *survey.Facts) []Finding {
 
 func bridgeMissing(f *survey.Facts) []Finding {
 	return each(f, func(n *survey.NIC) []Finding {
-		bridge := wantedBridge(n)
+		bridge := n.WantedBridge()
 		l, ok := f.Host.Named(bridge)
 		if bridge == "" || ok && (l.Bridge || l.Kind == "openvswitch") {
 			return nil

@@ -5,6 +5,7 @@
 package survey
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 
@@ -165,6 +166,20 @@ func (f *Facts) Bridge(n *NIC) string {
 		return ""
 	}
 	return f.Host.Links[p.Link.Master].Name
+}
+
+// WantedBridge is the bridge that a port is to be in, "" where it is to be in
+// none or where vifctl takes the first there is.
+func (n *NIC) WantedBridge() string {
+	if n.Mode != "bridge" {
+		return ""
+	}
+	for _, p := range n.Ports() {
+		if p.Record != nil && p.Record.Bridge != "" {
+			return p.Record.Bridge
+		}
+	}
+	return cmp.Or(n.Entry.Bridge, n.Backend["bridge"])
 }
 
 // Uplink is the name of the host's way out for a NIC: its own, the

@@ -21,6 +21,7 @@ var packages = map[string]string{
 	"iptables":       "iptables",
 	"nft":            "nftables",
 	"ping":           "iputils-ping",
+	"rsvg-convert":   "librsvg2-bin",
 	"tc":             "iproute2",
 	"which":          "debianutils",
 	"xenstore-ls":    "xenstore-utils",
