@@ -124,7 +124,8 @@ func wayOf(f *survey.Facts, n *survey.NIC) (name, kind string) {
 }
 
 func (w *Way) fill(f *survey.Facts, l snapshot.HostLink) {
-	w.MTU, w.Down = l.MTU, !l.Up || !l.Carrier
+	// A bridge without ports has no carrier, and is none the worse for it.
+	w.MTU, w.Down = l.MTU, !l.Up || !l.Carrier && !l.Bridge
 	for _, a := range f.Host.Addresses[l.Index] {
 		if ip := a.Prefix.Addr(); !ip.IsLinkLocalUnicast() && !ip.IsLoopback() {
 			w.Addresses = append(w.Addresses, a.Prefix.String())

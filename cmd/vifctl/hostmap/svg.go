@@ -162,9 +162,9 @@ func (d *drawing) guest(g Guest, top int) (bottom int) {
 	if len(g.Wrong) > 0 || g.Down {
 		dot, class = "bad", "box broken"
 	}
-	lines := []line{{"name", "   " + g.Name}, {"faint", g.Mode + "  " + g.ports()}}
+	lines := []line{{"name", g.Name}, {"faint", g.Mode + " · " + g.ports()}}
 	if len(g.Addresses) > 0 {
-		lines = append(lines, cut("", strings.Join(g.Addresses, "  "), guestWidth)...)
+		lines = append(lines, cut("", strings.Join(g.Addresses, ", "), guestWidth)...)
 	}
 	for _, t := range g.Translated {
 		lines = append(lines, cut("public", t, guestWidth)...)
@@ -175,7 +175,6 @@ func (d *drawing) guest(g Guest, top int) (bottom int) {
 	height := boxHeight(lines)
 	d.box(guestLeft, top, guestWidth, height, class)
 	fmt.Fprintf(&d.boxes, `<circle class="%s" cx="%d" cy="%d" r="5"/>`+"\n", dot, guestLeft+pad+6, top+pad+6)
-	lines[0].text = g.Name
 	d.text(guestLeft+pad+20, top+pad+11, "name", g.Name)
 	d.fill(guestLeft, top+lineHeight, lines[1:])
 	return top + height
