@@ -7,6 +7,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"vifctl/configs"
@@ -142,7 +143,9 @@ func identity(domid string) []string {
 }
 
 func newGuest(identity []string, values map[string]string) guest {
-	g := guest{name: values[identity[0]]}
+	// xl gives a guest that migrates here its own name only when it has arrived
+	// (tools/xl/xl_migrate.c).
+	g := guest{name: strings.TrimSuffix(values[identity[0]], "--incoming")}
 	if vm := values[identity[1]]; vm != "" {
 		g.uuid = path.Base(vm) // /vm/<uuid>
 	}
