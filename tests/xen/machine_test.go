@@ -94,6 +94,8 @@ func qemuArguments(image, share string, number int) []string {
 		"-accel", "tcg,thread=multi", "-cpu", "qemu64,+svm,+npt", "-smp", "2", "-m", "2048",
 		"-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio",
 		"-drive", "format=raw,if=virtio,snapshot=on,file=" + file("dom0.ext4"),
+		// Once more, for a driver domain.
+		"-drive", "format=raw,if=virtio,snapshot=on,file=" + file("dom0.ext4"),
 		"-virtfs", "local,mount_tag=lab,security_model=none,multidevs=remap,path=" + share,
 		"-kernel", file("xen"),
 		"-append", "console=com1 com1=115200,8n1 dom0_mem=512M,max:512M dom0_max_vcpus=1 no-real-mode edd=off",

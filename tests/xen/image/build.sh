@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds what the lab boots, into the directory given: Xen, the dom0's kernel,
 # its initramfs and its root file system, which also holds the guests' kernel and
-# initramfs.
+# initramfs. A driver domain has the same root file system.
 # Needs root (mmdebstrap, file owners) and nothing but Debian's packages, from
 # the apt sources this machine already has.
 #
@@ -109,6 +109,13 @@ cp "$here/../guest/init" "$work/guest/init"
 insmods "$work/guest" xen-netfront 8139cp
 (cd "$work/guest" && initramfs "$out/guest-initrd.gz")
 
+say "initramfs of a driver domain"
+mkdir -p "$work/driver/bin"
+cp /bin/busybox "$work/driver/bin/busybox"
+cp "$here/driver-init" "$work/driver/init"
+insmods "$work/driver" xen-blkfront ext4 crc32c_generic
+(cd "$work/driver" && initramfs "$out/driver-initrd.gz")
+
 say "root file system of dom0"
 packages=$(sed 's/#.*//' "$here/packages" | tr '\n' ' ')
 apt-config dump | grep -E '^Acquire::(Check|Retries|.*[Pp]roxy)' >"$work/apt.conf" || :
@@ -123,7 +130,7 @@ root=$work/root
 mkdir -p "$root/lab" "$root/lib/modules"
 cp -r "$work/modroot/lib/modules/$kver" "$root/lib/modules/"
 cp -r "$root/etc/xen/scripts" "$root/usr/lib/xen-stock-scripts"
-cp "$out/vmlinuz" "$out/vmlinux" "$out/guest-initrd.gz" "$root/boot/"
+cp "$out/vmlinuz" "$out/vmlinux" "$out/guest-initrd.gz" "$out/driver-initrd.gz" "$root/boot/"
 echo dom0 >"$root/etc/hostname"
 
 # An HVM guest's first disk: GRUB, which reads everything else from a tar archive
