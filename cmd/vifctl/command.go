@@ -26,10 +26,10 @@ func commands() []command {
 		{name: "offline", args: "[type_if=vif] [KEY=VALUE…]", about: "undo what online did", run: hookCall},
 		{name: "add", args: "type_if=tap [KEY=VALUE…]", about: "bring an emulated NIC's tap up", run: hookCall},
 		{name: "remove", args: "type_if=tap [KEY=VALUE…]", about: "undo what add did", run: hookCall},
-		{name: "plan", args: "CALL… | FILE.cfg | PORT", about: "print what would be done for a call, a guest's file or a port", run: planCommand},
+		{name: "plan", args: "CALL… | FILE.cfg | PORT…", about: "print what would be done for a call, a guest's file or a port", run: planCommand},
 		{name: "repair", args: "[--dry-run] [PORT | GUEST]…", about: "put back what ports that are up have lost", run: repairCommand},
 		{name: "status", args: "[--watch] [--json] [PORT | GUEST]…", about: "what every guest's interface is like now", run: statusCommand},
-		{name: "doctor", args: "[--json] [PORT | GUEST]…", about: "what is wrong with the guests' network, and what to do", run: doctorCommand},
+		{name: "doctor", args: "[--probe] [PORT | GUEST]…", about: "what is wrong with the guests' network, and what to do", run: doctorCommand},
 		{name: "map", args: "[--svg]", about: "the guests' network as a tree, or as a picture", run: mapCommand},
 		{name: "watch", args: "[--once] [--buffer BYTES]", about: "bring up the taps that nobody calls us for", run: watchCommand},
 		{name: "lab", args: "[--keep] [--quiet]", about: "try it all in a pretend dom0: needs no Xen, changes nothing here", run: labCommand},
@@ -37,8 +37,9 @@ func commands() []command {
 		{name: "install", args: "[--dir DIR]", about: "take over Xen's scripts, keeping a backup", run: installCommand},
 		{name: "uninstall", args: "[--dir DIR]", about: "give Xen's scripts back as they were", run: uninstallCommand},
 		{name: "xenstore", args: "read PATH | write PATH VALUE…", about: "read or write the xenstore, for hooks", run: xenstoreCommand},
+		{name: "completion", args: "bash | zsh | fish", about: "print what a shell needs to complete these words", run: completionCommand},
 		{name: "version", about: "print the version", run: versionCommand},
-		{name: "help", about: "print this", run: helpCommand},
+		{name: "help", args: "[COMMAND] | --man", about: "print this, all about one command, or the manual page", run: helpCommand},
 	}
 }
 
@@ -58,7 +59,7 @@ func (inv invocation) run(ctx context.Context) int {
 	}
 	if len(inv.Args) == 0 {
 		inv.Stdout = inv.Stderr
-		helpCommand(ctx, inv)
+		generalHelp(ctx, inv)
 		return usage
 	}
 	word := inv.Args[0]
@@ -69,6 +70,15 @@ func (inv invocation) run(ctx context.Context) int {
 	for _, c := range all {
 		if c.name == word {
 			inv.Args = inv.Args[1:]
+			for _, arg := range inv.Args {
+				if !strings.HasPrefix(arg, "--") {
+					continue
+				}
+				if meant := c.mistyped(arg); meant != "" {
+					inv.complain("%s: there is no option %q%s", word, arg, meant)
+					return usage
+				}
+			}
 			if isCall(word) {
 				inv.Args = append([]string{word}, inv.Args...)
 			}
@@ -98,7 +108,8 @@ func (inv invocation) complain(format string, args ...any) {
 	fmt.Fprintf(inv.Stderr, "%s: %s\n", inv.Name, fmt.Sprintf(format, args...))
 }
 
-func helpCommand(_ context.Context, inv invocation) int {
+// generalHelp lists the commands.
+func generalHelp(_ context.Context, inv invocation) int {
 	fmt.Fprint(inv.Stdout, "vifctl brings the network interfaces of Xen guests up and down.\n\n")
 	t := tabwriter.NewWriter(inv.Stdout, 0, 0, 2, ' ', 0)
 	for _, c := range commands() {
@@ -112,6 +123,8 @@ Called by the name of one of Xen's scripts
 (`+strings.Join(xenscripts.Names, ", ")+`), it
 takes that script's arguments and environment. Every such call takes --dry-run,
 which prints the steps as commands and changes nothing, and --json.
+
+`+"`vifctl help COMMAND` says all about one command."+`
 
 Exit codes: 0 done, 1 failed, 2 not understood.
 `)

@@ -18,6 +18,7 @@ func Checks() []Check {
 		{"uplink-without-address", Error, "a way out without an address", []string{"uplink-down"}, uplinkAddress},
 		{"no-default-route", Error, "no route to the world", []string{"uplink-missing", "uplink-down", "uplink-without-address"}, noDefaultRoute},
 		{"forwarding-off", Error, "a host that passes nothing on", nil, forwardingOff},
+		{"uplink-silent", Error, "an uplink that does not answer for its routed guests", []string{"uplink-missing", "uplink-down"}, uplinkSilent},
 		{"conntrack-full", Error, "a connection table that is full, or nearly", nil, conntrackFull},
 		{"two-iptables", Warning, "rules in both variants of iptables", nil, twoVariants},
 		{"foreign-drop", Error, "another program's rules that drop what guests send", nil, foreignDrop},

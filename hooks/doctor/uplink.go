@@ -189,3 +189,37 @@ func forwardingOff(f *survey.Facts) (all []Finding) {
 	}
 	return all
 }
+
+// uplinkSilent looks for routed guests with addresses of the uplink's own
+// network: who is there asks for them by ARP, and the uplink must answer.
+func uplinkSilent(f *survey.Facts) (all []Finding) {
+	names, guests := uplinks(f)
+	for _, name := range names {
+		l, ok := f.Host.Named(name)
+		if !ok || f.Setting("ipv4/conf", name, "proxy_arp") != "0" || f.Setting("ipv4/conf", "all", "proxy_arp") == "1" {
+			continue
+		}
+		var silent []*survey.NIC
+		var evidence []string
+		for _, n := range guests[name] {
+			for _, a := range n.Addresses {
+				on := slices.IndexFunc(f.Host.Addresses[l.Index], func(own plan.Addr) bool {
+					return !own.Prefix.IsSingleIP() && own.Prefix.Contains(a.Addr())
+				})
+				if n.Mode == "route" && on >= 0 {
+					silent = append(silent, n)
+					evidence = append(evidence, fmt.Sprintf("%s is in the network of %s on %s", plan.Bare(a), f.Host.Addresses[l.Index][on].Prefix, name))
+				}
+			}
+		}
+		if len(silent) == 0 {
+			continue
+		}
+		all = append(all, Finding{
+			Subject: name, Sentence: fmt.Sprintf("%s does not answer for %s: nobody on its network finds them.", name, who(silent)),
+			Evidence: append([]string{fmt.Sprintf("net/ipv4/conf/%s/proxy_arp is 0, and all/proxy_arp is not 1", name)}, evidence...),
+			Fix:      []string{fmt.Sprintf("sysctl -w net/ipv4/conf/%s/proxy_arp=1", name)},
+		})
+	}
+	return all
+}
