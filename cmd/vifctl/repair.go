@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -91,7 +92,8 @@ func (s *session) portsNamed(words []string) ([]*journal.Stored, error) {
 		}
 	}
 	slices.SortFunc(ports, func(a, b *journal.Stored) int {
-		return slices.Compare([]int{a.NIC.Domid, a.NIC.Devid, len(a.Kind)}, []int{b.NIC.Domid, b.NIC.Devid, len(b.Kind)})
+		return cmp.Or(cmp.Compare(a.NIC.Domid, b.NIC.Domid), cmp.Compare(a.NIC.Devid, b.NIC.Devid),
+			cmp.Compare(b.Kind, a.Kind)) // the vif before its tap
 	})
 	return ports, nil
 }

@@ -158,8 +158,8 @@ func isRule(kinds ...plan.RuleKind) func(plan.Step) bool {
 
 func translationMissing(f *survey.Facts) []Finding {
 	kinds := isRule(plan.RuleOneToOne, plan.RuleMasquerade, plan.RuleForward, plan.RulePrivate, plan.RuleRouted)
-	return lacking(f, kinds, func(n *survey.NIC, _ *survey.Port, _ []plan.Step) Finding {
-		return Finding{Sentence: fmt.Sprintf("The addresses of %s are not translated as they should be.", n.Label()), Evidence: []string{}}
+	return lacking(f, kinds, func(n *survey.NIC, p *survey.Port, _ []plan.Step) Finding {
+		return Finding{Sentence: fmt.Sprintf("The addresses of %s are not translated behind %s as they should be.", n.Label(), p.Name), Evidence: []string{}}
 	})
 }
 
