@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -79,24 +78,19 @@ type diagnosis struct {
 	Answers  []probe.Answer   `json:"answers,omitempty"`
 }
 
-// probeAll asks the guests that are named, or all. Whoever sits at a terminal is
-// told who is being asked, since each silent guest takes seconds.
+// probeAll asks the guests that are named, or all.
 func probeAll(ctx context.Context, inv invocation, f *survey.Facts, words []string) (answers []probe.Answer) {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
-	watched := terminal.Is(inv.Stderr)
+	step, end := progress(inv, "asking the guests")
+	defer end()
 	for i := range f.NICs {
 		n := &f.NICs[i]
 		if !n.Alive || ctx.Err() != nil || len(words) > 0 && !named(n, words) {
 			continue
 		}
-		if watched {
-			fmt.Fprintf(inv.Stderr, "\rasking %s (%d of %d)\x1b[K", printable(n.Label()), i+1, len(f.NICs))
-		}
+		step(i, len(f.NICs))
 		answers = append(answers, probe.NIC(ctx, f, n)...)
-	}
-	if watched {
-		fmt.Fprint(inv.Stderr, "\r\x1b[K")
 	}
 	return answers
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"os"
 	"os/signal"
 	"syscall"
 	"time"
@@ -36,8 +37,11 @@ func statusCommand(ctx context.Context, inv invocation) int {
 		}
 		return done
 	}
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
+	// Until the end: whoever interrupts may do so twice.
+	interrupted := make(chan os.Signal, 1)
+	if g.has("--watch") {
+		signal.Notify(interrupted, syscall.SIGINT, syscall.SIGTERM)
+	}
 	for {
 		f, err := look(ctx, inv)
 		if err != nil {
@@ -67,7 +71,7 @@ func statusCommand(ctx context.Context, inv invocation) int {
 			return done
 		}
 		select {
-		case <-ctx.Done():
+		case <-interrupted:
 			return done
 		case <-time.After(refresh):
 		}

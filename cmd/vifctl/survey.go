@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"time"
 
+	"vifctl/cmd/vifctl/terminal"
 	"vifctl/configs"
 	"vifctl/hooks"
 	"vifctl/hooks/survey"
@@ -21,7 +24,32 @@ func look(ctx context.Context, inv invocation) (*survey.Facts, error) {
 	if err := s.open(inv, false, true); err != nil {
 		return nil, err
 	}
-	return survey.Read(ctx, s.sources(inv))
+	src := s.sources(inv)
+	var end func()
+	src.Progress, end = progress(inv, "looking at the guests' interfaces")
+	defer end()
+	return survey.Read(ctx, src)
+}
+
+// progressAfter is how long a person waits before being told how far it is.
+const progressAfter = time.Second
+
+// progress tells whoever sits at a terminal how far something is that takes
+// longer than a second; end takes the line away.
+func progress(inv invocation, what string) (step func(done, all int), end func()) {
+	began, told := time.Now(), false
+	step = func(done, all int) {
+		if time.Since(began) < progressAfter || !terminal.Is(inv.Stderr) {
+			return
+		}
+		told = true
+		fmt.Fprintf(inv.Stderr, "\r%s: %d of %d\x1b[K", what, done, all)
+	}
+	return step, func() {
+		if told {
+			fmt.Fprint(inv.Stderr, "\r\x1b[K")
+		}
+	}
 }
 
 // sources are where a session's facts are read.

@@ -51,6 +51,7 @@ func Checks() []Check {
 		{"answers-with-another-mac", Warning, "a guest that is not who it should be", []string{"duplicate-address", "duplicate-mac"}, otherMAC},
 		{"mtu-mismatch", Warning, "large packets that get lost on the way", nil, mtuMismatch},
 		{"vlan-not-on-uplink", Error, "a VLAN that ends at the bridge", nil, vlanNotOnUplink},
+		{"unknown-port", Note, "a port that vifctl did not bring up", nil, unknownPort},
 		{"dropped", Note, "packets that antispoofing has dropped", nil, dropped},
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vifctl/hooks/doctor"
+	"vifctl/hooks/journal"
 	"vifctl/hooks/plan"
 	"vifctl/hooks/snapshot"
 	"vifctl/hooks/survey"
@@ -58,12 +59,12 @@ func host() *survey.Facts {
 		NICs: []survey.NIC{
 			{
 				NIC: plan.NIC{Domid: 1}, Guest: "web", Alive: true, Mode: "bridge", Backend: up,
-				Vif: &survey.Port{Kind: plan.Vif, Name: "vif1.0", Link: link(4, 3, "vif1.0")},
+				Vif: &survey.Port{Kind: plan.Vif, Name: "vif1.0", Link: link(4, 3, "vif1.0"), Record: &journal.Record{}},
 			},
 			{
 				NIC: plan.NIC{Domid: 2}, Guest: "db", Alive: true, Mode: "route", Backend: up,
 				Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.10/32")},
-				Vif:       &survey.Port{Kind: plan.Vif, Name: "vif2.0", Link: link(5, 0, "vif2.0")},
+				Vif:       &survey.Port{Kind: plan.Vif, Name: "vif2.0", Link: link(5, 0, "vif2.0"), Record: &journal.Record{}},
 			},
 		},
 	}

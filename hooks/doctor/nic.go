@@ -87,14 +87,15 @@ func bridgeMissing(f *survey.Facts) []Finding {
 	return each(f, func(n *survey.NIC) []Finding {
 		bridge := n.WantedBridge()
 		l, ok := f.Host.Named(bridge)
-		if bridge == "" || ok && (l.Bridge || l.Kind == "openvswitch") {
+		found := slices.ContainsFunc(n.Ports(), func(p *survey.Port) bool { return p.Work != nil })
+		if bridge == "" || found || ok && (l.Bridge || l.Kind == "openvswitch") {
 			return nil
 		}
 		// A guest's xenbrN may go by the name ethN here.
 		if old, there := f.Host.Named("eth" + strings.TrimPrefix(bridge, "xenbr")); !ok && there && old.Bridge && strings.HasPrefix(bridge, "xenbr") {
 			return nil
 		}
-		found := Finding{
+		missing := Finding{
 			Subject: bridge, Sentence: fmt.Sprintf("The bridge %s, which %s is to be in, does not exist.", bridge, n.Port()),
 			Evidence: []string{"no link " + bridge, saidBy(n, "bridge", "bridge")},
 			Fix: []string{
@@ -102,11 +103,11 @@ func bridgeMissing(f *survey.Facts) []Finding {
 			},
 		}
 		if ok {
-			found.Sentence = fmt.Sprintf("%s, which %s is to be in, is no bridge.", bridge, n.Port())
-			found.Evidence[0] = fmt.Sprintf("link %s is of the kind %s", bridge, l.Kind)
-			found.Fix = nil
+			missing.Sentence = fmt.Sprintf("%s, which %s is to be in, is no bridge.", bridge, n.Port())
+			missing.Evidence[0] = fmt.Sprintf("link %s is of the kind %s", bridge, l.Kind)
+			missing.Fix = nil
 		}
-		return one(found)
+		return one(missing)
 	})
 }
 
@@ -305,5 +306,20 @@ func refused(f *survey.Facts) []Finding {
 			})
 		}
 		return all
+	})
+}
+
+// unknownPort: what was brought up by somebody else is left alone, and nobody can
+// tell what it should be like.
+func unknownPort(f *survey.Facts) []Finding {
+	return each(f, func(n *survey.NIC) []Finding {
+		if n.Vif == nil || n.Vif.Link == nil || n.Vif.Record != nil || !n.Vif.Link.Up || n.Status() != "connected" {
+			return nil
+		}
+		return one(Finding{
+			Subject: n.Vif.Name, Sentence: fmt.Sprintf("%s was brought up by another script than vifctl, so what it lacks cannot be told.", n.Vif.Name),
+			Evidence: []string{"link " + n.Vif.Name + " is up", fmt.Sprintf("no record /run/vifctl/%s.vif.json", n.NIC)},
+			Fix:      []string{online(n, nil)},
+		})
 	})
 }

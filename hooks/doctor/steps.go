@@ -55,11 +55,22 @@ func portDown(f *survey.Facts) []Finding {
 	})
 }
 
-func isMaster(s plan.Step) bool { _, ok := s.(plan.Master); return ok }
+// isMaster: a port's place in a bridge, the kernel's or Open vSwitch's.
+func isMaster(s plan.Step) bool { return bridgeIn(s) != "" }
+
+func bridgeIn(s plan.Step) string {
+	switch s := s.(type) {
+	case plan.Master:
+		return s.Bridge.Name
+	case plan.SwitchPort:
+		return s.Bridge
+	}
+	return ""
+}
 
 func wrongBridge(f *survey.Facts) []Finding {
 	return lacking(f, isMaster, func(_ *survey.NIC, p *survey.Port, steps []plan.Step) Finding {
-		bridge := steps[0].(plan.Master).Bridge.Name
+		bridge := bridgeIn(steps[0])
 		is := "in no bridge"
 		if l, ok := f.Host.Links[p.Link.Master]; ok {
 			is = "in " + l.Name

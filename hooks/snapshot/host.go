@@ -24,6 +24,8 @@ type Host struct {
 	Neighbours []HostNeighbour
 	// Learnt are the hardware addresses that bridges have seen.
 	Learnt []LearntMAC
+
+	names map[string]int // ifindexes
 }
 
 // HostLink is a link with what a call has no use for.
@@ -241,12 +243,14 @@ func (h *Host) Default(is6 bool) (best HostRoute, ok bool) {
 
 // Named finds a link by its name.
 func (h *Host) Named(name string) (HostLink, bool) {
-	for _, l := range h.Links {
-		if l.Name == name {
-			return l, true
+	if len(h.names) != len(h.Links) {
+		h.names = make(map[string]int, len(h.Links))
+		for index, l := range h.Links {
+			h.names[l.Name] = index
 		}
 	}
-	return HostLink{}, false
+	l, ok := h.Links[h.names[name]]
+	return l, ok && l.Name == name
 }
 
 // BridgeVLANs lists the VLANs that bridges' ports are in, by ifindex. A kernel

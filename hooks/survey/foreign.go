@@ -28,8 +28,10 @@ type ForeignHook struct {
 // readForeign lists chains that drop what is forwarded, and which variants of
 // iptables are in use.
 func (f *Facts) readForeign(_ context.Context) {
-	if names, err := os.ReadFile("/proc/net/ip_tables_names"); err == nil && strings.TrimSpace(string(names)) != "" {
-		f.Variants = append(f.Variants, "legacy")
+	for _, path := range []string{"/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"} {
+		if names, err := os.ReadFile(path); err == nil && strings.TrimSpace(string(names)) != "" {
+			f.Variants = append(f.Variants, "legacy")
+		}
 	}
 	c, err := nftables.New()
 	if err != nil {
@@ -45,10 +47,8 @@ func (f *Facts) readForeign(_ context.Context) {
 		tables[key] = append(tables[key], ch.Name)
 	}
 	for key, names := range tables {
-		if key == "ip filter" || key == "ip nat" {
-			if slices.Contains(names, "FORWARD") || slices.Contains(names, "POSTROUTING") {
-				f.Variants = append(f.Variants, "nf_tables")
-			}
+		if ofIptables(key, names) {
+			f.Variants = append(f.Variants, "nf_tables")
 		}
 		if strings.HasSuffix(key, " vifctl") {
 			f.Tables = append(f.Tables, strings.TrimSuffix(key, " vifctl"))
@@ -75,6 +75,15 @@ func (f *Facts) readForeign(_ context.Context) {
 		f.Foreign = append(f.Foreign, h)
 	}
 	slices.SortFunc(f.Foreign, func(a, b ForeignHook) int { return strings.Compare(a.Chain, b.Chain) })
+}
+
+// ofIptables reports whether a table is one that iptables-nft makes.
+func ofIptables(table string, chains []string) bool {
+	family, name, _ := strings.Cut(table, " ")
+	return (family == "ip" || family == "ip6") && slices.Contains([]string{"filter", "nat", "mangle", "raw"}, name) &&
+		slices.ContainsFunc(chains, func(c string) bool {
+			return slices.Contains([]string{"INPUT", "FORWARD", "OUTPUT", "PREROUTING", "POSTROUTING"}, c)
+		})
 }
 
 // ownerOf guesses whose a table is by what is in it.

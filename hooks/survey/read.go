@@ -29,6 +29,8 @@ type Sources struct {
 	Xenstore    *xenstore.Client
 	XenstoreErr error
 	ConfigErr   error
+	// Progress, where it is not nil, is called before each NIC is looked at.
+	Progress func(done, all int)
 	// Firewall tells what has been dropped; nil where that is not asked.
 	Firewall DropCounter
 	// ScriptsDir is the folder of Xen's scripts, and Scripts the names there that
@@ -60,6 +62,9 @@ func Read(ctx context.Context, s Sources) (*Facts, error) {
 	f.readJournal(s, nics)
 	f.readBackends(ctx, s, nics)
 	for _, n := range nics {
+		if s.Progress != nil {
+			s.Progress(len(f.NICs), len(nics))
+		}
 		f.complete(ctx, s, n)
 		f.NICs = append(f.NICs, *n)
 	}

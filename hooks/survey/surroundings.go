@@ -150,14 +150,21 @@ func (f *Facts) Setting(table, dev, name string) string { return f.Settings[tabl
 
 // PortOf finds the NIC and the port of an ifindex.
 func (f *Facts) PortOf(index int) (*NIC, *Port) {
-	for i := range f.NICs {
-		for _, p := range f.NICs[i].Ports() {
-			if p.Link != nil && p.Link.Index == index {
-				return &f.NICs[i], p
+	if f.ports == nil {
+		f.ports = map[int]portAt{}
+		for i := range f.NICs {
+			for _, p := range f.NICs[i].Ports() {
+				if p.Link != nil {
+					f.ports[p.Link.Index] = portAt{i, p}
+				}
 			}
 		}
 	}
-	return nil, nil
+	at, ok := f.ports[index]
+	if !ok {
+		return nil, nil
+	}
+	return &f.NICs[at.nic], at.port
 }
 
 // MemberPorts are the links in a bridge.

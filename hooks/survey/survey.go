@@ -62,6 +62,14 @@ type Facts struct {
 	// Tracked and TrackedMost are the connections that the kernel tracks, and how
 	// many it can; 0 where it tracks none.
 	Tracked, TrackedMost int
+
+	ports map[int]portAt // by ifindex
+}
+
+// portAt is where a port stands among the facts.
+type portAt struct {
+	nic  int
+	port *Port
 }
 
 // NIC is one interface of one guest.
@@ -162,10 +170,19 @@ func (n *NIC) Up() bool {
 // Bridge is the name of the bridge that the carrying port is in, "" for none.
 func (f *Facts) Bridge(n *NIC) string {
 	p := n.Carrier()
-	if p == nil || p.Link == nil || p.Link.Master == 0 {
+	if p == nil || p.Link == nil {
 		return ""
 	}
+	if p.Record != nil && slices.ContainsFunc(p.Record.Entries, inSwitch) {
+		// The kernel does not say in which of Open vSwitch's bridges it is.
+		return p.Record.Bridge
+	}
 	return f.Host.Links[p.Link.Master].Name
+}
+
+func inSwitch(e journal.Entry) bool {
+	_, ok := e.Step.(plan.SwitchPort)
+	return ok
 }
 
 // WantedBridge is the bridge that a port is to be in, "" where it is to be in
