@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"os/signal"
 	"slices"
@@ -162,7 +163,13 @@ func writeFindings(out io.Writer, paint terminal.Paint, findings []doctor.Findin
 		p.line("%s: %s looked at", paint.Good("nothing is wrong"), count(len(f.NICs), "guest's interface was", "guests' interfaces were"))
 		return p.err
 	}
+	shown := map[string]int{}
+	more := map[string][]string{}
 	for i, found := range findings {
+		if shown[found.Code]++; shown[found.Code] > sameShown {
+			more[found.Code] = append(more[found.Code], strings.TrimSpace(found.Subject+" "+inBrackets(found.Guest)))
+			continue
+		}
 		if i > 0 {
 			p.line("")
 		}
@@ -175,7 +182,40 @@ func writeFindings(out io.Writer, paint terminal.Paint, findings []doctor.Findin
 		p.list(paint.Faint("so  "), so)
 		p.line("  %s  %s", paint.Faint("code"), paint.Faint(found.Code))
 	}
+	for _, code := range slices.Sorted(maps.Keys(more)) {
+		p.line("")
+		p.line("%s of %d more:", paint.Bold(code), len(more[code]))
+		for _, line := range wrapped(more[code], 100) {
+			p.line("  %s", printable(line))
+		}
+	}
 	return p.err
+}
+
+// sameShown is how many findings of one code are shown at length: of what is
+// wrong with all guests, some are enough to see it.
+const sameShown = 5
+
+func inBrackets(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "(" + s + ")"
+}
+
+// wrapped joins words by commas into lines of at most width letters.
+func wrapped(words []string, width int) (lines []string) {
+	line := ""
+	for _, w := range words {
+		if line != "" && len(line)+2+len(w) > width {
+			lines, line = append(lines, line+","), ""
+		}
+		if line != "" {
+			line += ", "
+		}
+		line += w
+	}
+	return append(lines, line)
 }
 
 // whom names the guest where the sentence does not.

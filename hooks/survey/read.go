@@ -62,6 +62,9 @@ func Read(ctx context.Context, s Sources) (*Facts, error) {
 	f.readJournal(s, nics)
 	f.readBackends(ctx, s, nics)
 	for _, n := range nics {
+		f.adopt(ctx, s, n, nics)
+	}
+	for _, n := range nics {
 		if s.Progress != nil {
 			s.Progress(len(f.NICs), len(nics))
 		}
@@ -183,6 +186,25 @@ func (f *Facts) readDomain(ctx context.Context, s Sources, n *NIC) {
 	if vm, ok := values[domain+"/vm"]; ok {
 		n.Alive, n.UUID = true, path.Base(vm)
 	}
+}
+
+// adopt gives the interface of a stub domain to the guest that it works for: it
+// carries the emulated NIC's traffic, as a tap does.
+func (f *Facts) adopt(ctx context.Context, s Sources, stub *NIC, nics map[plan.NIC]*NIC) {
+	if s.Xenstore == nil || stub.Vif == nil {
+		return
+	}
+	target, err := s.Xenstore.Read(ctx, fmt.Sprintf("/local/domain/%d/target", stub.Domid))
+	if err != nil || !event.IsDomid(target) {
+		return
+	}
+	domid, _ := strconv.Atoi(target)
+	guest := nics[plan.NIC{Domid: domid, Devid: stub.Devid}]
+	if guest == nil || guest.Tap != nil || domid == stub.Domid {
+		return
+	}
+	guest.Tap = stub.Vif
+	delete(nics, stub.NIC)
 }
 
 // complete finds the ports that no call of ours has brought up, what the
