@@ -52,6 +52,11 @@ type Host struct {
 	Gateway Gateway
 	// Mark is one bit or more, never 0; StandardMark where nothing is said.
 	Mark uint32
+	// Guests that the kernel's tables are to have room for, 0 to leave them as
+	// they are.
+	Guests int
+	// Networks are started at boot.
+	Networks Networks
 }
 
 // Gateway is an address for each family; the zero address where none is given.

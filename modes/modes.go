@@ -27,12 +27,42 @@ type Mode interface {
 	Plan(plan.Request, *plan.Snapshot) (plan.Plan, error)
 }
 
+// Network is the host's side of a mode: what has to be there, and how the host
+// has to be set, before any port comes up.
+type Network interface {
+	// Needs names the facts that the other two will look at.
+	Needs(plan.HostRequest) plan.Query
+	// Name is what the network is called: the bridge's name, or the uplink's.
+	Name(r plan.HostRequest, uplink string) string
+	// Topology is what is made and moved, once: the plan names the uplink and
+	// the bridge. An error is one sentence an operator can act on.
+	Topology(plan.HostRequest, *plan.Snapshot) (plan.Plan, error)
+	// Settings are what the host is set to while the network is there. They
+	// are planned again whenever it is started again.
+	Settings(plan.HostRequest, *plan.Snapshot) plan.Plan
+}
+
 // table holds every mode by name: explicit, so that it can be read.
 var table = map[string]Mode{
 	"bridge":      bridge.Mode{},
 	"nat":         nat.Mode{},
 	"openvswitch": openvswitch.Mode{},
 	"route":       route.Mode{},
+}
+
+// networks holds the host's sides.
+var networks = map[string]Network{
+	"bridge": bridge.Network{},
+	"nat":    nat.Network{},
+	"route":  route.Network{},
+}
+
+// FindNetwork returns the host's side of a mode.
+func FindNetwork(name string) (Network, error) {
+	if n, ok := networks[name]; ok {
+		return n, nil
+	}
+	return nil, fmt.Errorf("there is no network of mode %q; there are %s", name, strings.Join(slices.Sorted(maps.Keys(networks)), ", "))
 }
 
 // Find returns the mode of a name.

@@ -17,4 +17,11 @@ const HookDir = Dir + "/vif-post.d"
 var HookShim string
 
 // Names are the scripts that vifctl takes the place of.
-var Names = []string{"qemu-ifup", "vif-bridge", "vif-nat", "vif-openvswitch", "vif-route", "vif-route-ifup", "vif-setup"}
+var Names = []string{
+	"network-bridge", "network-nat", "network-route",
+	"qemu-ifup", "vif-bridge", "vif-nat", "vif-openvswitch", "vif-route", "vif-route-ifup", "vif-setup",
+}
+
+// NetworkNames are those among them that are about the host, PortNames those
+// that are about a port.
+var NetworkNames, PortNames = Names[:3], Names[3:]

@@ -32,6 +32,7 @@ func commands() []command {
 		{name: "doctor", args: "[--probe] [PORT | GUEST]…", about: "what is wrong with the guests' network, and what to do", run: doctorCommand},
 		{name: "map", args: "[--svg]", about: "the guests' network as a tree, or as a picture", run: mapCommand},
 		{name: "watch", args: "[--once] [--buffer BYTES]", about: "bring up the taps that nobody calls us for", run: watchCommand},
+		{name: "network", args: "start|stop|status|confirm …", about: "make the host a bridge or a router, without cutting it off", run: networkCommand},
 		{name: "lab", args: "[--keep] [--quiet]", about: "try it all in a pretend dom0: needs no Xen, changes nothing here", run: labCommand},
 		{name: "config", args: "check [FILE] | example", about: "find mistakes in the configuration, or print one to start from", run: configCommand},
 		{name: "install", args: "[--dir DIR]", about: "take over Xen's scripts, keeping a backup", run: installCommand},
@@ -49,6 +50,9 @@ func (inv invocation) run(ctx context.Context) int {
 	}
 	if inv.Name == "qemu-ifup" {
 		return qemuIfup(ctx, inv)
+	}
+	if slices.Contains(xenscripts.NetworkNames, inv.Name) {
+		return networkScript(ctx, inv)
 	}
 	if slices.Contains(xenscripts.Names, inv.Name) {
 		return hookCall(ctx, inv)

@@ -54,6 +54,10 @@ func planCall(ctx context.Context, inv invocation) int {
 	if len(inv.Args) > 0 && slices.Contains(xenscripts.Names, inv.Args[0]) {
 		inv.Name, inv.Args = inv.Args[0], inv.Args[1:]
 	}
+	if slices.Contains(xenscripts.NetworkNames, inv.Name) {
+		inv.Args = append([]string{"--dry-run"}, inv.Args...)
+		return networkScript(ctx, inv)
+	}
 	if rest, _ := takeFlags(inv.Args); len(rest) == 0 {
 		inv.complain("plan needs a call, as in `vifctl plan online type_if=vif`")
 		return usage
@@ -66,7 +70,7 @@ func planCall(ctx context.Context, inv invocation) int {
 func hookCall(ctx context.Context, inv invocation) int {
 	args, flags := takeFlags(inv.Args)
 	if inv.Name == "vif-setup" {
-		name, foreign, err := hooks.Setup(scriptOf(inv, args), xenscripts.Names)
+		name, foreign, err := hooks.Setup(scriptOf(inv, args), xenscripts.PortNames)
 		switch {
 		case err != nil:
 			if call, _ := event.Parse("vif-bridge", args, inv.Getenv); !flags.dryRun {

@@ -35,6 +35,15 @@ func (x *Executor) address(s plan.Address) error {
 	if !s.Absent {
 		addressDetails(req, s.Addr)
 	}
+	if s.Addr.Proven && !s.Addr.NoDAD && !s.Absent {
+		// The flag is taken back at once: it is not the address's own, and the
+		// kernel does not begin detection for want of it.
+		quick := s
+		quick.Addr.NoDAD = true
+		if err := x.address(quick); err != nil {
+			return err
+		}
+	}
 	err := x.kernel.Ask(req, 0, nil)
 	if s.Absent && errors.Is(err, unix.EADDRNOTAVAIL) {
 		err = nil
@@ -56,16 +65,33 @@ func addressDetails(req *nl.NetlinkRequest, a plan.Addr) {
 	if a.NoDAD {
 		flags |= unix.IFA_F_NODAD
 	}
+	if a.ManageTemporary {
+		flags |= unix.IFA_F_MANAGETEMPADDR
+	}
 	if flags != 0 {
 		req.AddData(nl.NewRtAttr(unix.IFA_FLAGS, nl.Uint32Attr(flags)))
 	}
-	if a.Deprecated {
-		// struct ifa_cacheinfo: preferred for 0 s, valid for ever.
+	if a.Metric != 0 {
+		req.AddData(nl.NewRtAttr(unix.IFA_RT_PRIORITY, nl.Uint32Attr(uint32(a.Metric))))
+	}
+	if a.Origin != 0 {
+		req.AddData(nl.NewRtAttr(ifaProto, []byte{byte(a.Origin)}))
+	}
+	if a.Deprecated || a.Valid != 0 {
+		// struct ifa_cacheinfo: how long it is preferred, and how long valid.
 		info := make([]byte, 16)
-		binary.NativeEndian.PutUint32(info[4:], forever)
+		preferred, valid := uint32(0), uint32(forever)
+		if a.Valid != 0 {
+			preferred, valid = a.Preferred, a.Valid
+		}
+		binary.NativeEndian.PutUint32(info, preferred)
+		binary.NativeEndian.PutUint32(info[4:], valid)
 		req.AddData(nl.NewRtAttr(unix.IFA_CACHEINFO, info))
 	}
 }
+
+// ifaProto is IFA_PROTO of linux/if_addr.h; kernels before 5.18 ignore it.
+const ifaProto = 11
 
 // forever is the kernel's INFINITY_LIFE_TIME.
 const forever = 1<<32 - 1

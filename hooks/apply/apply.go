@@ -264,6 +264,8 @@ func tolerant(s plan.Step) bool {
 		return s.Tolerant
 	case plan.Announce:
 		return true
+	case plan.Setting:
+		return s.Tolerant
 	}
 	return false
 }

@@ -24,6 +24,14 @@ func (x *Executor) route(s plan.Route) error {
 		return say(s.Dev, "remove the route to "+s.Route.Dst.String(), err)
 	}
 	deed := "add the route to " + s.Route.Dst.String()
+	if !s.Route.Way.Plain() && s.Route.Dst.Addr().Is6() {
+		// Several gateways may have one metric: each is added to the others.
+		err := x.kernel.Ask(routeRequest(s, unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_APPEND), 0, nil)
+		if errors.Is(err, unix.EEXIST) {
+			err = nil
+		}
+		return say(s.Dev, deed, err)
+	}
 	err := x.kernel.Ask(routeRequest(s, unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_EXCL), 0, nil)
 	if !errors.Is(err, unix.EEXIST) {
 		return say(s.Dev, deed, err)
@@ -53,6 +61,9 @@ func (e *RouteTakenError) Error() string {
 func (*RouteTakenError) Unwrap() error { return unix.EEXIST }
 
 func routeRequest(s plan.Route, kind, flags int) *nl.NetlinkRequest {
+	if !s.Route.Way.Plain() {
+		return wayRequest(s, kind, flags)
+	}
 	dst := s.Route.Dst
 	req := nl.NewNetlinkRequest(kind, flags|unix.NLM_F_ACK)
 	msg := &nl.RtMsg{RtMsg: unix.RtMsg{
@@ -78,12 +89,17 @@ func routeRequest(s plan.Route, kind, flags int) *nl.NetlinkRequest {
 // holder returns the device of the route that stands in the way of s, 0 where
 // it cannot be told. It reads the table, which only a refusal is worth.
 func (x *Executor) holder(s plan.Route) (index int) {
+	table := uint32(unix.RT_TABLE_MAIN)
+	if !s.Route.Way.Plain() {
+		table = uint32(s.Route.Way.Table)
+	}
 	req := nl.NewNetlinkRequest(unix.RTM_GETROUTE, unix.NLM_F_DUMP)
-	req.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family(s.Route.Dst.Addr())), Table: unix.RT_TABLE_MAIN}})
+	req.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family(s.Route.Dst.Addr()))}})
+	req.AddData(nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(table)))
 	err := x.kernel.Ask(req, unix.RTM_NEWROUTE, func(m []byte) error {
 		msg := nl.DeserializeRtMsg(m)
 		attrs, err := nl.ParseRouteAttr(m[msg.Len():])
-		if err != nil || msg.Table != unix.RT_TABLE_MAIN || int(msg.Dst_len) != s.Route.Dst.Bits() {
+		if err != nil || int(msg.Dst_len) != s.Route.Dst.Bits() || int(msg.Tos) != s.Route.Way.TOS {
 			return err
 		}
 		var dst net.IP
@@ -98,7 +114,7 @@ func (x *Executor) holder(s plan.Route) (index int) {
 				metric = int(binary.NativeEndian.Uint32(a.Value))
 			}
 		}
-		if dst.Equal(s.Route.Dst.Addr().AsSlice()) && metric == s.Route.Metric {
+		if (dst.Equal(s.Route.Dst.Addr().AsSlice()) || s.Route.Dst.Bits() == 0) && metric == s.Route.Metric {
 			index = device
 		}
 		return nil

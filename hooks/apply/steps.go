@@ -66,6 +66,14 @@ func (x *Executor) Do(ctx context.Context, step plan.Step) error {
 		return x.Hooks.Run(ctx, s)
 	case plan.Announce:
 		return say(s.Dev, "announce "+s.IP.String(), x.announcer.announce(s))
+	case plan.Bridge:
+		return x.bridge(s)
+	case plan.Setting:
+		return x.setting(s)
+	case plan.Forwarding:
+		return x.setting(plan.Setting{Path: s.Path(), Want: "1"})
+	case plan.Answers:
+		return x.answers(ctx, s)
 	}
 	panic(fmt.Sprintf("apply: no way to take a step of type %T", step))
 }

@@ -528,7 +528,9 @@ var generators = []*rapid.Generator[plan.Step]{
 	}),
 }
 
-func steps() *rapid.Generator[plan.Step] { return rapid.OneOf(generators...) }
+func steps() *rapid.Generator[plan.Step] {
+	return rapid.OneOf(slices.Concat(generators, hostGenerators)...)
+}
 
 func custom(f func(*rapid.T) plan.Step) *rapid.Generator[plan.Step] { return rapid.Custom(f) }
 

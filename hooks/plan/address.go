@@ -26,6 +26,21 @@ type Addr struct {
 	// Deprecated: not to be chosen as a source (IPv6 only).
 	Deprecated bool `json:"deprecated,omitempty"`
 
+	// Metric of the route to the prefix that the kernel makes, 0 for its own
+	// choice.
+	Metric int `json:"metric,omitempty"`
+	// Valid and Preferred are lifetimes in seconds, Valid 0 for ever.
+	Valid     uint32 `json:"valid,omitempty"`
+	Preferred uint32 `json:"preferred,omitempty"`
+	// ManageTemporary: the kernel makes and renews temporary addresses beside
+	// it (RFC 8981, IPv6 only).
+	ManageTemporary bool `json:"manage_temporary,omitempty"`
+	// Origin is the kernel's IFAPROT_* number of who made it, 0 for a person.
+	Origin int `json:"origin,omitempty"`
+	// Proven: it was in use on another interface of ours, so nobody else has
+	// it, and it is usable at once (IPv6 only).
+	Proven bool `json:"proven,omitempty"`
+
 	// Secondary, told by the kernel and never wanted: an IPv4 address behind
 	// another of its subnet, or a temporary IPv6 one.
 	Secondary bool `json:"-"`
@@ -72,6 +87,7 @@ func (s Address) Inverse(h *Snapshot) []Step {
 	undo.Absent = !s.Absent
 	if i := s.find(h); i >= 0 {
 		undo.Addr = h.Addresses[s.Dev.Index][i]
+		undo.Addr.Proven = s.Addr.Proven
 	}
 	return []Step{undo}
 }
@@ -99,7 +115,16 @@ func (s Address) Commands() []string {
 	if a.NoPrefixRoute {
 		words = append(words, "noprefixroute")
 	}
-	if a.Deprecated {
+	if a.Metric != 0 {
+		words = append(words, "metric", strconv.Itoa(a.Metric))
+	}
+	if a.ManageTemporary {
+		words = append(words, "mngtmpaddr")
+	}
+	if a.Valid != 0 {
+		words = append(words, "valid_lft", strconv.FormatUint(uint64(a.Valid), 10),
+			"preferred_lft", strconv.FormatUint(uint64(a.Preferred), 10))
+	} else if a.Deprecated {
 		words = append(words, "preferred_lft", "0")
 	}
 	return []string{Command(words...)}

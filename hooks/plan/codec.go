@@ -29,6 +29,10 @@ var decoders = map[string]func([]byte) (Step, error){
 	"xenstore_write":  decode[XenstoreWrite],
 	"hook_run":        decode[HookRun],
 	"announce":        decode[Announce],
+	"bridge":          decode[Bridge],
+	"setting":         decode[Setting],
+	"forwarding":      decode[Forwarding],
+	"answers":         decode[Answers],
 }
 
 // KindOf returns the JSON name of s.
@@ -68,6 +72,14 @@ func KindOf(s Step) string {
 		return "hook_run"
 	case Announce:
 		return "announce"
+	case Bridge:
+		return "bridge"
+	case Setting:
+		return "setting"
+	case Forwarding:
+		return "forwarding"
+	case Answers:
+		return "answers"
 	}
 	panic(fmt.Sprintf("plan: step of type %T has no JSON name", s))
 }

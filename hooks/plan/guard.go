@@ -67,14 +67,14 @@ func linkLocals(r Request) []netip.Prefix {
 	for _, a := range r.LinkLocal {
 		own = append(own, netip.PrefixFrom(a, 128))
 	}
-	if a, ok := eui64(r.MAC); ok && len(own) == 0 {
+	if a, ok := EUI64(r.MAC); ok && len(own) == 0 {
 		own = append(own, netip.PrefixFrom(a, 128))
 	}
 	return own
 }
 
-// eui64 is the link-local address that RFC 4291 (appendix A) makes of a MAC.
-func eui64(mac string) (netip.Addr, bool) {
+// EUI64 is the link-local address that RFC 4291 (appendix A) makes of a MAC.
+func EUI64(mac string) (netip.Addr, bool) {
 	hw, err := net.ParseMAC(mac)
 	if err != nil || len(hw) != 6 {
 		return netip.Addr{}, false

@@ -16,6 +16,9 @@ type Plan struct {
 	// Bridge is the bridge the port joins, "" in the modes without one. The
 	// vif-post.d hooks see it as $bridge.
 	Bridge string
+	// Uplink is the interface that the host's side of a mode is about, zero
+	// for none and in a port's plan.
+	Uplink Dev
 }
 
 // Warn adds one sentence to the plan's warnings.
@@ -34,6 +37,9 @@ const (
 	OwnerPort Owner = "port"
 	OwnerNIC  Owner = "nic"
 	OwnerHost Owner = "host"
+	// OwnerNetwork: comes and goes with what `network start` and `stop` are
+	// about.
+	OwnerNetwork Owner = "network"
 )
 
 // A Step is one fact about the host that a plan wants to be true. The union is
@@ -111,6 +117,8 @@ func DevOf(s Step) Dev {
 		return s.Dev
 	case Sysctl:
 		return s.Dev
+	case Bridge:
+		return s.Dev
 	}
 	return Dev{}
 }
@@ -133,6 +141,8 @@ func Absence(s Step) bool {
 	case SwitchPort:
 		return s.Bridge == ""
 	case SwitchGuard:
+		return s.Absent
+	case Bridge:
 		return s.Absent
 	}
 	return false

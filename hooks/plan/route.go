@@ -10,7 +10,7 @@ import (
 // installs its name, "vifctl", for ip(8).
 const RouteProtocol = 118
 
-// RouteEntry is one route of the main table through an interface.
+// RouteEntry is one route through an interface.
 type RouteEntry struct {
 	Dst netip.Prefix `json:"dst"`
 	// Source is the address the host itself uses towards Dst, zero for none.
@@ -20,6 +20,13 @@ type RouteEntry struct {
 	Metric int `json:"metric"`
 	// Protocol is the kernel's RTPROT_* number.
 	Protocol int `json:"protocol"`
+	// Way is zero for a direct route of the main table, as ports have them.
+	Way Way `json:"way,omitzero"`
+}
+
+// Same reports whether two routes are one in all respects.
+func (r RouteEntry) Same(o RouteEntry) bool {
+	return r.Dst == o.Dst && r.Source == o.Source && r.Metric == o.Metric && r.Protocol == o.Protocol && r.Way.same(o.Way)
 }
 
 // Route wants a prefix to be reached directly through an interface, or not to
@@ -32,7 +39,15 @@ type Route struct {
 
 // Key implements Step.
 func (s Route) Key() string {
-	return key("route "+s.Route.Dst.String()+" metric "+strconv.Itoa(s.Route.Metric), s.Dev)
+	r := s.Route
+	what := "route " + r.Dst.String() + " metric " + strconv.Itoa(r.Metric)
+	if !r.Way.Plain() {
+		what += " table " + strconv.Itoa(r.Way.Table) + " tos " + strconv.Itoa(r.Way.TOS)
+		if r.Way.Gateway.IsValid() {
+			what += " via " + r.Way.Gateway.String()
+		}
+	}
+	return key(what, s.Dev)
 }
 
 // Owner implements Step.
@@ -40,8 +55,12 @@ func (Route) Owner() Owner { return OwnerPort }
 
 // Needs implements Step.
 func (s Route) Needs(q *Query) {
-	if s.Dev.Index != 0 {
+	switch {
+	case s.Dev.Index == 0:
+	case s.Route.Way.Plain():
 		q.Routes = append(q.Routes, s.Dev.Index)
+	default:
+		q.AllRoutes = append(q.AllRoutes, s.Dev.Index)
 	}
 }
 
@@ -51,7 +70,7 @@ func (s Route) Satisfied(h *Snapshot) bool {
 	if s.Absent {
 		return i < 0
 	}
-	return i >= 0 && h.Routes[s.Dev.Index][i] == s.Route
+	return i >= 0 && h.Routes[s.Dev.Index][i].Same(s.Route)
 }
 
 // Inverse implements Step.
@@ -74,7 +93,8 @@ func (s Route) Commands() []string {
 	if s.Absent {
 		verb = "del"
 	}
-	words = append(words, "route", verb, r.Dst.String(), "dev", s.Dev.Name)
+	words = append(append(words, "route", verb), r.Way.before()...)
+	words = append(append(words, r.Dst.String()), r.Way.after(s.Dev, s.Absent)...)
 	if !s.Absent && r.Source.IsValid() {
 		words = append(words, "src", r.Source.String())
 	}
@@ -97,9 +117,11 @@ func (s Route) pretend(h *Snapshot) {
 }
 
 // find returns where a route to the same place with the same metric stands in
-// h, -1 where none does: that is what makes two routes one to the kernel.
+// h, -1 where none does: that is what makes two routes one to the kernel. (Two
+// gateways may have the same metric in IPv6.)
 func (s Route) find(h *Snapshot) int {
 	return slices.IndexFunc(h.Routes[s.Dev.Index], func(r RouteEntry) bool {
-		return r.Dst == s.Route.Dst && r.Metric == s.Route.Metric
+		return r.Dst == s.Route.Dst && r.Metric == s.Route.Metric && r.Way.Table == s.Route.Way.Table &&
+			r.Way.TOS == s.Route.Way.TOS && r.Way.Gateway == s.Route.Way.Gateway
 	})
 }

@@ -33,12 +33,29 @@ type Query struct {
 	// SwitchPorts by name, SwitchGuards one by one.
 	SwitchPorts  []string
 	SwitchGuards []SwitchGuard
+
+	// What the host's side of a mode asks besides.
+
+	// AllLinks: every link of the host.
+	AllLinks bool
+	// AllRoutes, of every table, through these ifindexes.
+	AllRoutes []int
+	// Settings of the host, by their paths below /proc/sys.
+	Settings []string
+	// Everywhere: these settings of every link there is.
+	Everywhere []SysctlName
 }
 
 // UplinkQuery asks for the uplink by name. With "" it is the device of the
 // default route, IPv4's before IPv6's; without one the interface called
 // Fallback.
-type UplinkQuery struct{ Name, Fallback string }
+type UplinkQuery struct {
+	Name, Fallback string
+	// Whole: its routes of every table, and these settings of it and of new
+	// interfaces, as well.
+	Whole   bool
+	Sysctls []SysctlName
+}
 
 // Snapshot is what the kernel had when it was asked. Only what a Query named
 // is there.
@@ -68,6 +85,10 @@ type Snapshot struct {
 	NoSwitch    string
 	// SwitchGuards holds the keys of those that are in force.
 	SwitchGuards map[string]bool
+	// Settings holds the values that exist, by their paths below /proc/sys.
+	Settings map[string]string
+	// Answering are the gateways that answer on the uplink.
+	Answering []netip.Addr
 	// Known holds the keys of what the journal says is done for the NIC: by
 	// this port's earlier call, or for its sibling.
 	Known map[string]bool
@@ -138,10 +159,16 @@ func (s *Snapshot) clone() *Snapshot {
 		SwitchPorts:  map[string]SwitchMember{},
 		SwitchGuards: map[string]bool{},
 
+		Settings:  maps.Clone(s.Settings),
+		Answering: s.Answering,
+
 		newIPv6: maps.Clone(s.newIPv6),
 	}
 	if c.newIPv6 == nil {
 		c.newIPv6 = map[int]bool{}
+	}
+	if c.Settings == nil {
+		c.Settings = map[string]string{}
 	}
 	maps.Copy(c.Links, s.Links)
 	maps.Copy(c.Neighbours, s.Neighbours)

@@ -10,6 +10,17 @@ type SysctlKey struct {
 	Name  string
 }
 
+// SysctlName is such a setting of whichever interface.
+type SysctlName struct{ Table, Name string }
+
+// Of is the setting of one interface.
+func (n SysctlName) Of(index int) SysctlKey {
+	return SysctlKey{Index: index, Table: n.Table, Name: n.Name}
+}
+
+// Default is where below /proc/sys new interfaces get it from.
+func (n SysctlName) Default() string { return "net/" + n.Table + "/default/" + n.Name }
+
 // Sysctl wants a setting of an interface to have a value.
 type Sysctl struct {
 	Dev   Dev    `json:"dev"`

@@ -42,7 +42,8 @@ func (r *Reader) addressesOf(index int) ([]plan.Addr, error) {
 			return nil
 		}
 		a, err := parseAddress(msg, m[msg.Len():])
-		if !slices.Contains(list, a) { // asked again, it comes again
+		same := func(b plan.Addr) bool { return a.Prefix == b.Prefix && a.Peer == b.Peer }
+		if !slices.ContainsFunc(list, same) { // asked again, it comes again
 			list = append(list, a)
 		}
 		return err
@@ -55,6 +56,12 @@ func (r *Reader) addressesOf(index int) ([]plan.Addr, error) {
 	}
 	return list, nil
 }
+
+// ifaProto is IFA_PROTO of linux/if_addr.h, since Linux 5.18.
+const ifaProto = 11
+
+// forever is the kernel's INFINITY_LIFE_TIME.
+const forever = 1<<32 - 1
 
 func parseAddress(msg *nl.IfAddrmsg, data []byte) (plan.Addr, error) {
 	attrs, err := nl.ParseRouteAttr(data)
@@ -76,6 +83,17 @@ func parseAddress(msg *nl.IfAddrmsg, data []byte) (plan.Addr, error) {
 			a.Label = unix.ByteSliceToString(at.Value)
 		case unix.IFA_FLAGS:
 			flags = binary.NativeEndian.Uint32(at.Value)
+		case unix.IFA_RT_PRIORITY:
+			a.Metric = int(binary.NativeEndian.Uint32(at.Value))
+		case ifaProto:
+			a.Origin = int(at.Value[0])
+		case unix.IFA_CACHEINFO:
+			if len(at.Value) >= 8 {
+				preferred, valid := binary.NativeEndian.Uint32(at.Value), binary.NativeEndian.Uint32(at.Value[4:])
+				if valid != forever {
+					a.Preferred, a.Valid = preferred, max(valid, 1)
+				}
+			}
 		}
 	}
 	if !local.IsValid() {
@@ -90,6 +108,7 @@ func parseAddress(msg *nl.IfAddrmsg, data []byte) (plan.Addr, error) {
 	a.NoDAD = flags&unix.IFA_F_NODAD != 0
 	a.Secondary = flags&unix.IFA_F_SECONDARY != 0
 	a.Deprecated = flags&unix.IFA_F_DEPRECATED != 0
+	a.ManageTemporary = flags&unix.IFA_F_MANAGETEMPADDR != 0
 	// A kernel's own link-local address is permanent, but comes and goes with
 	// the link: it is not ours to put back.
 	a.Dynamic = flags&unix.IFA_F_PERMANENT == 0 || local.Is6() && local.IsLinkLocalUnicast()

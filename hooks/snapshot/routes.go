@@ -27,7 +27,7 @@ func (r *Reader) readRoutes(q plan.Query, s *plan.Snapshot) error {
 		}
 		for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
 			err := r.routes(family, index, func(rt route) {
-				if rt.index == index && !slices.Contains(list, rt.RouteEntry) {
+				if rt.index == index && !slices.ContainsFunc(list, rt.Same) {
 					list = append(list, rt.RouteEntry)
 				}
 			})

@@ -1,0 +1,151 @@
+package journal
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/renameio/v2"
+
+	"vifctl/hooks/plan"
+)
+
+// State is how far a network's start or stop has come.
+type State string
+
+// The states. One that a dead process left at Starting or Stopping is undone.
+const (
+	Starting State = "starting"
+	Started  State = "started"
+	Stopping State = "stopping"
+)
+
+// Network is what the journal holds of one network: what the host's side of a
+// mode did. Like a port's record it is gone with a reboot, as is what it speaks
+// of.
+type Network struct {
+	Mode string `json:"mode"`
+	// Name is the bridge's, or the uplink's where there is no bridge.
+	Name string `json:"name"`
+	// Uplink as it was called before, zero for none.
+	Uplink plan.Dev `json:"uplink,omitzero"`
+	// Boot is the kernel's boot id.
+	Boot  string `json:"boot"`
+	State State  `json:"state"`
+	// Token tells one start from another of the same name.
+	Token string `json:"token"`
+	// ConfirmBy is until when, in nanoseconds since boot, somebody has to
+	// confirm it, 0 where nobody has to.
+	ConfirmBy int64 `json:"confirm_by,omitempty"`
+	// Settings were made first, then what there is was made and moved: each in
+	// the order it was done.
+	Settings []Entry `json:"settings,omitempty"`
+	Topology []Entry `json:"topology,omitempty"`
+}
+
+const networkPrefix, networkSuffix = "network.", ".json"
+
+func (j *Journal) networkPath(mode, name string) string {
+	return filepath.Join(j.dir, networkPrefix+mode+"."+name+networkSuffix)
+}
+
+// ReadNetwork returns a network's record, nil where there is none.
+func (j *Journal) ReadNetwork(mode, name string) (*Network, error) {
+	path := j.networkPath(mode, name)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	var n Network
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&n); err != nil {
+		return nil, fmt.Errorf("journal %s is damaged: %w", path, err)
+	}
+	if n.Mode != mode || n.Name != name {
+		return nil, fmt.Errorf("journal %s is damaged: it does not speak of the network %s %s", path, mode, name)
+	}
+	return &n, nil
+}
+
+// Networks returns the records of every network, in the order of their names.
+func (j *Journal) Networks() ([]*Network, error) {
+	names, err := j.names()
+	if err != nil {
+		return nil, err
+	}
+	var all []*Network
+	var failed []error
+	for _, file := range names {
+		rest, ok := strings.CutPrefix(file, networkPrefix)
+		rest, ok2 := strings.CutSuffix(rest, networkSuffix)
+		mode, name, ok3 := strings.Cut(rest, ".")
+		if !ok || !ok2 || !ok3 {
+			continue
+		}
+		n, err := j.ReadNetwork(mode, name)
+		if n != nil {
+			all = append(all, n)
+		}
+		failed = append(failed, err)
+	}
+	return all, errors.Join(failed...)
+}
+
+// WriteNetwork puts a record in place, whole or not at all.
+func (j *Journal) WriteNetwork(n *Network) error {
+	data, err := json.Marshal(n)
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return j.put(j.networkPath(n.Mode, n.Name), append(data, '\n'))
+}
+
+// DeleteNetwork forgets a network. Forgetting what was never written is no
+// error.
+func (j *Journal) DeleteNetwork(mode, name string) error { return j.remove(j.networkPath(mode, name)) }
+
+// lastWords is the file of what happened to the networks while nobody was
+// looking.
+const lastWords = "network.last"
+
+// SetLastWords leaves a sentence for whoever asks next, "" takes it away.
+func (j *Journal) SetLastWords(sentence string) error {
+	path := filepath.Join(j.dir, lastWords)
+	if sentence == "" {
+		return j.remove(path)
+	}
+	return j.put(path, []byte(sentence+"\n"))
+}
+
+// LastWords is the sentence that was left, "" for none.
+func (j *Journal) LastWords() string {
+	data, _ := os.ReadFile(filepath.Join(j.dir, lastWords))
+	return strings.TrimSpace(string(data))
+}
+
+func (j *Journal) put(path string, data []byte) error {
+	if err := os.MkdirAll(j.dir, 0o700); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	// Else the caller's TMPDIR would be asked for a place.
+	if err := renameio.WriteFile(path, data, 0o600, renameio.WithTempDir(j.dir)); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return nil
+}
+
+func (j *Journal) remove(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return nil
+}

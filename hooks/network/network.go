@@ -1,0 +1,116 @@
+// Package network starts and stops the host's side of a mode: what Xen's
+// network-* scripts did. As with a port, a mode decides, everything goes through
+// the journal, and apply is the one that acts; but a host may be reached only by
+// what is being rewired. So a start is undone as a whole when a step fails, when
+// a gateway that answered before does not any more, when nobody confirms it in
+// time, and when its own process dies: another one waits for that.
+package network
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"vifctl/hooks/apply"
+	"vifctl/hooks/journal"
+	"vifctl/hooks/snapshot"
+)
+
+// Deadlines.
+const (
+	// deadline is for a start or a stop, gateways included.
+	deadline = 40 * time.Second
+	// undoDeadline is for undoing one that failed.
+	undoDeadline = 20 * time.Second
+)
+
+// Runtime is everything a start or a stop needs.
+type Runtime struct {
+	Reader   *snapshot.Reader
+	Executor *apply.Executor
+	Journal  *journal.Journal
+	// Guests that the host's tables are to have room for, 0 to leave them.
+	Guests int
+	// Guard starts the process that takes over when this one dies; release tells
+	// it that this one is done. nil: there is none.
+	Guard func(mode, name, token string) (release func(), err error)
+	Log   *slog.Logger
+}
+
+// records returns those of this run of the kernel.
+func (r *Runtime) records() ([]*journal.Network, error) {
+	all, err := r.Journal.Networks()
+	if err != nil {
+		return nil, err
+	}
+	boot, err := bootID()
+	if err != nil {
+		return nil, err
+	}
+	var ours []*journal.Network
+	for _, n := range all {
+		if n.Boot == boot {
+			ours = append(ours, n)
+		}
+	}
+	return ours, nil
+}
+
+// tidy undoes what processes left that died at work, as nobody else can be now.
+func (r *Runtime) tidy(ctx context.Context) error {
+	all, err := r.records()
+	if err != nil {
+		return err
+	}
+	var failed []error
+	for _, n := range all {
+		if n.State != journal.Started {
+			r.Log.Warn("undoing what was left half-way", "network", n.Mode+" "+n.Name)
+			failed = append(failed, r.undo(ctx, n, all))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// bootID identifies this run of the kernel.
+func bootID() (string, error) {
+	id, _, err := snapshot.Setting("/proc/sys/kernel/random/boot_id")
+	if err != nil || id == "" {
+		return "", fmt.Errorf("read the kernel's boot id: %w", err)
+	}
+	return id, nil
+}
+
+// sinceBoot is the time that no clock's setting changes.
+func sinceBoot() (time.Duration, error) {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &t); err != nil {
+		return 0, fmt.Errorf("read the clock: %w", err)
+	}
+	return time.Duration(t.Nano()), nil
+}
+
+// token is a word that is never said twice.
+func token() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // it never fails
+	return hex.EncodeToString(b[:])
+}
+
+// freshMAC is a hardware address that is nobody's: a locally administered one.
+func freshMAC() string {
+	b := make(net.HardwareAddr, 6)
+	_, _ = rand.Read(b)
+	b[0] = b[0]&^1 | 2
+	return b.String()
+}
+
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }

@@ -1,0 +1,84 @@
+package network
+
+import (
+	"encoding/json"
+	"io"
+	"slices"
+
+	"vifctl/hooks/plan"
+)
+
+// WriteText prints what a start would do as a shell script: the lines that would
+// run are commands to paste, all others are comments.
+func (w *Work) WriteText(out io.Writer) error {
+	p := printer{out: out}
+	p.line("# start %s %s", w.Mode, w.Name)
+	if w.Nothing != "" {
+		p.line("# nothing to do: %s", w.Nothing)
+		return p.err
+	}
+	if w.Uplink != "" {
+		p.line("# uplink %s", w.Uplink)
+	}
+	for _, warning := range w.Warnings {
+		p.line("# warning: %s", warning)
+	}
+	for _, a := range w.Actions() {
+		for _, c := range a.Step.Commands() {
+			if a.Satisfied {
+				c = "# already so: " + c
+			}
+			p.line("%s", c)
+		}
+	}
+	if len(w.Stale) > 0 {
+		p.line("# no longer wanted:")
+	}
+	for _, e := range w.Stale {
+		for _, s := range e.Undo {
+			for _, c := range s.Commands() {
+				p.line("%s", c)
+			}
+		}
+	}
+	return p.err
+}
+
+// workJSON is the stable form of `--json`.
+type workJSON struct {
+	Mode     string     `json:"mode"`
+	Name     string     `json:"name"`
+	Bridge   string     `json:"bridge,omitempty"`
+	Uplink   string     `json:"uplink,omitempty"`
+	Nothing  string     `json:"nothing,omitempty"`
+	Started  bool       `json:"started"`
+	Warnings []string   `json:"warnings,omitempty"`
+	Steps    []stepJSON `json:"steps"`
+	Undo     [][]string `json:"undo"`
+}
+
+type stepJSON struct {
+	Step      plan.Steps `json:"step"`
+	Satisfied bool       `json:"satisfied"`
+	Commands  []string   `json:"commands"`
+}
+
+// WriteJSON prints what a start would do as one JSON document: its steps in
+// their order, and what undoes them in the order in which that would be done.
+func (w *Work) WriteJSON(out io.Writer) error {
+	doc := workJSON{
+		Mode: w.Mode, Name: w.Name, Bridge: w.Bridge, Uplink: w.Uplink, Nothing: w.Nothing, Started: w.Before,
+		Warnings: w.Warnings, Steps: []stepJSON{}, Undo: [][]string{},
+	}
+	for _, a := range w.Actions() {
+		doc.Steps = append(doc.Steps, stepJSON{plan.Steps{a.Step}, a.Satisfied, a.Step.Commands()})
+	}
+	for _, a := range slices.Backward(w.Actions()) {
+		for _, s := range a.Undo {
+			doc.Undo = append(doc.Undo, s.Commands())
+		}
+	}
+	enc := json.NewEncoder(out)
+	enc.SetIndent("", "  ")
+	return enc.Encode(doc)
+}

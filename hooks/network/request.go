@@ -1,0 +1,102 @@
+package network
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"vifctl/modes"
+)
+
+// Request is what is asked of the host's side of a mode.
+type Request struct {
+	Mode string
+	// Bridge and Uplink by name, "" where none was given.
+	Bridge, Uplink string
+	// NoUplink: the bridge is for guests alone.
+	NoUplink bool
+	// Nothing says why there is nothing to do, "" where there is.
+	Nothing string
+	// Warnings are about arguments that mean nothing here.
+	Warnings []string
+}
+
+// Parse reads the words behind `network start`: a mode, and the arguments that
+// xend gave the script of that mode. An argument that no such script knew is an
+// error.
+func Parse(mode string, args []string) (Request, error) {
+	r := Request{Mode: mode}
+	if _, err := modes.FindNetwork(mode); err != nil {
+		return r, err
+	}
+	given := map[string]string{}
+	for _, arg := range args {
+		key, value, ok := strings.Cut(arg, "=")
+		if !ok || !slices.Contains([]string{"bridge", "netdev", "antispoof", "vifnum", "dhcp"}, key) {
+			return r, fmt.Errorf("%q cannot be used: no such argument; there are bridge=, netdev=, antispoof=, vifnum= and dhcp=", arg)
+		}
+		if _, twice := given[key]; twice {
+			return r, fmt.Errorf("%s= is given twice", key)
+		}
+		given[key] = value
+	}
+	return r, errors.Join(r.devices(given), r.switches(given))
+}
+
+// devices reads which interfaces it is about.
+func (r *Request) devices(given map[string]string) error {
+	r.Bridge, r.Uplink = given["bridge"], given["netdev"]
+	if n := given["vifnum"]; n != "" {
+		if strings.Trim(n, "0123456789") != "" || len(n) > 4 {
+			return fmt.Errorf("vifnum=%q cannot be used: it is a number", n)
+		}
+		// The oldest form: the bridge xenbrN of ethN.
+		if r.Bridge == "" {
+			r.Bridge = "xenbr" + n
+		}
+		if r.Uplink == "" {
+			r.Uplink = "eth" + n
+		}
+	}
+	if r.Bridge == "null" || r.Bridge == "none" {
+		r.Bridge, r.Nothing = "", "bridge="+r.Bridge+" asks for no bridge"
+	}
+	if r.Uplink == "null" || r.Uplink == "none" {
+		r.Uplink, r.NoUplink = "", true
+	}
+	if r.Mode != "bridge" && r.Bridge != "" {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("bridge=%s means nothing in mode %s", r.Bridge, r.Mode))
+		r.Bridge = ""
+	}
+	for key, name := range map[string]string{"bridge": r.Bridge, "netdev": r.Uplink} {
+		if name != "" && !isDevice(name) {
+			return fmt.Errorf("%s=%q cannot be used: no interface can be called so", key, name)
+		}
+	}
+	return nil
+}
+
+// isDevice reports whether the kernel would take a name, and a person could mean
+// it (dev_valid_name of net/core/dev.c).
+func isDevice(name string) bool {
+	return len(name) <= 15 && name != "." && name != ".." && name[0] != '-' &&
+		!strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c > '~' || c == '/' || c == ':' })
+}
+
+// switches reads what was only to be turned on.
+func (r *Request) switches(given map[string]string) error {
+	for _, key := range []string{"antispoof", "dhcp"} {
+		value, ok := given[key]
+		switch {
+		case !ok || value == "no" || value == "off":
+		case value != "yes" && value != "on":
+			return fmt.Errorf("%s=%q cannot be used: it is yes or no", key, value)
+		case key == "antispoof":
+			r.Warnings = append(r.Warnings, `antispoof=yes: whether guests are checked is said by antispoof in the configuration ("strict", "mac" or "off"), for every port`)
+		default:
+			r.Warnings = append(r.Warnings, "dhcp=yes: no DHCP server's files are edited; see the configuration for what takes its place")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,171 @@
+package bridge
+
+import (
+	"fmt"
+	"slices"
+
+	"vifctl/hooks/plan"
+)
+
+// The kernel's numbers of who made a route or an address (RTPROT_*, IFAPROT_*).
+const (
+	routeByKernel = 2
+	routeByRA     = 9
+	addressByLL   = 3
+)
+
+// rewire makes a bridge, makes the uplink, by the name it is to have, a port of
+// it, and moves all that the host has on the uplink to the bridge.
+func rewire(p *plan.Plan, r plan.HostRequest, s *plan.Snapshot, port plan.Dev) error {
+	up := s.Uplink
+	bridge := plan.Dev{Name: p.Bridge, Index: r.Index}
+	routes, err := routesOf(up.Link, s)
+	if err != nil {
+		return err
+	}
+	addresses := addressesOf(p, up.Link, s)
+	add := func(steps ...plan.Step) { p.Steps = append(p.Steps, steps...) }
+	build := func() {
+		add(plan.Bridge{Dev: bridge, MAC: up.MAC})
+		// Set, since a bridge without one of its own shrinks with its ports.
+		add(plan.MTU{Dev: bridge, Want: up.MTU})
+		for _, name := range inherited() {
+			value, ok := s.Sysctls[name.Of(up.Index)]
+			if ok && value != s.Settings[name.Default()] {
+				add(plan.Sysctl{Dev: bridge, Table: name.Table, Name: name.Name, Want: value})
+			}
+		}
+	}
+	if port == up.Dev {
+		build() // while the host is still connected
+	}
+	for _, route := range slices.Backward(routes) {
+		if !advertised(route, s) {
+			add(plan.Route{Dev: up.Dev, Route: route, Absent: true})
+		}
+	}
+	for _, a := range slices.Backward(addresses) {
+		add(plan.Address{Dev: up.Dev, Addr: a, Absent: true})
+	}
+	// A bridge's port speaks to nobody itself.
+	add(plan.Sysctl{Dev: up.Dev, Table: "ipv6/conf", Name: "disable_ipv6", Want: "1", Optional: true})
+	if port != up.Dev {
+		add(plan.Name{Dev: up.Dev, Want: port.Name})
+		build()
+	}
+	add(plan.Master{Dev: port, Bridge: bridge}, plan.Up{Dev: port, Want: true}, plan.Up{Dev: bridge, Want: true})
+	for _, a := range addresses {
+		add(plan.Address{Dev: bridge, Addr: onBridge(a, up.Name, bridge.Name)})
+	}
+	for _, route := range routes {
+		if advertised(route, s) {
+			// The kernel learns it again, on the bridge, from the next
+			// advertisement; this one is for until then, and must not be in
+			// its way.
+			route.Metric++
+		}
+		route.Way.Hops = slices.Clone(route.Way.Hops)
+		for i, h := range route.Way.Hops {
+			if h.Dev.Index == up.Index {
+				route.Way.Hops[i].Dev = bridge
+			}
+		}
+		add(plan.Route{Dev: bridge, Route: route})
+	}
+	for _, gateway := range s.Answering {
+		add(plan.Answers{Dev: bridge, IP: gateway})
+	}
+	return nil
+}
+
+// addressesOf are the addresses that move, in the order in which they are to be
+// added: IPv4's first is the primary one, and IPv6's newest is listed first. Not
+// among them are those that the kernel makes itself on the bridge, too.
+func addressesOf(p *plan.Plan, up plan.Link, s *plan.Snapshot) []plan.Addr {
+	var list, list6 []plan.Addr
+	leased := false
+	for _, a := range s.Addresses[up.Index] {
+		ip := a.Prefix.Addr()
+		own, _ := plan.EUI64(up.MAC)
+		if ip.Is6() && (a.Secondary || a.Origin == addressByLL || ip == own) {
+			continue
+		}
+		leased = leased || ip.Is4() && a.Valid != 0
+		if ip.Is4() {
+			list = append(list, a)
+			continue
+		}
+		a.Proven = !a.NoDAD
+		list6 = append(list6, a)
+	}
+	slices.Reverse(list6)
+	if leased && p.Bridge != up.Name {
+		p.Warn("%s has an address for a time only: tell its DHCP client that it is %s's from now on", up.Name, p.Bridge)
+	}
+	return append(list, list6...)
+}
+
+// onBridge is an address as the bridge has it: a label begins with the name of
+// its interface.
+func onBridge(a plan.Addr, uplink, bridge string) plan.Addr {
+	const longest = 15
+	if rest, ok := cutLabel(a.Label, uplink); !ok || len(bridge+rest) > longest {
+		a.Label = ""
+	} else {
+		a.Label = bridge + rest
+	}
+	return a
+}
+
+func cutLabel(label, uplink string) (rest string, ok bool) {
+	if len(label) < len(uplink) || label[:len(uplink)] != uplink {
+		return "", false
+	}
+	return label[len(uplink):], true
+}
+
+// routesOf are the routes that move, the direct ones first, since the others
+// rely on them. The kernel makes those itself that come with an address.
+func routesOf(up plan.Link, s *plan.Snapshot) ([]plan.RouteEntry, error) {
+	var list []plan.RouteEntry
+	for _, r := range s.Routes[up.Index] {
+		if r.Protocol == routeByKernel && comesAlong(r, s.Addresses[up.Index]) {
+			continue
+		}
+		if r.Way.Strange != "" {
+			return nil, fmt.Errorf("%s: move its routes: the one to %s %s, which cannot be moved: take it away first", up.Name, r.Dst, r.Way.Strange)
+		}
+		list = append(list, r)
+	}
+	slices.SortStableFunc(list, func(a, b plan.RouteEntry) int { return direct(b) - direct(a) })
+	return list, nil
+}
+
+func direct(r plan.RouteEntry) int {
+	if r.Way.Gateway.IsValid() || len(r.Way.Hops) > 0 {
+		return 0
+	}
+	return 1
+}
+
+// comesAlong reports whether the kernel makes a route for one of the addresses,
+// or for IPv6 as such.
+func comesAlong(r plan.RouteEntry, addresses []plan.Addr) bool {
+	if a := r.Dst.Addr(); a.Is6() && (a.IsLinkLocalUnicast() || a.IsMulticast()) && !r.Way.Gateway.IsValid() {
+		return true
+	}
+	return slices.ContainsFunc(addresses, func(a plan.Addr) bool {
+		far := a.Prefix
+		if a.Peer.IsValid() {
+			far = a.Peer
+		}
+		return !a.NoPrefixRoute && far.Masked() == r.Dst.Masked()
+	})
+}
+
+// advertised: the kernel learnt the route from a router's advertisement, and
+// will again.
+func advertised(r plan.RouteEntry, s *plan.Snapshot) bool {
+	accept := s.Sysctls[plan.SysctlKey{Index: s.Uplink.Index, Table: "ipv6/conf", Name: "accept_ra"}]
+	return r.Protocol == routeByRA && accept != "0" && accept != ""
+}
