@@ -22,6 +22,8 @@ var Names = []string{
 	"qemu-ifup", "vif-bridge", "vif-nat", "vif-openvswitch", "vif-route", "vif-route-ifup", "vif-setup",
 }
 
-// NetworkNames are those among them that are about the host, PortNames those
-// that are about a port.
-var NetworkNames, PortNames = Names[:3], Names[3:]
+// NetworkNames are those among them that are about the host.
+var NetworkNames = Names[:3]
+
+// PortNames are those among them that are about a port.
+var PortNames = Names[3:]

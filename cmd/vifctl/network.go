@@ -157,7 +157,7 @@ func allNetworks(ctx context.Context, inv invocation, verb string, flags network
 		fmt.Fprintln(inv.Stdout, "nothing to "+verb)
 	}
 	for _, req := range requests {
-		code := done
+		var code int
 		if verb == "stop" {
 			code = stopNetwork(ctx, inv, r, req, flags)
 		} else {

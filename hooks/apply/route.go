@@ -24,23 +24,34 @@ func (x *Executor) route(s plan.Route) error {
 		return say(s.Dev, "remove the route to "+s.Route.Dst.String(), err)
 	}
 	deed := "add the route to " + s.Route.Dst.String()
+	err := x.addRoute(s)
+	if s.Route.Way.Gateway.IsValid() && (errors.Is(err, unix.ENETUNREACH) || errors.Is(err, unix.EHOSTUNREACH)) {
+		// What led to the gateway when the route was made may have gone since,
+		// which the kernel only minds now.
+		s.Route.Way.OnLink = true
+		err = x.addRoute(s)
+	}
+	return say(s.Dev, deed, err)
+}
+
+func (x *Executor) addRoute(s plan.Route) error {
 	if !s.Route.Way.Plain() && s.Route.Dst.Addr().Is6() {
 		// Several gateways may have one metric: each is added to the others.
 		err := x.kernel.Ask(routeRequest(s, unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_APPEND), 0, nil)
 		if errors.Is(err, unix.EEXIST) {
 			err = nil
 		}
-		return say(s.Dev, deed, err)
+		return err
 	}
 	err := x.kernel.Ask(routeRequest(s, unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_EXCL), 0, nil)
 	if !errors.Is(err, unix.EEXIST) {
-		return say(s.Dev, deed, err)
+		return err
 	}
 	if index := x.holder(s); index != 0 && index != s.Dev.Index {
-		return say(s.Dev, deed, &RouteTakenError{Metric: s.Route.Metric, Index: index, Name: x.nameOf(index)})
+		return &RouteTakenError{Metric: s.Route.Metric, Index: index, Name: x.nameOf(index)}
 	}
 	// Ours, but with another source or protocol: take its place.
-	return say(s.Dev, deed, x.kernel.Ask(routeRequest(s, unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_REPLACE), 0, nil))
+	return x.kernel.Ask(routeRequest(s, unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_REPLACE), 0, nil)
 }
 
 // RouteTakenError says that there is a route to the same place, with the same

@@ -70,7 +70,7 @@ func (r *Runtime) prepare(ctx context.Context, req Request, ask bool) (*Work, er
 	if err != nil {
 		return nil, err
 	}
-	s := snapshot.New()
+	s := snapshot.Empty()
 	if err := r.Reader.Read(ctx, net.Needs(host), s); err != nil {
 		return nil, err
 	}

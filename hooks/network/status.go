@@ -74,7 +74,7 @@ func (r *Runtime) status(ctx context.Context, n *journal.Network) (Status, error
 			steps = append(steps, e.Step)
 		}
 	}
-	s := snapshot.New()
+	s := snapshot.Empty()
 	q := plan.Needs(steps)
 	q.AllLinks = true
 	if err := r.Reader.Read(ctx, q, s); err != nil {

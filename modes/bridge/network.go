@@ -28,8 +28,7 @@ func inherited() (names []plan.SysctlName) {
 			"send_redirects shared_media src_valid_mark",
 		"ipv6/conf": "accept_dad accept_ra accept_ra_defrtr accept_ra_min_hop_limit accept_ra_mtu accept_ra_pinfo " +
 			"accept_ra_rt_info_max_plen accept_ra_rtr_pref accept_redirects accept_source_route addr_gen_mode autoconf " +
-			"dad_transmits disable_ipv6 forwarding hop_limit max_addresses proxy_ndp router_solicitations temp_prefered_lft " +
-			"temp_valid_lft use_tempaddr",
+			"dad_transmits disable_ipv6 forwarding hop_limit max_addresses proxy_ndp router_solicitations use_tempaddr",
 	} {
 		for name := range strings.FieldsSeq(list) {
 			names = append(names, plan.SysctlName{Table: table, Name: name})

@@ -35,6 +35,9 @@ func rewire(p *plan.Plan, r plan.HostRequest, s *plan.Snapshot, port plan.Dev) e
 				add(plan.Sysctl{Dev: bridge, Table: name.Table, Name: name.Name, Want: value})
 			}
 		}
+		if local, ok := linkLocal(up.Link, s); ok {
+			add(plan.Address{Dev: bridge, Addr: local})
+		}
 	}
 	if port == up.Dev {
 		build() // while the host is still connected
@@ -103,6 +106,20 @@ func addressesOf(p *plan.Plan, up plan.Link, s *plan.Snapshot) []plan.Addr {
 		p.Warn("%s has an address for a time only: tell its DHCP client that it is %s's from now on", up.Name, p.Bridge)
 	}
 	return append(list, list6...)
+}
+
+// linkLocal is the address that the kernel made of the uplink's hardware
+// address, and will make of the bridge's, which is the same. Given beforehand,
+// it is usable at once: without one the kernel asks for no neighbour.
+func linkLocal(up plan.Link, s *plan.Snapshot) (plan.Addr, bool) {
+	own, _ := plan.EUI64(up.MAC)
+	for _, a := range s.Addresses[up.Index] {
+		if a.Prefix.Addr() == own && !a.NoDAD {
+			a.Proven = true
+			return a, true
+		}
+	}
+	return plan.Addr{}, false
 }
 
 // onBridge is an address as the bridge has it: a label begins with the name of

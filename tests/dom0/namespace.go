@@ -175,6 +175,14 @@ func (n *Namespace) close() {
 	<-n.closed
 }
 
+// Processes lists the numbers of what runs in the namespace.
+func (n *Namespace) Processes() (pids []string) {
+	for _, pid := range n.processes() {
+		pids = append(pids, strconv.Itoa(pid))
+	}
+	return pids
+}
+
 // processes lists what runs in the namespace.
 func (n *Namespace) processes() []int {
 	var here, there unix.Stat_t
