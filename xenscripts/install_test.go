@@ -149,7 +149,7 @@ func TestInstallAndGiveBack(t *testing.T) {
 	report = uninstall(t, dir)
 	require.Equal(t, before, listing(t, dir))
 	require.Contains(t, report, "Given back: vif-bridge, vif-nat, vif-openvswitch, vif-route, vif-route-ifup, vif-setup.")
-	require.Contains(t, report, "not been there: qemu-ifup.")
+	require.Contains(t, report, "not been there: network-bridge, network-nat, network-route, qemu-ifup.")
 }
 
 func lineOf(listing, name string) string {

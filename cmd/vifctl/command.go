@@ -124,8 +124,9 @@ func generalHelp(_ context.Context, inv invocation) int {
 	}
 	_, err := io.WriteString(inv.Stdout, `
 Called by the name of one of Xen's scripts
-(`+strings.Join(xenscripts.Names, ", ")+`), it
-takes that script's arguments and environment. Every such call takes --dry-run,
+(`+strings.Join(xenscripts.PortNames, ", ")+`,
+`+strings.Join(xenscripts.NetworkNames, ", ")+`),
+it takes that script's arguments and environment. Every such call takes --dry-run,
 which prints the steps as commands and changes nothing, and --json.
 
 `+"`vifctl help COMMAND` says all about one command."+`
