@@ -28,8 +28,10 @@ func configCommand(_ context.Context, inv invocation) int {
 		return checkConfig(inv, path, false)
 	case len(inv.Args) == 2 && inv.Args[0] == "check":
 		return checkConfig(inv, inv.Args[1], true)
+	case len(inv.Args) > 0 && inv.Args[0] == "import":
+		return importConfig(inv, inv.Args[1:])
 	}
-	inv.complain("config takes `check [FILE]` or `example`")
+	inv.complain("config takes `check [FILE]`, `example` or `import`")
 	return usage
 }
 
