@@ -85,15 +85,18 @@ func (s Forwarding) Inverse(h *Snapshot) []Step {
 // Commands implements Step.
 func (s Forwarding) Commands() []string { return Setting{Path: s.Path(), Want: "1"}.Commands() }
 
-func (s Forwarding) pretend(h *Snapshot) {
-	h.Settings[s.Path()] = "1"
-	h.Settings[s.beside()[0]] = "1"
+func (s Forwarding) pretend(h *Snapshot) { s.follow(h, "1") }
+
+// follow changes all that the kernel changes with it.
+func (s Forwarding) follow(h *Snapshot, value string) {
+	h.Settings[s.Path()] = value
+	h.Settings[s.beside()[0]] = value
 	if s.Family == 4 {
-		h.Settings[redirectsPath4] = "0"
+		h.Settings[redirectsPath4] = map[bool]string{true: "0", false: "1"}[value == "1"]
 	}
 	for fact := range h.Sysctls {
 		if fact.Table == s.own().Table && fact.Name == s.own().Name {
-			h.Sysctls[fact] = "1"
+			h.Sysctls[fact] = value
 		}
 	}
 }

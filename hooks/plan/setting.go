@@ -39,4 +39,12 @@ func (s Setting) Commands() []string {
 	return []string{Command("sysctl", "-w", s.Path+"="+s.Want)}
 }
 
-func (s Setting) pretend(h *Snapshot) { h.Settings[s.Path] = s.Want }
+func (s Setting) pretend(h *Snapshot) {
+	for _, family := range []int{4, 6} {
+		f := Forwarding{Family: family}
+		if f.Path() == s.Path && h.Settings[s.Path] != s.Want {
+			f.follow(h, s.Want)
+		}
+	}
+	h.Settings[s.Path] = s.Want
+}

@@ -124,20 +124,25 @@ func physical(up plan.Dev, s *plan.Snapshot) (plan.Dev, error) {
 // Settings implements modes.Network.
 func (Network) Settings(r plan.HostRequest, s *plan.Snapshot) plan.Plan {
 	var p plan.Plan
-	foreign := slices.ContainsFunc(s.Bridges, func(l plan.Link) bool { return l.Name != r.Bridge && !slices.Contains(r.Ours, l.Index) })
+	owners := others(r, s)
+	var left []string
 	for _, path := range filters {
 		switch v, ok := s.Settings[path]; {
 		case !ok:
-		case v != "0" && foreign:
-			p.Warn("%s is %s: what guests send each other through a bridge goes through iptables; it is left so, because %s may rely on it", path, v, others(r, s))
+		case v != "0" && owners != "":
+			left = append(left, path)
 		default:
 			p.Steps = append(p.Steps, plan.Setting{Path: path, Want: "0"})
 		}
 	}
+	if len(left) > 0 {
+		p.Warn("what guests send each other through a bridge goes through iptables (%s): it is left so, because whoever made %s may rely on it",
+			strings.Join(left, ", "), owners)
+	}
 	return p
 }
 
-// others names the bridges that are not ours.
+// others names the bridges that are not ours, "" without any.
 func others(r plan.HostRequest, s *plan.Snapshot) string {
 	var names []string
 	for _, l := range s.Bridges {
@@ -145,5 +150,5 @@ func others(r plan.HostRequest, s *plan.Snapshot) string {
 			names = append(names, l.Name)
 		}
 	}
-	return "whoever made " + strings.Join(names, ", ")
+	return strings.Join(names, ", ")
 }

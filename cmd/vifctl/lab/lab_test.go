@@ -135,7 +135,7 @@ func TestWithoutNFTables(t *testing.T) {
 		r := h.start(0, args...)
 		code, out := r.end(t)
 		require.Equal(t, 0, code, "%s%s", out, &r.stderr)
-		assert.Regexp(t, `(?m)^3  nat: not here: this kernel has no nf_tables that translates addresses \(.*protocol not supported\)$`, out)
+		assert.Regexp(t, `(?m)^4  nat: not here: this kernel has no nf_tables that translates addresses \(.*protocol not supported\)$`, out)
 		assert.Contains(t, out, "client → desk 198.51.100.27 by its PV NIC")
 		assert.NotContains(t, out, "win2008")
 		assert.NotContains(t, out, "nftables")
