@@ -53,6 +53,7 @@ func rewirable() *plan.Snapshot {
 		"net/ipv6/conf/default/accept_ra":     "1",
 		"net/ipv6/conf/default/disable_ipv6":  "0",
 		"net/ipv4/conf/default/proxy_arp":     "0",
+		"net/ipv6/conf/default/proxy_ndp":     "0",
 		"net/ipv4/ip_forward":                 "0",
 		"net/ipv4/conf/default/forwarding":    "0",
 		"net/ipv4/conf/all/accept_redirects":  "1",
