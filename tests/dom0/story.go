@@ -73,6 +73,7 @@ func storyCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"watch":          (*telling).watch,
 		"watcher-says":   (*telling).watcherSays,
 		"until":          (*telling).until,
+		"advertise":      (*telling).advertise,
 		"valid":          (*telling).valid,
 	}
 	for _, tool := range []string{"xenstore-read", "xenstore-ls", "xenstore-write", "xenstore-rm"} {
