@@ -119,11 +119,11 @@ func (i *importer) networkScript(from string, words []string) {
 	}
 	name := path.Base(words[0])
 	mode, ours := strings.CutPrefix(name, "network-")
-	switch {
-	case name == "network-dummy" || name == "true":
+	switch name {
+	case "network-dummy", "true":
 		i.note("%s: nothing is done to the host's network, as with vifctl", from)
 		return
-	case name == "network":
+	case "network":
 		mode, ours = "bridge", true // its name in Xen 2
 	}
 	if !ours || mode != "bridge" && mode != "route" && mode != "nat" {
