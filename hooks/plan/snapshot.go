@@ -38,8 +38,9 @@ type Query struct {
 
 	// AllLinks: every link of the host.
 	AllLinks bool
-	// AllRoutes, of every table, through these ifindexes.
-	AllRoutes []int
+	// AllRoutes, of every table, through these ifindexes, and what somebody
+	// wrote down of the neighbours behind these.
+	AllRoutes, AllNeighbours []int
 	// Settings of the host, by their paths below /proc/sys.
 	Settings []string
 	// Everywhere: these settings of every link there is.

@@ -1,10 +1,13 @@
 package snapshot
 
 import (
+	"fmt"
 	"maps"
+	"net/netip"
 	"path/filepath"
 	"slices"
 
+	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
@@ -49,11 +52,16 @@ func (r *Reader) readHost(q plan.Query, s *plan.Snapshot) error {
 		}
 		s.Routes[index] = list
 	}
+	for _, index := range q.AllNeighbours {
+		if err := r.neighboursOf(index, s); err != nil {
+			return err
+		}
+	}
 	if q.Uplink == nil || !q.Uplink.Whole || s.Uplink == nil {
 		return nil
 	}
 	u := s.Uplink.Index
-	more := plan.Query{AllRoutes: []int{u}, Addresses: []int{u}}
+	more := plan.Query{AllRoutes: []int{u}, AllNeighbours: []int{u}, Addresses: []int{u}}
 	for _, name := range q.Uplink.Sysctls {
 		more.Settings = append(more.Settings, name.Default())
 		more.Sysctls = append(more.Sysctls, name.Of(u))
@@ -61,6 +69,39 @@ func (r *Reader) readHost(q plan.Query, s *plan.Snapshot) error {
 	for _, step := range []func(plan.Query, *plan.Snapshot) error{r.readAddresses, r.readSysctls, r.readHost} {
 		if err := step(more, s); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// neighboursOf adds the permanent entries of an interface and those that it
+// answers for.
+func (r *Reader) neighboursOf(index int, s *plan.Snapshot) error {
+	for _, flags := range []uint8{0, unix.NTF_PROXY} {
+		for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
+			req := nl.NewNetlinkRequest(unix.RTM_GETNEIGH, unix.NLM_F_DUMP)
+			req.AddData(&netlink.Ndmsg{Family: family, Flags: flags})
+			if flags == 0 { // a dump of the others takes no filter
+				req.AddData(attr(unix.NDA_IFINDEX, nl.Uint32Attr(uint32(index))))
+			}
+			err := r.kernel.Ask(req, unix.RTM_NEWNEIGH, func(m []byte) error {
+				n, err := netlink.NeighDeserialize(m)
+				if err != nil || n.LinkIndex != index {
+					return err
+				}
+				ip, _ := netip.AddrFromSlice(n.IP)
+				key := plan.NeighbourKey{Index: index, IP: ip.Unmap()}
+				switch {
+				case flags != 0:
+					s.Neighbours[key] = true
+				case n.State&unix.NUD_PERMANENT != 0:
+					s.Permanent[key] = n.HardwareAddr.String()
+				}
+				return nil
+			})
+			if err != nil {
+				return fmt.Errorf("list the neighbours of %s: %w", plan.Dev{Index: index}, err)
+			}
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"vifctl/hooks/plan"
@@ -47,6 +48,10 @@ func rewire(p *plan.Plan, r plan.HostRequest, s *plan.Snapshot, port plan.Dev) e
 			add(plan.Route{Dev: up.Dev, Route: route, Absent: true})
 		}
 	}
+	neighbours := neighboursOf(up.Dev, s)
+	for _, n := range neighbours {
+		add(n.absent)
+	}
 	for _, a := range slices.Backward(addresses) {
 		add(plan.Address{Dev: up.Dev, Addr: a, Absent: true})
 	}
@@ -74,6 +79,9 @@ func rewire(p *plan.Plan, r plan.HostRequest, s *plan.Snapshot, port plan.Dev) e
 			}
 		}
 		add(plan.Route{Dev: bridge, Route: route})
+	}
+	for _, n := range neighbours {
+		add(n.on(bridge))
 	}
 	for _, gateway := range s.Answering {
 		add(plan.Answers{Dev: bridge, IP: gateway})
@@ -120,6 +128,35 @@ func linkLocal(up plan.Link, s *plan.Snapshot) (plan.Addr, bool) {
 		}
 	}
 	return plan.Addr{}, false
+}
+
+// neighbour is an entry that somebody wrote down.
+type neighbour struct {
+	absent plan.Step
+	on     func(plan.Dev) plan.Step
+}
+
+// neighboursOf are those of the uplink: the permanent ones, then those that it
+// answers for.
+func neighboursOf(up plan.Dev, s *plan.Snapshot) (list []neighbour) {
+	byAddress := func(a, b plan.NeighbourKey) int { return a.IP.Compare(b.IP) }
+	for _, key := range slices.SortedFunc(maps.Keys(s.Permanent), byAddress) {
+		if mac := s.Permanent[key]; key.Index == up.Index && mac != "" {
+			list = append(list, neighbour{
+				plan.Neighbour{Dev: up, IP: key.IP, MAC: mac, Absent: true},
+				func(d plan.Dev) plan.Step { return plan.Neighbour{Dev: d, IP: key.IP, MAC: mac} },
+			})
+		}
+	}
+	for _, key := range slices.SortedFunc(maps.Keys(s.Neighbours), byAddress) {
+		if key.Index == up.Index && s.Neighbours[key] {
+			list = append(list, neighbour{
+				plan.ProxyNeighbour{Dev: up, IP: key.IP, Absent: true},
+				func(d plan.Dev) plan.Step { return plan.ProxyNeighbour{Dev: d, IP: key.IP} },
+			})
+		}
+	}
+	return list
 }
 
 // onBridge is an address as the bridge has it: a label begins with the name of

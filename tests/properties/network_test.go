@@ -30,6 +30,8 @@ func drawHost(t *rapid.T) (before []string, start dom0.Call) {
 		"ip route add 10.67.0.0/16 via inet6 fe80::1 dev eth0", "ip -6 route add 2001:db8:7::/48 via 2001:db8::1 metric 3",
 		"ip -6 route add 2001:db8:8::/48 via fe80::1 dev eth0 table 1000", "ip -6 route add 2001:db8:9::/48 dev eth0 proto static",
 		"ip -6 route add 2001:db8:a::/48 nexthop via fe80::1 dev eth0 nexthop via fe80::2 dev eth0", "ip route del default", "ip -6 route del default")
+	some("neighbours", "ip neigh add 10.0.0.77 lladdr 00:16:3e:77:77:77 nud permanent dev eth0", "ip neigh add proxy 10.0.0.78 dev eth0",
+		"ip neigh add 2001:db8::77 lladdr 00:16:3e:77:77:77 nud permanent dev eth0", "ip neigh add proxy 2001:db8::78 dev eth0")
 	network := rapid.SampledFrom([]string{
 		"bridge bridge=xenbr0", "bridge bridge=xenbr0", "bridge", "bridge bridge=inside netdev=none", "route", "nat netdev=eth0",
 	}).Draw(t, "network")
