@@ -50,19 +50,17 @@ var table = map[string]Mode{
 	"route":       route.Mode{},
 }
 
-// networks holds the host's sides.
-var networks = map[string]Network{
-	"bridge": bridge.Network{},
-	"nat":    nat.Network{},
-	"route":  route.Network{},
-}
-
 // FindNetwork returns the host's side of a mode.
 func FindNetwork(name string) (Network, error) {
-	if n, ok := networks[name]; ok {
-		return n, nil
+	switch name {
+	case "bridge":
+		return bridge.Network{}, nil
+	case "nat":
+		return nat.Network{}, nil
+	case "route":
+		return route.Network{}, nil
 	}
-	return nil, fmt.Errorf("there is no network of mode %q; there are %s", name, strings.Join(slices.Sorted(maps.Keys(networks)), ", "))
+	return nil, fmt.Errorf("there is no network of mode %q; there are bridge, nat, route", name)
 }
 
 // Find returns the mode of a name.

@@ -64,21 +64,42 @@ func (r *Runtime) records() ([]*journal.Network, error) {
 	return ours, nil
 }
 
-// tidy undoes what processes left that died at work, as nobody else can be now.
-func (r *Runtime) tidy(ctx context.Context) error {
+// tidy undoes what processes left that died at work, as nobody else can be now:
+// starts and stops that did not come to their end, and starts that nobody
+// confirmed in time while nobody watched. What cannot be undone is forgotten
+// with forget, else it is an error.
+func (r *Runtime) tidy(ctx context.Context, forget bool) error {
 	all, err := r.records()
+	if err != nil {
+		return err
+	}
+	now, err := sinceBoot()
 	if err != nil {
 		return err
 	}
 	var failed []error
 	for _, n := range all {
-		if n.State != journal.Started {
-			r.Log.Warn("undoing what was left half-way", "network", n.Mode+" "+n.Name)
-			failed = append(failed, r.undo(ctx, n, all))
+		late := n.ConfirmBy != 0 && time.Duration(n.ConfirmBy)+watcherSlack < now
+		if n.State == journal.Started && !late {
+			continue
+		}
+		what := n.Mode + " " + n.Name
+		r.Log.Warn("undoing what was left half-way", "network", what)
+		err := r.undo(ctx, n, all)
+		switch {
+		case err != nil && forget:
+			r.Log.Warn("what could not be undone is forgotten", "network", what, "error", err)
+			failed = append(failed, r.Journal.DeleteNetwork(n.Mode, n.Name))
+		case err != nil:
+			failed = append(failed, fmt.Errorf("undo what was left of %s: %w (`vifctl network stop %s --force` forgets it)", what, err, n.Mode))
 		}
 	}
 	return errors.Join(failed...)
 }
+
+// watcherSlack is how long after its time a start is left to the process that
+// watches it.
+const watcherSlack = 5 * time.Second
 
 // bootID identifies this run of the kernel.
 func bootID() (string, error) {

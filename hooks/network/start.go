@@ -19,7 +19,7 @@ func (r *Runtime) Start(ctx context.Context, req Request, confirm time.Duration)
 		return nil, err
 	}
 	defer lock.Release()
-	if err := r.tidy(ctx); err != nil {
+	if err := r.tidy(ctx, false); err != nil {
 		return nil, err
 	}
 	w, err := r.prepare(ctx, req, true)

@@ -11,8 +11,9 @@ import (
 	"vifctl/hooks/plan"
 )
 
-// Stop undoes what a start did. The names it returns are those of the networks
-// that were stopped: none where there was none.
+// Stop undoes what a start did, and returns the name of the network that was
+// stopped, "" where there was none. With force it is stopped although guests
+// are on its bridge, and what cannot be undone is forgotten.
 func (r *Runtime) Stop(ctx context.Context, req Request, force bool) (name string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
@@ -21,7 +22,7 @@ func (r *Runtime) Stop(ctx context.Context, req Request, force bool) (name strin
 		return "", err
 	}
 	defer lock.Release()
-	if err := r.tidy(ctx); err != nil {
+	if err := r.tidy(ctx, force); err != nil {
 		return "", err
 	}
 	all, err := r.records()
@@ -51,7 +52,11 @@ func (r *Runtime) Stop(ctx context.Context, req Request, force bool) (name strin
 	// From here on there is no way back but to the end.
 	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), undoDeadline)
 	defer cancel()
-	return n.Name, r.undo(ctx, n, all)
+	err = r.undo(ctx, n, all)
+	if err != nil && force {
+		err = errors.Join(err, r.Journal.DeleteNetwork(n.Mode, n.Name))
+	}
+	return n.Name, err
 }
 
 // Started are the requests that stop all there is: what stands on a bridge

@@ -23,7 +23,7 @@ func TestLab(t *testing.T) {
 			h := newHost(t)
 			before := h.looks()
 			r := h.start(user.uid)
-			r.until(t, "2  route")
+			r.until(t, "3  route")
 			namespaces := r.namespaces(t)
 			code, out := r.end(t)
 
@@ -36,7 +36,7 @@ func TestLab(t *testing.T) {
 				"1  bridge", "vif-bridge online type_if=vif", "ip link set dev web0 master xenbr0",
 				"client → web 192.0.2.11", "client → web 2001:db8:2::11", "web → client 192.0.2.1",
 				"client → win 192.0.2.12 by its emulated NIC", "client → win 192.0.2.12 by its PV NIC",
-				"2  route", "vif-route add type_if=tap",
+				"3  route", "vif-route add type_if=tap",
 				"client → mail 198.51.100.26", "client → mail 2001:db8:100::25", "mail → client 2001:db8:100::1",
 				"routes to 198.51.100.27/32: vif4.0-emu metric 1, vif4.0 metric 2", "client → desk 198.51.100.27 by its PV NIC",
 				"4  shutdown", "vif-route offline type_if=vif",
