@@ -33,13 +33,14 @@ func TestLab(t *testing.T) {
 			assert.NotContains(t, out, "it said", "no warning, no complaint")
 			assert.NotContains(t, out, "\x1b", "color is for terminals")
 			for _, want := range []string{
-				"1  bridge", "vif-bridge online type_if=vif", "ip link set dev web0 master xenbr0",
+				"1  network", "ip link set dev eth2 master xenbr2", "client → dom0 203.0.113.2 on xenbr2", "eth2 has back what it had",
+				"2  bridge", "vif-bridge online type_if=vif", "ip link set dev web0 master xenbr0",
 				"client → web 192.0.2.11", "client → web 2001:db8:2::11", "web → client 192.0.2.1",
 				"client → win 192.0.2.12 by its emulated NIC", "client → win 192.0.2.12 by its PV NIC",
 				"3  route", "vif-route add type_if=tap",
 				"client → mail 198.51.100.26", "client → mail 2001:db8:100::25", "mail → client 2001:db8:100::1",
 				"routes to 198.51.100.27/32: vif4.0-emu metric 1, vif4.0 metric 2", "client → desk 198.51.100.27 by its PV NIC",
-				"4  shutdown", "vif-route offline type_if=vif",
+				"5  shutdown", "vif-route offline type_if=vif",
 				"dom0 is as before the first guest", "are well, in",
 				"The lab is gone. This machine's links, addresses, routes and mounts are as they were.",
 			} {
@@ -98,7 +99,7 @@ func TestInterrupted(t *testing.T) {
 
 // natLines are what the report says of the nat scene.
 var natLines = []string{
-	`(?m)^3  nat: `,
+	`(?m)^4  nat: `,
 	`(?m)^      antispoof = "strict" `, `(?m)^      public  = "203.0.113.44"$`, `vifctl config check +3 guests, no mistake`,
 	`(?m)^      # firewall: 203.0.113.42 stands for 192.168.1.2$`,
 	`(?s)all three by their emulated NICs:` + natChecks + `.*all three by their PV NICs:` + natChecks,

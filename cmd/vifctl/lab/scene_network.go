@@ -35,6 +35,13 @@ var networkScene = Scene{
 		if err != nil {
 			return err
 		}
+		// Another scene's bridge is not made by vifctl, which would leave these as they are and say so.
+		files, _ := filepath.Glob("/proc/sys/net/bridge/bridge-nf-call-*")
+		for _, f := range files {
+			if err := setting("bridge/"+filepath.Base(f), "0"); err != nil {
+				return err
+			}
+		}
 		card, err := d.kernel.LinkByName("eth2")
 		if err != nil {
 			return err
@@ -78,14 +85,14 @@ func playNetwork(ctx context.Context, d *Dom0) error {
 func (d *Dom0) network(ctx context.Context, args ...string) error {
 	deed := Deed{Call: "network-bridge " + strings.Join(args, " "), For: "dom0 itself"}
 	if args[0] == "start" && !d.Report.quiet {
-		dry, err := networkBridge(ctx, append([]string{"--dry-run"}, args...))
+		dry, _, err := networkBridge(ctx, append([]string{"--dry-run"}, args...))
 		if err != nil {
 			return fmt.Errorf("%s --dry-run: %w", deed.Call, err)
 		}
 		deed.Steps = commands(dry, "")
 	}
 	began := time.Now()
-	said, err := networkBridge(ctx, args)
+	_, said, err := networkBridge(ctx, args)
 	deed.Took, deed.Said = time.Since(began), lines(said)
 	d.Report.Deed(deed)
 	if err != nil {
@@ -94,18 +101,17 @@ func (d *Dom0) network(ctx context.Context, args ...string) error {
 	return nil
 }
 
-// networkBridge runs the script, which is this very program.
-func networkBridge(ctx context.Context, args []string) (string, error) {
+// networkBridge runs the script, which is this very program, and returns what it printed and what it complained of.
+func networkBridge(ctx context.Context, args []string) (printed, said string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, hotplugTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, filepath.Join(xenscripts.Dir, "network-bridge"), args...)
 	cmd.Dir = "/"
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
-	var said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &said, &said
-	err := cmd.Run()
-	if err != nil {
-		err = fmt.Errorf("%w: %s", err, strings.Join(lines(said.String()), "; "))
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err = cmd.Run(); err != nil {
+		err = fmt.Errorf("%w: %s", err, strings.Join(lines(stderr.String()), "; "))
 	}
-	return said.String(), err
+	return stdout.String(), stderr.String(), err
 }
