@@ -19,7 +19,8 @@ func doctorOptions() []option {
 	return []option{
 		{"--probe", "", "ask the guests, too: by ARP, neighbour discovery and ping, and where their answers are dropped"},
 		{"--report", "FILE", "write all that a colleague needs into one file, masked"},
-		{"--json", "", "print the findings for programs"},
+		{"--json", "", "print the findings for programs; --schema describes it"},
+		{"--schema", "", "print the JSON Schema of --json"},
 		{"--checks", "", "list what is looked for"},
 	}
 }
@@ -32,8 +33,11 @@ func doctorCommand(ctx context.Context, inv invocation) int {
 		inv.complain("doctor: %v", err)
 		return usage
 	}
-	if g.has("--checks") {
+	switch {
+	case g.has("--checks"):
 		return listChecks(inv)
+	case g.has("--schema"):
+		return written(inv, doctor.Schema)
 	}
 	f, err := look(ctx, inv)
 	if err != nil {

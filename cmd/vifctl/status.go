@@ -32,10 +32,7 @@ func statusCommand(ctx context.Context, inv invocation) int {
 		inv.complain("status: %v", err)
 		return usage
 	case g.has("--schema"):
-		if _, err := io.WriteString(inv.Stdout, status.Schema); err != nil {
-			return failed
-		}
-		return done
+		return written(inv, status.Schema)
 	}
 	// Until the end: whoever interrupts may do so twice.
 	interrupted := make(chan os.Signal, 1)

@@ -7,6 +7,7 @@
 package doctor
 
 import (
+	_ "embed" // the schema
 	"slices"
 
 	"vifctl/hooks/survey"
@@ -67,6 +68,12 @@ func Diagnose(f *survey.Facts) []Finding {
 			found.Code = c.Code
 			if found.Severity == "" {
 				found.Severity = c.Severity
+			}
+			if found.Evidence == nil {
+				found.Evidence = []string{}
+			}
+			if found.Fix == nil {
+				found.Fix = []string{}
 			}
 			all = append(all, found)
 		}
@@ -154,3 +161,9 @@ func Worst(all []Finding) Severity {
 	}
 	return all[0].Severity
 }
+
+// Schema describes the findings as JSON, and the answers of a probe: JSON Schema,
+// draft 2020-12.
+//
+//go:embed schema.json
+var Schema string
