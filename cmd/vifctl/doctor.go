@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"vifctl/cmd/vifctl/terminal"
+	"vifctl/configs"
 	"vifctl/hooks/doctor"
 	"vifctl/hooks/probe"
 	"vifctl/hooks/survey"
@@ -45,7 +46,7 @@ func doctorCommand(ctx context.Context, inv invocation) int {
 		return failed
 	}
 	if unknown := nobody(f, words); unknown != "" {
-		inv.complain("%s: there is no guest or port of that name", unknown)
+		inv.complain("%s: there is no guest or port of that name%s", unknown, configs.DidYouMean(unknown, guestNames(f)))
 		return failed
 	}
 	r := diagnosis{Findings: doctor.About(doctor.Diagnose(f), words)}
@@ -108,13 +109,8 @@ func named(n *survey.NIC, words []string) bool {
 // nobody is the first of some words that is no guest, port, bridge or uplink.
 func nobody(f *survey.Facts, words []string) string {
 	known := map[string]bool{}
-	for i := range f.NICs {
-		n := &f.NICs[i]
-		known[n.Guest] = true
-		known["vif"+n.NIC.String()] = true
-		for _, p := range n.Ports() {
-			known[p.Name] = true
-		}
+	for _, name := range guestNames(f) {
+		known[name] = true
 	}
 	for _, l := range f.Host.Links {
 		known[l.Name] = true
@@ -124,6 +120,18 @@ func nobody(f *survey.Facts, words []string) string {
 		return ""
 	}
 	return words[i]
+}
+
+// guestNames are those of the guests and of their ports.
+func guestNames(f *survey.Facts) (names []string) {
+	for i := range f.NICs {
+		n := &f.NICs[i]
+		names = append(names, n.Guest, "vif"+n.NIC.String())
+		for _, p := range n.Ports() {
+			names = append(names, p.Name)
+		}
+	}
+	return names
 }
 
 func listChecks(inv invocation) int {

@@ -11,6 +11,7 @@ import (
 
 	"vifctl/cmd/vifctl/status"
 	"vifctl/cmd/vifctl/terminal"
+	"vifctl/configs"
 )
 
 func statusOptions() []option {
@@ -47,7 +48,7 @@ func statusCommand(ctx context.Context, inv invocation) int {
 		}
 		r, unknown := status.Of(f).Only(words)
 		if unknown != "" {
-			inv.complain("%s: there is no guest or port of that name", unknown)
+			inv.complain("%s: there is no guest or port of that name%s", unknown, configs.DidYouMean(unknown, guestNames(f)))
 			return failed
 		}
 		paint := terminal.For(inv.Stdout, inv.Getenv)
