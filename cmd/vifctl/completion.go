@@ -60,7 +60,7 @@ func wordsAfter(c command) (words []string, names, files bool) {
 	case "plan":
 		return append([]string{"online", "offline", "add", "remove"}, xenscripts.Names...), true, true
 	case "config":
-		return []string{"check", "example"}, false, true
+		return []string{"check", "example", "import"}, false, true
 	case "xenstore":
 		return []string{"read", "write"}, false, false
 	case "completion":
@@ -71,7 +71,7 @@ func wordsAfter(c command) (words []string, names, files bool) {
 		}
 		return words, false, false
 	case "network":
-		return []string{"start", "stop", "status", "confirm"}, false, false
+		return []string{"start", "stop", "status", "confirm", "bridge", "route", "nat"}, false, false
 	}
 	return nil, strings.Contains(c.args, "PORT") || strings.Contains(c.args, "NAME"), false
 }
