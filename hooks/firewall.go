@@ -57,6 +57,24 @@ func (f *HostFirewall) InForce(ctx context.Context, rules []plan.Rule) (map[stri
 	return inForce, explain(err)
 }
 
+// Prune implements pruner. A host that never filtered has nothing to prune, which
+// it is asked to find out all the same.
+func (f *HostFirewall) Prune(ctx context.Context, keep func() ([]plan.Rule, error), there func(port string) bool) ([]string, error) {
+	fw, err := f.open()
+	if err != nil {
+		return nil, err
+	}
+	p, ok := fw.(pruner)
+	if !ok {
+		return nil, nil
+	}
+	removed, err := p.Prune(ctx, keep, there)
+	if err = explain(err); errors.Is(err, errNoTables) {
+		return nil, nil
+	}
+	return removed, err
+}
+
 // Close frees what was opened.
 func (f *HostFirewall) Close() {
 	if f.opened != nil {
@@ -64,10 +82,12 @@ func (f *HostFirewall) Close() {
 	}
 }
 
+var errNoTables = errors.New("this kernel has no nf_tables, which filtering and translation need")
+
 // explain says what a kernel without nf_tables means by its answer.
 func explain(err error) error {
 	if errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EAFNOSUPPORT) {
-		return fmt.Errorf("this kernel has no nf_tables, which filtering and translation need: %w", err)
+		return fmt.Errorf("%w: %w", errNoTables, err)
 	}
 	return err
 }

@@ -103,9 +103,17 @@ func (w *Work) Right() bool { return len(w.Missing())+len(w.Undo)+len(w.Left) ==
 
 // recall is the call that brought a port up.
 func recall(record *journal.Record) (event.Call, error) {
-	args := []string{string(event.Online), "type_if=vif", "vif=" + record.Device}
 	if record.Kind == plan.Tap {
-		args = []string{string(event.Add), "type_if=tap", "INTERFACE=" + record.Device}
+		return callOf(event.Add, record)
+	}
+	return callOf(event.Online, record)
+}
+
+// callOf is a call about a port that an earlier one brought up.
+func callOf(command event.Command, record *journal.Record) (event.Call, error) {
+	args := []string{string(command), "type_if=vif", "vif=" + record.Device}
+	if record.Kind == plan.Tap {
+		args = []string{string(command), "type_if=tap", "INTERFACE=" + record.Device}
 	}
 	args = append(args, "XENBUS_PATH="+backendOf(record))
 	for name, value := range record.Params {

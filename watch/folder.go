@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -82,7 +81,7 @@ var errFolderGone = errors.New("it was taken away")
 func (f *folder) receiveAll(ctx context.Context) error {
 	file := f.file
 	defer file.Close()
-	stop := context.AfterFunc(ctx, func() { _ = file.SetReadDeadline(time.Unix(1, 0)) })
+	stop := endReads(ctx, file)
 	defer stop()
 	buffer := make([]byte, 64<<10)
 	for {

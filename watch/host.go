@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -23,7 +24,13 @@ type Host struct {
 	ports map[portKey]journal.Stored
 	owner map[int]portKey     // of ports, by ifindex
 	vifs  map[string]plan.NIC // of vifs' records, by their interfaces' names
+	// users are the ports that need something of another interface, sharers those
+	// that an address has been given to.
+	users   map[int]portSet
+	sharers map[netip.Addr]portSet
 }
+
+type portSet map[portKey]bool
 
 type portKey struct {
 	nic  plan.NIC
@@ -40,6 +47,9 @@ func NewHost(boot string) *Host {
 		ports: map[portKey]journal.Stored{},
 		owner: map[int]portKey{},
 		vifs:  map[string]plan.NIC{},
+
+		users:   map[int]portSet{},
+		sharers: map[netip.Addr]portSet{},
 	}
 }
 
@@ -66,13 +76,39 @@ func (h *Host) SetPort(nic plan.NIC, kind plan.Kind, s *journal.Stored) {
 		if h.vifs[old.Name] == nic {
 			delete(h.vifs, old.Name)
 		}
+		for _, dev := range old.Devs {
+			leave(h.users, dev, key)
+		}
+		for _, a := range old.Addresses {
+			leave(h.sharers, a, key)
+		}
 	}
 	if s == nil || s.Boot != h.boot {
 		return
 	}
 	h.ports[key], h.owner[s.Index] = *s, key
+	for _, dev := range s.Devs {
+		join(h.users, dev, key)
+	}
+	for _, a := range s.Addresses {
+		join(h.sharers, a, key)
+	}
 	if kind == plan.Vif {
 		h.vifs[s.Name] = nic
+	}
+}
+
+func join[K comparable](sets map[K]portSet, k K, key portKey) {
+	if sets[k] == nil {
+		sets[k] = portSet{}
+	}
+	sets[k][key] = true
+}
+
+func leave[K comparable](sets map[K]portSet, k K, key portKey) {
+	delete(sets[k], key)
+	if len(sets[k]) == 0 {
+		delete(sets, k)
 	}
 }
 

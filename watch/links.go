@@ -25,12 +25,14 @@ const listingDeadline = 5 * time.Second
 type linkChange struct {
 	name string
 	gone bool
+	// touched: what a port needs of it may be otherwise than it was.
+	touched bool
 	// seen is when the kernel told that it had come, zero where it was found
 	// by listing.
 	seen time.Time
 }
 
-// links tells of interfaces that come, go, or get another name, and tells that
+// links tells of interfaces that come, go, or change, and tells that
 // all has been told after each listing.
 //
 // The events and the answers to a listing come through one socket, in the
@@ -51,8 +53,17 @@ type links struct {
 }
 
 type knownLink struct {
-	name string
-	seq  uint32 // of the listing after which it was last told of
+	linkState
+	seq uint32 // of the listing after which it was last told of
+}
+
+// linkState is what of an interface is a port's: that its carrier comes, say,
+// is not.
+type linkState struct {
+	name        string
+	mac         string
+	mtu, master uint32
+	up          bool
 }
 
 // subscribe opens the subscription in the calling thread's network namespace.
@@ -107,7 +118,7 @@ func (l *links) run(ctx context.Context) {
 func (l *links) receiveAll(ctx context.Context) error {
 	socket := l.socket
 	defer socket.Close()
-	stop := context.AfterFunc(ctx, func() { _ = socket.SetReadDeadline(time.Unix(1, 0)) })
+	stop := endReads(ctx, socket)
 	defer stop()
 	conn, err := socket.SyscallConn()
 	if err != nil {
@@ -138,6 +149,11 @@ func (l *links) receiveAll(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// endReads ends a read that waits when ctx ends.
+func endReads(ctx context.Context, f *os.File) (stop func() bool) {
+	return context.AfterFunc(ctx, func() { _ = f.SetReadDeadline(time.Unix(1, 0)) })
 }
 
 func receive(conn syscall.RawConn, buffer []byte) (n int, err error) {

@@ -144,7 +144,7 @@ func TestLinksOverflow(t *testing.T) {
 
 func TestLinksSubscribeAgain(t *testing.T) {
 	t.Parallel()
-	l := &links{news: newNews[int, linkChange](), known: map[int]knownLink{7: {"old", 1}}, seq: 1}
+	l := &links{news: newNews[int, linkChange](), known: map[int]knownLink{7: {linkState{name: "old"}, 1}}, seq: 1}
 	// What one receive returns: a listing without the old one, and its end.
 	l.seq, l.listing = 2, true
 	message := func(kind uint16, body ...byte) []byte {

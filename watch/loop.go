@@ -30,6 +30,8 @@ type port struct {
 	// over: it failed, for one who looks once.
 	over  bool
 	tries tries
+	// drift is about one that is up.
+	drift drift
 }
 
 // tries are attempts that failed.
@@ -44,11 +46,11 @@ type loop struct {
 	*Watcher
 	once   bool
 	timing Timing
-	links  *news[int, linkChange]
-	folder *news[plan.NIC, struct{}]
+	sources
 
 	host   *Host
 	listed bool // all interfaces have been told of
+	ready  bool // and have been looked at
 	ports  map[int]*port
 	// dirty are the ports to look at now, due those to look at then, though
 	// nothing changes.
@@ -61,17 +63,48 @@ type loop struct {
 	// storeNews counts what the xenstore told.
 	storeNews int
 
-	pool    *pool
-	queue   []job
-	working int
-	failed  bool
+	// round are the ports still to be looked at in this round, the next of them
+	// at sweepAt.
+	round   []int
+	sweepAt time.Time
+	// rereadAt is when the configuration is read again, zero where it need not be;
+	// mistaken: what was read last is not in force.
+	rereadAt time.Time
+	mistaken bool
+	// garbageAt is when what is nobody's is looked for again; collecting: it is
+	// being done.
+	garbageAt  time.Time
+	collecting bool
+	garbage    tries
+
+	pool *pool
+	// queue is what is to be done, checks what can wait for it.
+	queue, checks []job
+	working       int
+	failed        bool
+
+	// asked are those who want to know the counts.
+	asked     chan chan counts
+	counts    counts
+	overflows func() int64
+	aliveAt   time.Time
 }
 
-func newLoop(w *Watcher, once bool, links *news[int, linkChange], folder *news[plan.NIC, struct{}]) *loop {
+// sources are what tells that something has changed.
+type sources struct {
+	links  *news[int, linkChange]
+	folder *news[plan.NIC, struct{}]
+	lost   *news[clue, struct{}]
+	// settings tells of the configuration's files.
+	settings *news[struct{}, struct{}]
+}
+
+func newLoop(w *Watcher, once bool, from sources) *loop {
 	return &loop{
-		Watcher: w, once: once, timing: w.timing(), links: links, folder: folder,
+		Watcher: w, once: once, timing: w.timing(), sources: from,
 		host: NewHost(w.Boot), ports: map[int]*port{}, dirty: map[int]bool{}, due: map[int]time.Time{},
 		left: map[plan.NIC]*leftTap{}, interrupted: map[plan.NIC]bool{},
+		asked: make(chan chan counts), overflows: func() int64 { return 0 },
 	}
 }
 
@@ -90,8 +123,12 @@ func (l *loop) run(ctx context.Context) error {
 	for {
 		var jobs chan job
 		var next job
-		if len(l.queue) > 0 {
-			jobs, next = l.pool.jobs, l.queue[0]
+		from := &l.queue
+		if len(l.queue) == 0 {
+			from = &l.checks
+		}
+		if len(*from) > 0 {
+			jobs, next = l.pool.jobs, (*from)[0]
 		}
 		timer := time.NewTimer(l.sleep(time.Now()))
 		select {
@@ -102,12 +139,18 @@ func (l *loop) run(ctx context.Context) error {
 			l.takeLinks()
 		case <-l.folder.wake:
 			l.takeFolder()
+		case <-l.lost.wake:
+			l.takeLost(time.Now())
+		case <-l.settings.wake:
+			l.takeSettings(time.Now())
 		case <-l.Store.wake:
 			l.takeStore()
 		case r := <-l.pool.results:
 			l.ended(r)
+		case answer := <-l.asked:
+			answer <- l.count()
 		case jobs <- next:
-			l.queue = l.queue[1:]
+			*from = (*from)[1:]
 		case <-timer.C:
 		}
 		timer.Stop()
@@ -115,6 +158,7 @@ func (l *loop) run(ctx context.Context) error {
 			continue
 		}
 		l.look(time.Now())
+		l.alive(time.Now())
 		if l.once && l.idle() {
 			if l.failed {
 				return errFailed
@@ -140,11 +184,38 @@ func (l *loop) sleep(now time.Time) time.Duration {
 			first = t.due
 		}
 	}
+	if l.listed && len(l.host.owner) > 0 && !l.once && l.sweepAt.Before(first) {
+		first = l.sweepAt
+	}
+	if l.listed && !l.rereadAt.IsZero() && l.rereadAt.Before(first) {
+		first = l.rereadAt
+	}
+	if l.listed && !l.collecting && l.garbageAt.Before(first) {
+		first = l.garbageAt
+	}
+	if l.listed && l.Alive != nil && l.aliveAt.Before(first) {
+		first = l.aliveAt
+	}
 	return max(0, first.Sub(now))
+}
+
+// alive tells those who look after us.
+func (l *loop) alive(now time.Time) {
+	if !l.ready && l.Ready != nil {
+		l.Ready()
+	}
+	l.ready = true
+	if l.Alive != nil && !now.Before(l.aliveAt) {
+		l.aliveAt = now.Add(l.AliveEvery)
+		l.Alive()
+	}
 }
 
 // look looks at what has changed and at what is due.
 func (l *loop) look(now time.Time) {
+	l.reread(now)
+	l.sweep(now)
+	l.lookForGarbage(now)
 	for index, due := range l.due {
 		if !due.After(now) {
 			l.dirty[index] = true
@@ -168,7 +239,7 @@ func (l *loop) idle() bool {
 	}
 	tried, gone := l.Store.connected()
 	for _, p := range l.ports {
-		waits := !p.late.IsZero() && !p.over
+		waits := (!p.late.IsZero() || !p.drift.suspect.IsZero() && !p.drift.lacking) && !p.over
 		switch {
 		case waits && tried && gone != nil:
 			l.fail(&p.tries, fmt.Errorf("%s: %w", p.Name, gone))

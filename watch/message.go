@@ -69,13 +69,13 @@ func (l *links) link(kind uint16, body []byte, answer bool) error {
 		l.drop(index)
 		return nil
 	}
-	name, err := nameIn(body[unix.SizeofIfInfomsg:])
-	if err != nil || name == "" {
+	state, err := stateIn(body)
+	if err != nil || state.name == "" {
 		return err
 	}
 	old, known := l.known[index]
-	l.known[index] = knownLink{name, l.seq}
-	if known && old.name == name {
+	l.known[index] = knownLink{state, l.seq}
+	if known && old.linkState == state {
 		return nil
 	}
 	var seen time.Time
@@ -86,7 +86,7 @@ func (l *links) link(kind uint16, body []byte, answer bool) error {
 		if known && !before.gone {
 			seen = before.seen
 		}
-		return linkChange{name: name, seen: seen}
+		return linkChange{name: state.name, seen: seen, touched: known}
 	})
 	return nil
 }
@@ -109,17 +109,33 @@ func (l *links) listed() {
 	l.tellAll()
 }
 
-// nameIn finds the interface's name among the attributes.
-func nameIn(attributes []byte) (string, error) {
-	for len(attributes) >= unix.SizeofRtAttr {
-		length := int(binary.NativeEndian.Uint16(attributes))
-		if length < unix.SizeofRtAttr || length > len(attributes) {
-			return "", errCutOff
+// stateIn reads struct ifinfomsg and the attributes behind it.
+func stateIn(body []byte) (s linkState, err error) {
+	s.up = binary.NativeEndian.Uint32(body[8:])&unix.IFF_UP != 0
+	err = attributes(body[unix.SizeofIfInfomsg:], func(kind uint16, value []byte) {
+		switch {
+		case kind == unix.IFLA_IFNAME:
+			s.name = unix.ByteSliceToString(value)
+		case kind == unix.IFLA_ADDRESS:
+			s.mac = string(value)
+		case kind == unix.IFLA_MTU && len(value) >= 4:
+			s.mtu = binary.NativeEndian.Uint32(value)
+		case kind == unix.IFLA_MASTER && len(value) >= 4:
+			s.master = binary.NativeEndian.Uint32(value)
 		}
-		if binary.NativeEndian.Uint16(attributes[2:]) == unix.IFLA_IFNAME {
-			return unix.ByteSliceToString(attributes[unix.SizeofRtAttr:length]), nil
+	})
+	return s, err
+}
+
+// attributes hands each struct rtattr to take.
+func attributes(data []byte, take func(kind uint16, value []byte)) error {
+	for len(data) >= unix.SizeofRtAttr {
+		length := int(binary.NativeEndian.Uint16(data))
+		if length < unix.SizeofRtAttr || length > len(data) {
+			return errCutOff
 		}
-		attributes = attributes[min(len(attributes), (length+3)&^3):]
+		take(binary.NativeEndian.Uint16(data[2:]), data[unix.SizeofRtAttr:length])
+		data = data[min(len(data), (length+3)&^3):]
 	}
-	return "", nil
+	return nil
 }

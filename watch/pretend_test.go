@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,6 +33,7 @@ type pretend struct {
 	t testing.TB
 	*Watcher
 	links  *news[int, linkChange]
+	lost   *news[clue, struct{}]
 	socket string
 	server *embedded.Server
 
@@ -41,6 +43,13 @@ type pretend struct {
 	removed []journal.Port
 	// answer is what AddLate comes to; nil is success.
 	answer func(hooks.LateTap) error
+	// garbage is what there is, collected how often it was collected.
+	garbage   []string
+	collected int
+	// looked counts how often a port that is up was looked at; lacks is what it
+	// then lacks, nil is nothing.
+	looked map[string]int
+	lacks  func(journal.Port) (*hooks.Work, error)
 
 	stop func()
 	err  error // of run, after stop
@@ -52,7 +61,7 @@ func newPretend(t testing.TB) *pretend {
 	dir, err := os.MkdirTemp("", "xs") //nolint:usetesting // a socket's path has to be short
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	p := &pretend{t: t, links: newNews[int, linkChange](), socket: filepath.Join(dir, "socket"), stop: func() {}}
+	p := &pretend{t: t, links: newNews[int, linkChange](), lost: newNews[clue, struct{}](), socket: filepath.Join(dir, "socket"), stop: func() {}}
 	p.startStore()
 	t.Cleanup(func() { p.stop(); p.stopStore() })
 	log := slog.New(slog.NewTextHandler(lockedWriter{p}, nil))
@@ -103,7 +112,7 @@ func (p *pretend) startAs(once bool, names ...string) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		p.err = newLoop(p.Watcher, once, p.links, folder.news).run(ctx)
+		p.err = newLoop(p.Watcher, once, sources{p.links, folder.news, p.lost, newNews[struct{}, struct{}]()}).run(ctx)
 	}()
 	p.stop = func() {
 		if once {
@@ -137,6 +146,19 @@ func (p *pretend) record(nic plan.NIC, kind plan.Kind, name string, index int, p
 		path := filepath.Join(p.Journal.Dir(), nic.String()+"."+string(kind)+".json")
 		require.NoError(p.t, os.Chtimes(path, hourAgo, hourAgo))
 	}
+}
+
+var public = netip.MustParseAddr("203.0.113.44")
+
+func onePrefix(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
+
+// recordWith writes what a call wrote that took these steps for a vif.
+func (p *pretend) recordWith(nic plan.NIC, name string, index int, steps ...plan.Step) {
+	r := &journal.Record{Port: journal.Port{NIC: nic, Kind: plan.Vif, Name: name, Device: name, Index: index, Boot: thisBoot}, Mode: "route"}
+	for _, s := range steps {
+		r.Entries = append(r.Entries, journal.Entry{Step: s})
+	}
+	require.NoError(p.t, p.Journal.Write(r))
 }
 
 // backend writes a backend to the xenstore.
@@ -207,6 +229,26 @@ func (r pretendRuntime) RemoveGone(ctx context.Context, tap journal.Port) (*hook
 	r.removed = append(r.removed, tap)
 	r.mu.Unlock()
 	return &hooks.Work{Mode: "route"}, r.Journal.Delete(tap.NIC, plan.Tap)
+}
+
+func (r pretendRuntime) Repair(_ context.Context, port journal.Port) (*hooks.Work, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.looked == nil {
+		r.looked = map[string]int{}
+	}
+	r.looked[port.Name]++
+	if r.lacks == nil {
+		return &hooks.Work{}, nil
+	}
+	return r.lacks(port)
+}
+
+func (r pretendRuntime) CollectGarbage(context.Context) ([]string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.collected++
+	return r.garbage, nil
 }
 
 func (pretendRuntime) Close() {}

@@ -25,6 +25,8 @@ func (l *loop) readJournal() {
 	l.host.ports = map[portKey]journal.Stored{}
 	clear(l.host.owner)
 	clear(l.host.vifs)
+	clear(l.host.users)
+	clear(l.host.sharers)
 	for _, s := range all {
 		l.host.SetPort(s.NIC, s.Kind, s)
 	}

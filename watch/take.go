@@ -1,6 +1,10 @@
 package watch
 
-import "vifctl/hooks/plan"
+import (
+	"time"
+
+	"vifctl/hooks/plan"
+)
 
 // takeLinks takes in what became of interfaces.
 func (l *loop) takeLinks() {
@@ -17,6 +21,7 @@ func (l *loop) takeLinks() {
 		for key := range l.host.ports {
 			l.watchLeft(key.nic)
 		}
+		l.suspectAll(time.Now())
 	}
 }
 
@@ -24,7 +29,11 @@ func (l *loop) takeLinks() {
 // too: a tap waits for its vif.
 func (l *loop) markAround(index int, c linkChange) {
 	key, owned := l.host.owner[index]
+	if isNew := l.ports[index] == nil; !c.gone && (c.touched || isNew) {
+		defer l.touched(index, c.name, isNew, time.Now())
+	}
 	if c.gone {
+		l.suspectSet(l.host.users[index], time.Now().Add(suspicion))
 		l.host.DropLink(index)
 		delete(l.ports, index)
 		delete(l.due, index)
@@ -58,17 +67,22 @@ func (l *loop) takeStore() {
 	l.storeNews++
 	if all {
 		for index, p := range l.ports {
-			if p.keys || !p.late.IsZero() {
-				p.keys = false
+			if p.keys || !p.late.IsZero() || !p.drift.suspect.IsZero() {
+				p.keys, p.drift.lacking = false, false
 				l.dirty[index] = true
 			}
 		}
 	}
 	for nic := range changed {
 		for _, index := range l.host.Concerned(nic) {
-			if p := l.ports[index]; p != nil && p.keys {
+			p := l.ports[index]
+			if p != nil && p.keys {
 				p.keys = false
 				l.dirty[index] = true
+			}
+			if p != nil && p.drift.lacking {
+				p.drift.lacking = false
+				l.suspects(index, time.Now())
 			}
 		}
 	}

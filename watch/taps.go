@@ -38,6 +38,7 @@ func (l *loop) lookAt(p *port, now time.Time) {
 		p.up = true
 		switch {
 		case !l.interrupted[f.NIC] || l.host.owner[p.Index].kind != plan.Tap:
+			l.lookAtUp(p, now)
 		case now.Before(p.tries.notBefore):
 			l.due[p.Index] = p.tries.notBefore
 		default:
@@ -142,14 +143,25 @@ func (l *loop) giveTap(p *port, f Finding, again bool) {
 func (l *loop) give(j job) {
 	j.asked = l.storeNews
 	l.working++
-	l.queue = append(l.queue, j)
+	if j.repair != nil || j.garbage {
+		l.checks = append(l.checks, j)
+	} else {
+		l.queue = append(l.queue, j)
+	}
 }
 
 // ended takes in what came of a job.
 func (l *loop) ended(r result) {
 	l.working--
-	if r.gone != nil {
+	switch {
+	case r.gone != nil:
 		l.endedLeft(r)
+		return
+	case r.repair != nil:
+		l.endedRepair(r)
+		return
+	case r.garbage:
+		l.endedGarbage(r)
 		return
 	}
 	p := l.ports[r.tap.Index]
@@ -191,7 +203,10 @@ func (l *loop) report(p *port, r result) {
 		what = "was left half done by a call that was killed, and is up"
 	}
 	args := []any{"guest", r.work.Guest, "mode", r.work.Mode, "bridge", r.work.Bridge, "did", deeds(r.work)}
+	l.counts.lateTaps++
 	if !p.seen.IsZero() {
+		l.counts.timed++
+		l.counts.took += r.ended.Sub(p.seen)
 		args = append(args, "after", r.ended.Sub(p.seen).Round(100*time.Microsecond))
 	}
 	l.Log.Info(fmt.Sprintf("%s %s", r.work.Event.Name, what), args...)
@@ -213,6 +228,7 @@ func (l *loop) retry(t *tries, r result) time.Time {
 // fail tells of a failure, once for each thing that is wrong.
 func (l *loop) fail(t *tries, err error) {
 	l.failed = true
+	l.counts.failures++
 	if text := err.Error(); text != t.complaint {
 		t.complaint = text
 		l.Log.Error(text)

@@ -26,6 +26,8 @@ import (
 type Runtime interface {
 	AddLate(ctx context.Context, tap hooks.LateTap) (*hooks.Work, error)
 	RemoveGone(ctx context.Context, tap journal.Port) (*hooks.Work, error)
+	Repair(ctx context.Context, port journal.Port) (*hooks.Work, error)
+	CollectGarbage(ctx context.Context) ([]string, error)
 	Close()
 }
 
@@ -40,6 +42,17 @@ type Watcher struct {
 	// Boot is the kernel's boot id, as in the journal.
 	Boot string
 	Log  *slog.Logger
+	// Settings are what the runtimes go by; nil where they do not change.
+	Settings Settings
+	// Ready is called once all has been looked at for the first time, and then
+	// Alive at least every AliveEvery, by the one who decides, as long as it does.
+	// Each may be nil.
+	Ready, Alive func()
+	AliveEvery   time.Duration
+	// Metrics is where they are asked for, a socket; "" is nowhere. Drops reads
+	// the firewall's counters for them; it may be nil.
+	Metrics string
+	Drops   func(context.Context) (map[string]uint64, error)
 
 	// Workers is how many taps are worked on at the same time.
 	Workers int
@@ -60,6 +73,12 @@ type Timing struct {
 	// Grace is how long what was done for a tap that has gone is left to the
 	// call that takes it down: 3 s.
 	Grace time.Duration
+	// Round is how long it takes until all ports have been looked at though
+	// nothing told that one lacks something, if they are few: a minute.
+	Round time.Duration
+	// Garbage is how often what nobody will come for is looked for, beside at the
+	// start: every ten minutes.
+	Garbage time.Duration
 }
 
 // stopGrace is how long work under way may go on when the watcher is to stop:
@@ -77,22 +96,41 @@ func (w *Watcher) Once(ctx context.Context) error { return w.run(ctx, true) }
 
 func (w *Watcher) run(ctx context.Context, once bool) error {
 	ctx, cancel := context.WithCancel(ctx)
-	var sources sync.WaitGroup
-	defer sources.Wait()
+	var running sync.WaitGroup
+	defer running.Wait()
 	defer cancel()
 	// Listen first, look then: so nothing falls between.
 	links, err := subscribe(w.Buffer, w.Log)
 	if err != nil {
 		return err
 	}
-	sources.Go(func() { links.run(ctx) })
+	running.Go(func() { links.run(ctx) })
 	folder, err := watchFolder(w.Journal.Dir(), w.Log)
 	if err != nil {
 		return err
 	}
-	sources.Go(func() { folder.run(ctx) })
-	sources.Go(func() { w.Store.Run(ctx) })
-	return newLoop(w, once, links.news, folder.news).run(ctx)
+	running.Go(func() { folder.run(ctx) })
+	lost, err := watchLost(w.Log)
+	if err != nil {
+		return err
+	}
+	running.Go(func() { lost.run(ctx) })
+	settings, err := watchSettings(w.Settings, w.Log)
+	if err != nil {
+		return err
+	}
+	running.Go(func() { settings.run(ctx) })
+	running.Go(func() { w.Store.Run(ctx) })
+	l := newLoop(w, once, sources{links.news, folder.news, lost.news, settings.news})
+	l.overflows = func() int64 { return links.overflows.Load() + lost.overflows.Load() }
+	if w.Metrics != "" {
+		metrics, err := listenForMetrics(w.Metrics, l.asked, w.Drops, w.Log)
+		if err != nil {
+			return err
+		}
+		running.Go(func() { metrics.run(ctx) })
+	}
+	return l.run(ctx)
 }
 
 func (w *Watcher) timing() Timing {
@@ -100,6 +138,8 @@ func (w *Watcher) timing() Timing {
 		Patience: cmp.Or(w.Timing.Patience, 30*time.Second),
 		Settle:   cmp.Or(w.Timing.Settle, 2*time.Second),
 		Grace:    cmp.Or(w.Timing.Grace, 3*time.Second),
+		Round:    cmp.Or(w.Timing.Round, round),
+		Garbage:  cmp.Or(w.Timing.Garbage, 10*time.Minute),
 	}
 }
 

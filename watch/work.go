@@ -12,11 +12,16 @@ import (
 	"vifctl/hooks/plan"
 )
 
-// job is one thing for a worker to do: about a late tap, or, where gone is set,
-// about one that has gone.
+// job is one thing for a worker to do: about a late tap; where gone is set,
+// about one that has gone; where repair is, about a port that is up; where
+// garbage is, about what is nobody's.
 type job struct {
-	tap  hooks.LateTap
-	gone *journal.Port
+	tap     hooks.LateTap
+	gone    *journal.Port
+	repair  *journal.Port
+	garbage bool
+	// configured: the configuration has changed since the port was looked at.
+	configured bool
 	// asked is how often the xenstore had changed when the job was given out.
 	asked int
 }
@@ -24,9 +29,11 @@ type job struct {
 // result is what came of a job. Without work and error there was nothing to do.
 type result struct {
 	job
-	work  *hooks.Work
-	err   error
-	ended time.Time
+	work *hooks.Work
+	// removed is what was nobody's.
+	removed []string
+	err     error
+	ended   time.Time
 }
 
 // pool is the workers.
@@ -53,9 +60,14 @@ func (p *pool) work(ctx context.Context, open func() Runtime) {
 	defer rt.Close()
 	for j := range p.jobs {
 		r := result{job: j}
-		if j.gone != nil {
+		switch {
+		case j.gone != nil:
 			r.work, r.err = rt.RemoveGone(ctx, *j.gone)
-		} else {
+		case j.repair != nil:
+			r.work, r.err = rt.Repair(ctx, *j.repair)
+		case j.garbage:
+			r.removed, r.err = rt.CollectGarbage(ctx)
+		default:
 			r.work, r.err = rt.AddLate(ctx, j.tap)
 		}
 		r.ended = time.Now()

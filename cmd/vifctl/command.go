@@ -27,7 +27,7 @@ func commands() []command {
 		{name: "add", args: "type_if=tap [KEY=VALUE…]", about: "bring an emulated NIC's tap up", run: hookCall},
 		{name: "remove", args: "type_if=tap [KEY=VALUE…]", about: "undo what add did", run: hookCall},
 		{name: "plan", args: "CALL… | FILE.cfg | PORT…", about: "print what would be done for a call, a guest's file or a port", run: planCommand},
-		{name: "repair", args: "[--dry-run] [PORT | GUEST]…", about: "put back what ports that are up have lost", run: repairCommand},
+		{name: "repair", args: "[--dry-run] [NAME…] | --garbage", about: "put back what ports that are up have lost", run: repairCommand},
 		{name: "status", args: "[--watch] [--json] [PORT | GUEST]…", about: "what every guest's interface is like now", run: statusCommand},
 		{name: "doctor", args: "[--probe] [PORT | GUEST]…", about: "what is wrong with the guests' network, and what to do", run: doctorCommand},
 		{name: "map", args: "[--svg]", about: "the guests' network as a tree, or as a picture", run: mapCommand},

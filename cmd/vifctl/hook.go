@@ -177,10 +177,7 @@ func (s *session) open(inv invocation, up, dryRun bool) error {
 		return err
 	}
 	s.Journal = journal.Open(dir)
-	path, err := trustedPath(inv, "VIFCTL_CONFIG", configs.Default)
-	if err == nil && path != configs.Default {
-		err = configs.Trusted(configs.Folder(path))
-	}
+	path, err := configPath(inv)
 	if err == nil {
 		err = s.configure(path, dir, dryRun)
 	}
@@ -189,6 +186,12 @@ func (s *session) open(inv invocation, up, dryRun bool) error {
 	} else if err != nil {
 		s.Log.Warn(err.Error())
 	}
+	return s.openTools()
+}
+
+// openTools adds what looks at the host and changes it, as the configuration
+// says.
+func (s *session) openTools() error {
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find our own program: %w", err)
@@ -224,6 +227,11 @@ func (s *session) configure(path, dir string, dryRun bool) (err error) {
 	} else {
 		s.Config, err = configs.LoadIndexed(path, filepath.Join(dir, "config.index"))
 	}
+	return oneMistake(err)
+}
+
+// oneMistake is the first of a configuration's mistakes.
+func oneMistake(err error) error {
 	var mistake *configs.Mistake
 	if !errors.As(err, &mistake) {
 		return err
@@ -233,6 +241,15 @@ func (s *session) configure(path, dir string, dryRun bool) (err error) {
 		return fmt.Errorf("%w; and %d more: see `vifctl config check`", mistake, n)
 	}
 	return mistake
+}
+
+// configPath is where the configuration is.
+func configPath(inv invocation) (string, error) {
+	path, err := trustedPath(inv, "VIFCTL_CONFIG", configs.Default)
+	if err == nil && path != configs.Default {
+		err = configs.Trusted(configs.Folder(path))
+	}
+	return path, err
 }
 
 // trustedPath is a path that the environment may change for tests and labs, but

@@ -64,10 +64,12 @@ func manualOf(name string) manual {
 			detail: "A port is held against the plan that a call would make today, and gets back what it lost; hooks are not called again.",
 			options: []option{
 				{"--dry-run", "", "only tell"},
+				{"--garbage", "", "instead, remove what nobody will come for any more"},
 			},
 			examples: []example{
 				{"vifctl repair --dry-run", "what all ports lack"},
 				{"vifctl repair web", "put back what one guest's ports lack"},
+				{"vifctl repair --garbage", "after xl was killed together with a guest"},
 			},
 		}
 	case "status":
@@ -104,8 +106,12 @@ func manualOf(name string) manual {
 		}
 	case "watch":
 		return manual{
+			detail: "It stays in the foreground, as whoever supervises it wants it. It brings up taps that nobody calls a script for, puts back what goes missing " +
+				"of a port that is up, removes what nobody will come for any more, and applies a changed configuration to the ports that are up.",
 			options: []option{
 				{"--once", "", "do what there is to do, and end"},
+				{"--metrics", "SOCKET", "answer Prometheus at this Unix socket"},
+				{"--without-hooks", "", "run no hook of vif-post.d for a late tap"},
 				{"--buffer", "BYTES", "room for the kernel's events"},
 			},
 			examples: []example{{"vifctl watch --once", "bring up what was missed"}},

@@ -16,8 +16,11 @@ import (
 // what is missing. Without a name it is about all of them.
 func repairCommand(ctx context.Context, inv invocation) int {
 	args, flags := takeFlags(inv.Args)
+	if slices.Equal(args, []string{"--garbage"}) && flags == (hookFlags{}) {
+		return collectGarbage(ctx, inv)
+	}
 	if flags.json || slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "-") }) {
-		inv.complain("repair takes the names of ports or guests, and --dry-run")
+		inv.complain("repair takes the names of ports or guests, and --dry-run; or --garbage alone")
 		return usage
 	}
 	s := dial(ctx, inv)
@@ -53,6 +56,28 @@ func repairCommand(ctx context.Context, inv invocation) int {
 		fmt.Fprintf(inv.Stdout, "nothing to repair: %s should be\n", count(len(ports), "port is as it", "ports are as they"))
 	}
 	return end
+}
+
+// collectGarbage removes what nobody will come for any more.
+func collectGarbage(ctx context.Context, inv invocation) int {
+	s := dial(ctx, inv)
+	defer s.close()
+	err := s.open(inv, false, false)
+	var removed []string
+	if err == nil {
+		removed, err = s.CollectGarbage(ctx)
+	}
+	for _, what := range removed {
+		fmt.Fprintln(inv.Stdout, "removed "+what)
+	}
+	if err != nil {
+		inv.complain("%v", err)
+		return failed
+	}
+	if len(removed) == 0 {
+		fmt.Fprintln(inv.Stdout, "nothing to remove")
+	}
+	return done
 }
 
 func count(n int, one, many string) string {

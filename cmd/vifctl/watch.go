@@ -5,11 +5,13 @@ import (
 	"errors"
 	"log/slog"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"syscall"
 
-	"vifctl/configs"
+	"github.com/coreos/go-systemd/v22/daemon"
+
 	"vifctl/hooks"
 	"vifctl/hooks/journal"
 	"vifctl/hooks/xenstore"
@@ -18,29 +20,39 @@ import (
 	"vifctl/xenscripts"
 )
 
+// watchOptions are what the daemon is told.
+type watchOptions struct {
+	once    bool
+	buffer  int
+	metrics string
+	// withoutHooks: no hook of vif-post.d is run.
+	withoutHooks bool
+}
+
 // watchCommand is the daemon. It stays in the foreground, as whoever supervises
 // it wants it.
 func watchCommand(ctx context.Context, inv invocation) int {
-	once, buffer, err := watchFlags(inv.Args)
+	o, err := watchFlags(inv.Args)
 	if err != nil {
-		inv.complain("watch takes --once, and --buffer BYTES for the kernel's events")
+		inv.complain("watch takes --once, --metrics SOCKET, --without-hooks, and --buffer BYTES for the kernel's events")
 		return usage
 	}
 	// Whoever reads what we say may be started again; that must not end us.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	w, err := newWatcher(inv)
+	w, err := newWatcher(inv, o)
 	if err != nil {
 		inv.complain("%v", err)
 		return failed
 	}
-	w.Buffer = buffer
 	run := w.Run
-	if once {
+	if o.once {
 		run = w.Once
 	} else {
-		w.Log.Info("watching for taps that nobody calls us for")
+		w.Log.Info("watching for late taps and for what goes missing")
+		supervised(w)
+		defer tellSystemd(w.Log, daemon.SdNotifyStopping)
 	}
 	if err := run(ctx); err != nil {
 		inv.complain("%v", err)
@@ -49,25 +61,46 @@ func watchCommand(ctx context.Context, inv invocation) int {
 	return done
 }
 
-func watchFlags(args []string) (once bool, buffer int, err error) {
+// supervised tells systemd, where it has started us and wants to know, when we
+// are ready and that we are alive.
+func supervised(w *watch.Watcher) {
+	w.Ready = func() { tellSystemd(w.Log, daemon.SdNotifyReady) }
+	if every, err := daemon.SdWatchdogEnabled(false); err == nil && every > 0 {
+		w.Alive = func() { tellSystemd(w.Log, daemon.SdNotifyWatchdog) }
+		w.AliveEvery = every / 3
+	}
+}
+
+func tellSystemd(log *slog.Logger, state string) {
+	if _, err := daemon.SdNotify(false, state); err != nil {
+		log.Warn("systemd could not be told", "what", state, "error", err)
+	}
+}
+
+func watchFlags(args []string) (o watchOptions, err error) {
 	for len(args) > 0 {
 		switch {
 		case args[0] == "--once":
-			once = true
+			o.once = true
+		case args[0] == "--without-hooks":
+			o.withoutHooks = true
+		case args[0] == "--metrics" && len(args) > 1:
+			args = args[1:]
+			o.metrics = args[0]
 		case args[0] == "--buffer" && len(args) > 1:
 			args = args[1:]
-			if buffer, err = strconv.Atoi(args[0]); err != nil || buffer <= 0 {
-				return false, 0, errUsage
+			if o.buffer, err = strconv.Atoi(args[0]); err != nil || o.buffer <= 0 {
+				return o, errUsage
 			}
 		default:
-			return false, 0, errUsage
+			return o, errUsage
 		}
 		args = args[1:]
 	}
-	return once, buffer, nil
+	return o, nil
 }
 
-func newWatcher(inv invocation) (*watch.Watcher, error) {
+func newWatcher(inv invocation, o watchOptions) (*watch.Watcher, error) {
 	dir, err := trustedPath(inv, "VIFCTL_RUN_DIR", runDir)
 	if err != nil {
 		return nil, err
@@ -76,18 +109,40 @@ func newWatcher(inv invocation) (*watch.Watcher, error) {
 	if err != nil {
 		return nil, err
 	}
+	path, err := configPath(inv)
+	if err != nil {
+		return nil, err
+	}
 	log := watchLog(inv)
+	hookDir := xenscripts.HookDir
+	if o.withoutHooks {
+		if hooks, _ := filepath.Glob(filepath.Join(hookDir, "*.hook")); len(hooks) > 0 {
+			log.Warn("the hooks of vif-post.d are not run for late taps", "hooks", len(hooks))
+		}
+		hookDir = ""
+	}
+	settings := &liveSettings{path: path}
+	if _, err := settings.Reload(); err != nil {
+		log.Error("without a valid configuration nothing comes up and nothing is put back", "error", err)
+	}
 	store := watch.NewStore(func(ctx context.Context) (*xenstore.Client, error) {
 		ctx, cancel := context.WithTimeout(ctx, dialDeadline)
 		defer cancel()
 		return xenstore.Dial(ctx)
 	}, log)
 	return &watch.Watcher{
-		Open:    func() watch.Runtime { return &lateRuntime{inv: inv, dir: dir, log: log, store: store} },
+		Open: func() watch.Runtime {
+			return &lateRuntime{dir: dir, hookDir: hookDir, log: log, store: store, settings: settings}
+		},
 		Journal: journal.Open(dir),
 		Store:   store,
 		Boot:    boot,
 		Log:     log,
+
+		Settings: settings,
+		Buffer:   o.buffer,
+		Metrics:  o.metrics,
+		Drops:    settings.drops,
 	}, nil
 }
 
@@ -105,13 +160,14 @@ func watchLog(inv invocation) *slog.Logger {
 
 // lateRuntime is the runtime of one of the watcher's workers: a session that is
 // opened when it is first needed, and again after a failure, since what failed
-// may be the session. The configuration is that of the moment, as in a call.
+// may be the session.
 type lateRuntime struct {
-	inv   invocation
-	dir   string
-	log   *slog.Logger
-	store *watch.Store
-	s     *session
+	dir      string
+	hookDir  string // "" is none
+	log      *slog.Logger
+	store    *watch.Store
+	settings *liveSettings
+	s        *session
 }
 
 // AddLate implements watch.Runtime.
@@ -132,6 +188,26 @@ func (r *lateRuntime) RemoveGone(ctx context.Context, tap journal.Port) (*hooks.
 	w, err := r.s.RemoveGone(ctx, tap)
 	r.after(err)
 	return w, err
+}
+
+// Repair implements watch.Runtime.
+func (r *lateRuntime) Repair(ctx context.Context, port journal.Port) (*hooks.Work, error) {
+	if err := r.ready(true); err != nil {
+		return nil, err
+	}
+	w, err := r.s.Repair(ctx, port)
+	r.after(err)
+	return w, err
+}
+
+// CollectGarbage implements watch.Runtime.
+func (r *lateRuntime) CollectGarbage(ctx context.Context) ([]string, error) {
+	if err := r.ready(false); err != nil {
+		return nil, err
+	}
+	removed, err := r.s.CollectGarbage(ctx)
+	r.after(err)
+	return removed, err
 }
 
 // Close implements watch.Runtime.
@@ -155,9 +231,14 @@ func (r *lateRuntime) ready(up bool) error {
 		}
 		r.Close() // the firewall is opened by the host's settings
 	}
-	s := &session{Runtime: hooks.Runtime{HookDir: xenscripts.HookDir, Log: r.log, Xenstore: r.store}}
-	err := s.open(r.inv, up, false)
-	if err != nil {
+	s := &session{Runtime: hooks.Runtime{HookDir: r.hookDir, Log: r.log, Xenstore: r.store}}
+	config, err := r.settings.current()
+	if err != nil && up {
+		return err
+	}
+	s.Config = config
+	s.Journal = journal.Open(r.dir)
+	if err := s.openTools(); err != nil {
 		s.close()
 		return err
 	}
@@ -165,17 +246,15 @@ func (r *lateRuntime) ready(up bool) error {
 	return nil
 }
 
-func (r *lateRuntime) configure() error {
-	path, err := trustedPath(r.inv, "VIFCTL_CONFIG", configs.Default)
-	if err != nil {
-		return err
-	}
-	return r.s.configure(path, r.dir, false)
+// configure gives the session the configuration that is in force.
+func (r *lateRuntime) configure() (err error) {
+	r.s.Config, err = r.settings.current()
+	return err
 }
 
 // after closes a session in which something failed.
 func (r *lateRuntime) after(err error) {
-	for _, harmless := range []error{nil, hooks.ErrBusy, hooks.ErrGone, hooks.ErrNoKeys, hooks.ErrVifDown} {
+	for _, harmless := range []error{nil, hooks.ErrBusy, hooks.ErrGone, hooks.ErrNoKeys, hooks.ErrVifDown, hooks.ErrNotUp} {
 		if errors.Is(err, harmless) {
 			return
 		}

@@ -76,11 +76,14 @@ func (n *NFTables) readTable(t *nftables.Table) (present, error) {
 	return have, nil
 }
 
-// dump lists what a table has of one kind. An answer that the kernel had to
+// dump lists what a table, or one of its sets, has of one kind. An answer that the kernel had to
 // interrupt is asked for again: it may lack what was there all along.
-func (n *NFTables) dump(t *nftables.Table, what int, take func(netlink.Message) error) error {
+func (n *NFTables) dump(t *nftables.Table, what int, take func(netlink.Message) error, set ...string) error {
 	ask, err := question(t.Family, what, netlink.Dump, func(e *netlink.AttributeEncoder) {
 		e.String(unix.NFTA_SET_TABLE, t.Name)
+		for _, name := range set {
+			e.String(unix.NFTA_SET_ELEM_LIST_SET, name)
+		}
 	})
 	if err != nil {
 		return err

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,7 +20,11 @@ import (
 // Stored is what whoever watches the journal wants to know of a record.
 type Stored struct {
 	Port
-	Mode, Guest string
+	Mode, Guest, Bridge string
+	// Devs are the other interfaces that something was done to, Addresses those
+	// that a rule or another interface has for the port.
+	Devs      []int
+	Addresses []netip.Addr
 	// Written is when the record was last put in place, by the clock on the
 	// wall.
 	Written time.Time
@@ -33,11 +39,38 @@ func (j *Journal) Stored(nic plan.NIC, kind plan.Kind) (*Stored, error) {
 	if r == nil || err != nil {
 		return nil, err
 	}
-	s := &Stored{Port: r.Port, Mode: r.Mode, Guest: r.Guest}
+	s := &Stored{Port: r.Port, Mode: r.Mode, Guest: r.Guest, Bridge: r.Bridge}
+	for _, e := range r.Entries {
+		s.involve(e.Step)
+	}
 	if info, err := os.Stat(j.path(nic, kind)); err == nil {
 		s.Written = info.ModTime()
 	}
 	return s, nil
+}
+
+// involve takes in what else a step is about.
+func (s *Stored) involve(step plan.Step) {
+	dev := plan.DevOf(step).Index
+	var addresses []netip.Addr
+	switch step := step.(type) {
+	case plan.Master:
+		dev = step.Bridge.Index
+	case plan.ProxyNeighbour:
+		dev, addresses = step.Dev.Index, []netip.Addr{step.IP}
+	case plan.Address:
+		addresses = []netip.Addr{step.Addr.Prefix.Addr()}
+	case plan.Rule:
+		addresses = []netip.Addr{step.Public, step.Private, step.Prefix.Masked().Addr()}
+	}
+	if dev != 0 && dev != s.Index && !slices.Contains(s.Devs, dev) {
+		s.Devs = append(s.Devs, dev)
+	}
+	for _, a := range addresses {
+		if a.IsValid() && !slices.Contains(s.Addresses, a) {
+			s.Addresses = append(s.Addresses, a)
+		}
+	}
 }
 
 // All reads every record. Those that cannot be read are in the error, and the
@@ -61,6 +94,38 @@ func (j *Journal) All() ([]*Stored, error) {
 		failed = append(failed, err)
 	}
 	return all, errors.Join(failed...)
+}
+
+// Rules are the firewall's rules that the records of a boot have. Where one
+// cannot be read, nobody knows, which is the error.
+func (j *Journal) Rules(boot string) ([]plan.Rule, error) {
+	names, err := j.names()
+	if err != nil {
+		return nil, err
+	}
+	var rules []plan.Rule
+	for _, name := range names {
+		nic, kind, ok := PortOf(name)
+		if !ok {
+			continue
+		}
+		r, err := j.Read(nic, kind)
+		if err != nil {
+			return nil, err
+		}
+		if r == nil || r.Boot != boot {
+			continue
+		}
+		for _, e := range r.Entries {
+			for _, s := range append([]plan.Step{e.Step}, e.Undo...) {
+				if rule, ok := s.(plan.Rule); ok {
+					rule.Absent = false
+					rules = append(rules, rule)
+				}
+			}
+		}
+	}
+	return rules, nil
 }
 
 // PortOf tells whose record a file of the folder is; ok is false for what is

@@ -1,0 +1,30 @@
+package watch
+
+import (
+	"strings"
+	"time"
+)
+
+// lookForGarbage has what is nobody's looked for, at the start and every now and
+// then.
+func (l *loop) lookForGarbage(now time.Time) {
+	if l.collecting || now.Before(l.garbageAt) {
+		return
+	}
+	l.collecting = true
+	l.garbageAt = now.Add(l.timing.Garbage)
+	l.give(job{garbage: true})
+}
+
+func (l *loop) endedGarbage(r result) {
+	l.collecting = false
+	if r.err != nil {
+		l.fail(&l.garbage, r.err)
+	} else {
+		l.garbage = tries{}
+	}
+	l.counts.removed += len(r.removed)
+	if len(r.removed) > 0 {
+		l.Log.Info("removed what was nobody's any more: " + strings.Join(atMost(r.removed), "; "))
+	}
+}
