@@ -50,7 +50,8 @@ func manualOf(name string) manual {
 			detail: "Of a call it prints the steps. Of a guest's file it prints what each of its interfaces would get if the guest were started now, " +
 				"and in which file and line each value was said. Of a port that is up it prints what it lacks. Nothing is changed.",
 			options: []option{
-				{"--json", "", "print it for programs"},
+				{"--json", "", "print it for programs; --schema describes it"},
+				{"--schema", "", "print the JSON Schema of --json"},
 				{"--shell", "", "print a script to paste"},
 			},
 			examples: []example{

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	_ "embed" // the schema
 	"os"
 	"slices"
 	"strings"
@@ -10,12 +11,19 @@ import (
 	"vifctl/xenscripts"
 )
 
+// planSchema describes `vifctl plan --json`: JSON Schema, draft 2020-12.
+//
+//go:embed plan_schema.json
+var planSchema string
+
 // planCommand shows what would be done: for a call, for a guest's file whose
 // guest does not run, or for a port that is up.
 func planCommand(ctx context.Context, inv invocation) int {
 	rest, shell := without(inv.Args, "--shell")
 	words, flags := takeFlags(rest)
 	switch {
+	case len(words) == 1 && words[0] == "--schema":
+		return written(inv, planSchema)
 	case len(words) == 0:
 		inv.complain("plan needs a call, as in `vifctl plan online type_if=vif`, a guest's file or a port")
 		return usage
