@@ -164,6 +164,20 @@ func TestChecks(t *testing.T) {
 	}
 }
 
+// A guest that reboots or migrates has two domains for a moment: that is no
+// fault, while two guests of one address are.
+func TestMovingGuest(t *testing.T) {
+	t.Parallel()
+	f := host()
+	again := f.NICs[1]
+	again.NIC.Domid, again.UUID, again.MAC = 7, "5f2b7a00", "00:16:3e:00:00:07"
+	f.NICs[1].UUID, f.NICs[1].MAC = again.UUID, again.MAC
+	f.NICs = append(f.NICs, again)
+	require.Empty(t, codes(doctor.Diagnose(f)))
+	f.NICs[2].UUID = "another"
+	require.Equal(t, []string{"duplicate-mac", "duplicate-address"}, codes(doctor.Diagnose(f)))
+}
+
 // The cause comes first, and what follows from it is under it, as severe as the
 // worst of them.
 func TestFold(t *testing.T) {

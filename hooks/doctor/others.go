@@ -18,7 +18,7 @@ func duplicateMAC(f *survey.Facts) []Finding {
 		if n.MAC == "" {
 			return nil
 		}
-		if first := owner[n.MAC]; first != nil {
+		if first := owner[n.MAC]; first != nil && !moves(first, n) {
 			return one(Finding{
 				Sentence: fmt.Sprintf("%s and %s have the same hardware address: each gets a part of what is meant for the other.", n.Port(), first.Port()),
 				Evidence: []string{fmt.Sprintf("%s/mac is %s", backend(first), n.MAC), fmt.Sprintf("%s/mac is %s", backend(n), n.MAC)},
@@ -29,7 +29,7 @@ func duplicateMAC(f *survey.Facts) []Finding {
 		for _, learnt := range f.Host.Learnt {
 			other := f.Host.Links[learnt.Index]
 			own, p := f.PortOf(learnt.Index)
-			if learnt.MAC != n.MAC || learnt.Own || p != nil && own.NIC == n.NIC || other.Bridge {
+			if learnt.MAC != n.MAC || learnt.Own || other.Bridge || p != nil && (own.NIC == n.NIC || moves(own, n)) {
 				continue
 			}
 			return one(Finding{
@@ -40,6 +40,12 @@ func duplicateMAC(f *survey.Facts) []Finding {
 		}
 		return nil
 	})
+}
+
+// moves reports whether two NICs are one, in the old and in the new domain of a
+// guest that reboots or migrates.
+func moves(a, b *survey.NIC) bool {
+	return a.UUID != "" && a.UUID == b.UUID && a.Domid != b.Domid && a.Devid == b.Devid
 }
 
 // duplicateAddress looks for addresses that two guests, or a guest and the host,
@@ -55,7 +61,7 @@ func duplicateAddress(f *survey.Facts) []Finding {
 			first := owner[ip]
 			owner[ip] = n
 			switch {
-			case first != nil && first.NIC != n.NIC:
+			case first != nil && first.NIC != n.NIC && !moves(first, n):
 				all = append(all, Finding{
 					Sentence: fmt.Sprintf("%s and %s have the same address %s.", n.Port(), first.Port(), ip),
 					Evidence: []string{fmt.Sprintf("%s has %s", first.Label(), ip), fmt.Sprintf("%s has %s", n.Label(), ip)},
