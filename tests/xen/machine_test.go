@@ -98,7 +98,7 @@ func qemuArguments(image, share string, number int) []string {
 		"-drive", "format=raw,if=virtio,snapshot=on,file=" + file("dom0.ext4"),
 		"-virtfs", "local,mount_tag=lab,security_model=none,multidevs=remap,path=" + share,
 		"-kernel", file("xen"),
-		"-append", "console=com1 com1=115200,8n1 dom0_mem=512M,max:512M dom0_max_vcpus=1 no-real-mode edd=off",
+		"-append", "console=com1 com1=115200,8n1 dom0_mem=512M,max:512M dom0_max_vcpus=1 dom0_vcpus_pin no-real-mode edd=off",
 		"-initrd", file("vmlinuz") + commandLine + file("dom0-initrd.gz"),
 	}
 }

@@ -48,6 +48,19 @@ note "hotplug-status: $(backend mallory 1 hotplug-status 2>&1)"
 xl network-detach mallory 1 || :
 reach 10.0.0.6
 
+# Debian's scripts have no configuration.
+if [ "$SCRIPTS" = ours ]; then
+	step 'a configuration with a mistake: nothing comes up, and what is up goes on'
+	printf '[host]\nantispoof = "stritc"\n' >/etc/xen/vifctl.toml
+	guest trudy pv vif='mac=00:16:3e:00:06:02,bridge=xenbr0' ip=10.0.0.7/24 gw=10.0.0.1
+	fails trudy 'vifctl.toml:2.*stritc'
+	reach 10.0.0.6
+	configure <<<'host.antispoof = "off"'
+	xl create -p "$S/trudy.cfg"
+	equal 'hotplug-status' connected "$(backend trudy 0 hotplug-status)"
+	xl destroy trudy
+fi
+
 step 'destroyed, nothing is left'
 xl destroy mallory
 nothing_left
