@@ -195,6 +195,17 @@ sysctl -w net/ipv4/neigh/default/gc_thresh1=1024`,
 			}
 		})
 	}
-	_, err := modes.FindNetwork("wlan")
+	// What stands on the uplink would lose its routes.
+	s := rewirable()
+	s.Links[9] = plan.Link{Dev: plan.Dev{Name: "eth0.7", Index: 9}, Lower: uplinkIndex, Up: true}
+	net, err := modes.FindNetwork("bridge")
+	require.NoError(t, err)
+	_, err = net.Topology(plan.HostRequest{DownToRename: true}, s)
+	require.EqualError(t, err, "eth0: rename to peth0: eth0.7 stands on it, and would lose its routes, since this kernel takes eth0 down for that: give the bridge a name of its own with bridge=")
+	_, err = net.Topology(plan.HostRequest{}, s)
+	require.NoError(t, err)
+	_, err = net.Topology(plan.HostRequest{DownToRename: true, Bridge: "xenbr0"}, s)
+	require.NoError(t, err)
+	_, err = modes.FindNetwork("wlan")
 	require.EqualError(t, err, `there is no network of mode "wlan"; there are bridge, nat, route`)
 }

@@ -131,9 +131,34 @@ func manualOf(name string) manual {
 		}
 	case "config":
 		return manual{
+			detail: "import reads xend-config.sxp and xl.conf and prints what in vifctl's configuration comes to the same; with --write FILE it writes that.",
+			options: []option{
+				{"--xend", "FILE", "with import: xend's configuration, not /etc/xen/xend-config.sxp"},
+				{"--xl", "FILE", "with import: xl's, not /etc/xen/xl.conf"},
+				{"--write", "FILE", "with import: a file that is not there yet"},
+			},
 			examples: []example{
 				{"vifctl config check", "find mistakes"},
 				{"vifctl config example > vifctl.toml", "a configuration to start from"},
+			},
+		}
+	case "network":
+		return manual{
+			detail: "start MODE makes the host's side of a mode, with the words that xend gave its scripts: bridge makes netdev= a port of bridge=, which takes over " +
+				"the host's addresses and routes (without bridge= it takes the uplink's name; netdev=none makes one for guests alone); route and nat make the host a router. " +
+				"A start is undone as a whole when a step fails, when a gateway that answered before stops answering, and when the process dies. " +
+				"stop gives back what was. status exits with 3 where nothing is started. Without a mode it is about all that network in the configuration lists.",
+			options: []option{
+				{"--confirm", "SECONDS", "undo a start unless `vifctl network confirm` is said in time"},
+				{"--force", "", "stop although guests are on the bridge, and forget what cannot be undone"},
+				{"--dry-run", "", "print the steps of a start as commands, and change nothing"},
+				{"--json", "", "print a dry run or the status for programs"},
+			},
+			examples: []example{
+				{"vifctl network start bridge bridge=inside netdev=none --dry-run", "how a bridge for guests alone would be made"},
+				{"vifctl network start route", "make the host a router for its guests"},
+				{"vifctl network status", "what is started, and what of it is missing"},
+				{"vifctl network stop route", "give back what was"},
 			},
 		}
 	case "install", "uninstall":

@@ -119,6 +119,17 @@ func sinceBoot() (time.Duration, error) {
 	return time.Duration(t.Nano()), nil
 }
 
+// renamesOnlyDown: before Linux 6.2 an interface that is up keeps its name.
+func renamesOnlyDown() bool {
+	var name unix.Utsname
+	var major, minor int
+	if unix.Uname(&name) != nil {
+		return true
+	}
+	_, err := fmt.Sscanf(unix.ByteSliceToString(name.Release[:]), "%d.%d", &major, &minor)
+	return err != nil || major < 6 || major == 6 && minor < 2
+}
+
 // token is a word that is never said twice.
 func token() string {
 	var b [8]byte

@@ -110,6 +110,7 @@ func (r *Runtime) prepare(ctx context.Context, req Request, ask bool) (*Work, er
 func (r *Runtime) hostRequest(req Request, all []*journal.Network) (plan.HostRequest, error) {
 	host := plan.HostRequest{
 		Uplink: req.Uplink, NoUplink: req.NoUplink, Bridge: req.Bridge, Guests: r.Guests, MAC: freshMAC(),
+		DownToRename: renamesOnlyDown(),
 	}
 	links, err := r.Reader.Links()
 	if err != nil {

@@ -17,6 +17,8 @@ type HostRequest struct {
 	MAC   string
 	// Guests that the host's tables are to have room for, 0 to leave them.
 	Guests int
+	// DownToRename: this kernel renames only what is down.
+	DownToRename bool
 	// Ours are the ifindexes of the bridges that networks of ours have.
 	Ours []int
 }

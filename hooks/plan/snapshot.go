@@ -106,6 +106,8 @@ type Link struct {
 	MTU int
 	// Master is the ifindex of the bridge it is enslaved to, 0 for none.
 	Master int
+	// Lower is the ifindex of the one it stands on, as a VLAN does, 0 for none.
+	Lower  int
 	Up     bool
 	Bridge bool
 }

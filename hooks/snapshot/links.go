@@ -133,6 +133,7 @@ func parseLink(m []byte) (plan.Link, error) {
 		return plan.Link{}, fmt.Errorf("a link the kernel reported: %w", err)
 	}
 	l := plan.Link{Dev: plan.Dev{Index: int(msg.Index)}, Up: msg.Flags&unix.IFF_UP != 0}
+	elsewhere := false // what it stands on, or leads to
 	for _, a := range attrs {
 		switch a.Attr.Type {
 		case unix.IFLA_IFNAME:
@@ -143,6 +144,10 @@ func parseLink(m []byte) (plan.Link, error) {
 			l.MTU = int(nl.NativeEndian().Uint32(a.Value))
 		case unix.IFLA_MASTER:
 			l.Master = int(nl.NativeEndian().Uint32(a.Value))
+		case unix.IFLA_LINK:
+			l.Lower = int(nl.NativeEndian().Uint32(a.Value))
+		case unix.IFLA_LINK_NETNSID:
+			elsewhere = true
 		case unix.IFLA_LINKINFO:
 			infos, err := nl.ParseRouteAttr(a.Value)
 			if err != nil {
@@ -150,10 +155,15 @@ func parseLink(m []byte) (plan.Link, error) {
 			}
 			for _, i := range infos {
 				if i.Attr.Type == nl.IFLA_INFO_KIND {
-					l.Bridge = unix.ByteSliceToString(i.Value) == "bridge"
+					kind := unix.ByteSliceToString(i.Value)
+					l.Bridge = kind == "bridge"
+					elsewhere = elsewhere || kind == "veth"
 				}
 			}
 		}
+	}
+	if elsewhere || l.Lower == l.Index {
+		l.Lower = 0
 	}
 	return l, nil
 }

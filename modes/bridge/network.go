@@ -83,7 +83,7 @@ func (Network) Topology(r plan.HostRequest, s *plan.Snapshot) (plan.Plan, error)
 	port := up.Dev
 	if exists {
 		var err error
-		if port, err = physical(up.Dev, s); err != nil {
+		if port, err = physical(r, up.Dev, s); err != nil {
 			return p, err
 		}
 	}
@@ -109,11 +109,17 @@ func alone(r plan.HostRequest, s *plan.Snapshot) (plan.Plan, error) {
 
 // physical is the uplink by the name it gets where the bridge takes its own:
 // eth0 becomes peth0, as with xend.
-func physical(up plan.Dev, s *plan.Snapshot) (plan.Dev, error) {
+func physical(r plan.HostRequest, up plan.Dev, s *plan.Snapshot) (plan.Dev, error) {
 	const longest = 15
 	port := plan.Dev{Name: "p" + up.Name, Index: up.Index}
 	if len(port.Name) > longest {
 		port.Name = port.Name[:longest]
+	}
+	for _, l := range s.Links {
+		if l.Lower == up.Index && r.DownToRename {
+			return port, fmt.Errorf("%s: rename to %s: %s stands on it, and would lose its routes, since this kernel takes %s down for that: give the bridge a name of its own with bridge=",
+				up, port.Name, l.Name, up)
+		}
 	}
 	if _, taken := s.LinkNamed(port.Name); taken {
 		return port, fmt.Errorf("%s: rename to %s: an interface of that name exists: give the bridge a name of its own with bridge=", up, port.Name)
