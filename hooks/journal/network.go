@@ -68,7 +68,7 @@ func (j *Journal) ReadNetwork(mode, name string) (*Network, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&n); err != nil {
-		return nil, fmt.Errorf("journal %s is damaged: %w", path, err)
+		return nil, fmt.Errorf("journal %s is damaged: %w (what it spoke of is not undone any more once it is moved away)", path, err)
 	}
 	if n.Mode != mode || n.Name != name {
 		return nil, fmt.Errorf("journal %s is damaged: it does not speak of the network %s %s", path, mode, name)
