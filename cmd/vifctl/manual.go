@@ -117,18 +117,6 @@ func manualOf(name string) manual {
 			},
 			examples: []example{{"vifctl watch --once", "bring up what was missed"}},
 		}
-	case "network":
-		return manual{
-			detail: "It does what xend's network-bridge, network-route and network-nat did, for the host as a whole. A start that cuts the host off is taken back " +
-				"where --confirm was given and nobody confirms in time.",
-			options: []option{
-				{"--dry-run", "", "with start: print the steps, and change nothing"},
-				{"--confirm", "SECONDS", "with start: take it back unless `vifctl network confirm` follows in time"},
-				{"--force", "", "with stop: forget what cannot be undone"},
-				{"--json", "", "print it for programs"},
-			},
-			examples: []example{{"vifctl network start --dry-run route", "what making the host a router would do"}},
-		}
 	case "config":
 		return manual{
 			detail: "import reads xend-config.sxp and xl.conf and prints what in vifctl's configuration comes to the same; with --write FILE it writes that.",
