@@ -26,6 +26,15 @@ reach 10.1.0.4
 reach_from hedy 10.1.0.1
 world_reaches 10.1.0.4
 
-step 'xl destroy: nothing is left'
-xl destroy hedy
+step 'reboot from inside: the emulated NIC is back, and its route wins again'
+type_in hedy '1 reboot -f'
+up hedy 240
+vif=vif$(domid hedy).0
+routed "$vif-emu" 10.1.0.4 1
+routed "$vif" 10.1.0.4 2
+reach 10.1.0.4
+
+step 'power-off from inside: nothing is left'
+type_in hedy '1 poweroff -f'
+ended hedy
 nothing_left
