@@ -48,6 +48,7 @@ func request(w *Work, entry configs.Guest, g guest, port plan.Link) plan.Request
 		MAC:         ev.MAC,
 		IPs:         ev.IPs,
 		MTU:         ev.MTU,
+		VLANs:       ev.VLANs,
 		Bridge:      cmp.Or(entry.Bridge, ev.Bridge),
 		Uplink:      cmp.Or(ev.Uplink, entry.Uplink),
 		FrontendMTU: ev.FrontendMTU(),

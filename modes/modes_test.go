@@ -90,6 +90,23 @@ func prefixes(list ...string) []netip.Prefix {
 	return out
 }
 
+func vlans(s string) []plan.VLANRange {
+	list, err := plan.ParseVLANs(s)
+	if err != nil {
+		panic(err)
+	}
+	return list
+}
+
+// apart makes the bridge keep VLANs apart; what joins it is in VLAN 1.
+func apart(s *plan.Snapshot) { filter(s, plan.VLANsApart) }
+
+func filter(s *plan.Snapshot, f plan.VLANFiltering) {
+	b := s.Links[bridgeIndex]
+	b.VLANs, b.DefaultPVID = f, 1
+	s.Links[bridgeIndex], s.Bridges = b, []plan.Link{b}
+}
+
 // commands tells what a plan would do on a host, as its dry run would.
 func commands(steps []plan.Step, s *plan.Snapshot) string {
 	var lines []string
@@ -145,13 +162,43 @@ ip link set dev vif1.0 master xenbr0
 ip link set dev vif1.0 up`,
 		},
 		{
+			name: "bridge: VLANs, before the port comes up", mode: "bridge",
+			request: func(r *plan.Request) { r.MTU, r.VLANs = 1500, vlans("10p/20-29/40u") },
+			host:    apart,
+			want: `sysctl -w net/ipv6/conf/vif1.0/disable_ipv6=1
+ip link set dev vif1.0 master xenbr0
+bridge vlan del dev vif1.0 vid 1-4094
+bridge vlan add dev vif1.0 vid 10 pvid untagged
+bridge vlan add dev vif1.0 vid 20-29
+bridge vlan add dev vif1.0 vid 40 untagged
+ip link set dev vif1.0 up
+xenstore-write /local/domain/1/device/vif/0/mtu 1500`,
+		},
+		{
+			name: "bridge: the VLAN that every port gets", mode: "bridge",
+			request: func(r *plan.Request) { r.MTU, r.VLANs = 1500, vlans("1") },
+			host:    apart,
+			want: `sysctl -w net/ipv6/conf/vif1.0/disable_ipv6=1
+ip link set dev vif1.0 master xenbr0
+ip link set dev vif1.0 up
+xenstore-write /local/domain/1/device/vif/0/mtu 1500`,
+		},
+		{
+			name: "openvswitch: xl's vlan=", mode: "openvswitch",
+			request: func(r *plan.Request) { r.Bridge, r.MAC, r.VLANs = "ovs0", "", vlans("10p/20+10x2") },
+			want: `sysctl -w net/ipv6/conf/vif1.0/disable_ipv6=1
+ovs-vsctl --timeout=10 -- --if-exists del-port vif1.0 -- add-port ovs0 vif1.0 tag=10 trunks=20,30 vlan_mode=native-untagged
+ip link set dev vif1.0 up
+xenstore-write /local/domain/1/device/vif/0/mtu 1500`,
+		},
+		{
 			name: "openvswitch: what vif-openvswitch does, guarded by flows", mode: "openvswitch",
 			request: func(r *plan.Request) {
 				r.Bridge, r.Guest, r.UUID = "ovs0.10:30:20", "a \" -- del-br ovs0", "5f2b7a00-0000-4000-8000-000000000001"
 				r.IPs, r.Antispoof = prefixes("192.0.2.10/32"), plan.AntispoofStrict
 			},
 			want: `sysctl -w net/ipv6/conf/vif1.0/disable_ipv6=1
-ovs-vsctl --timeout=10 -- --if-exists del-port vif1.0 -- add-port ovs0 vif1.0 tag=10 trunks=20,30 -- set Interface vif1.0 'external_ids:"attached-mac"="00:16:3e:00:00:01"' 'external_ids:"iface-id"="5f2b7a00-0000-4000-8000-000000000001.0"' 'external_ids:"xen-vm-name"="a \" -- del-br ovs0"' 'external_ids:"xen-vm-uuid"="5f2b7a00-0000-4000-8000-000000000001"'
+ovs-vsctl --timeout=10 -- --if-exists del-port vif1.0 -- add-port ovs0 vif1.0 tag=10 trunks=20,30 vlan_mode=native-untagged -- set Interface vif1.0 'external_ids:"attached-mac"="00:16:3e:00:00:01"' 'external_ids:"iface-id"="5f2b7a00-0000-4000-8000-000000000001.0"' 'external_ids:"xen-vm-name"="a \" -- del-br ovs0"' 'external_ids:"xen-vm-uuid"="5f2b7a00-0000-4000-8000-000000000001"'
 # openflow of ovs0: check the hardware address and the addresses (fe80::216:3eff:fe00:1, 192.0.2.10) of all that comes from vif1.0 (00:16:3e:00:00:01)
 ip link set dev vif1.0 up
 xenstore-write /local/domain/1/device/vif/0/mtu 1500`,
@@ -382,6 +429,27 @@ func TestRefusals(t *testing.T) {
 			"vif1.0: attach to xenbr9: no such bridge",
 		},
 		{
+			"VLANs on a kernel without", "bridge",
+			func(r *plan.Request) { r.VLANs = vlans("10") }, nil,
+			"vif1.0: vlan= is given, and this kernel's bridges know no VLANs (CONFIG_BRIDGE_VLAN_FILTERING): take vlan= out, or use a bridge of Open vSwitch's",
+		},
+		{
+			"VLANs on a bridge that does not keep them apart", "bridge",
+			func(r *plan.Request) { r.VLANs = vlans("10") },
+			func(s *plan.Snapshot) { filter(s, plan.VLANsOff) },
+			"vif1.0: vlan= is given, but xenbr0 does not keep VLANs apart: `ip link set xenbr0 type bridge vlan_filtering 1`, which is about all of its ports",
+		},
+		{
+			"VLANs named twice", "openvswitch",
+			func(r *plan.Request) { r.Bridge, r.VLANs = "ovs0.10", vlans("10") }, nil,
+			"vif1.0: attach to ovs0.10: both bridge= and vlan= name VLANs: name them in one of them",
+		},
+		{
+			"several VLANs untagged", "openvswitch",
+			func(r *plan.Request) { r.Bridge, r.VLANs = "ovs0", vlans("10p/20u") }, nil,
+			"vif1.0: attach to ovs0: vlan= has VLAN 20 untagged, and with Open vSwitch that can be one alone, the one of untagged frames",
+		},
+		{
 			"no such bridge of Open vSwitch's", "openvswitch",
 			func(r *plan.Request) { r.Bridge = "ovs9.10" }, nil,
 			"vif1.0: attach to ovs9: Open vSwitch has no such bridge",
@@ -561,6 +629,12 @@ func drawHost(t *rapid.T) *plan.Snapshot {
 	}
 	l.Master = rapid.SampledFrom([]int{0, bridgeIndex}).Draw(t, "master")
 	s.Links[portIndex] = l
+	if rapid.Bool().Draw(t, "vlans apart") {
+		apart(s)
+		if l.Master != 0 {
+			s.VLANs = map[int][]plan.VLANRange{portIndex: vlans("1")}
+		}
+	}
 	for _, a := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"10.0.0.1/24", "198.51.100.5/32", "2001:db8:5::1/64"}), 0, 2, rapid.ID[string]).Draw(t, "addresses") {
 		s.Addresses[portIndex] = append(s.Addresses[portIndex], plan.Addr{Prefix: netip.MustParsePrefix(a)})
 	}
@@ -577,6 +651,7 @@ func drawRequest(t *rapid.T, name string) plan.Request {
 		r.MTU = rapid.SampledFrom([]int{0, 1400, 1500}).Draw(t, "mtu")
 		r.Antispoof = rapid.SampledFrom([]plan.Antispoof{plan.AntispoofOff, plan.AntispoofMAC, plan.AntispoofStrict}).Draw(t, "antispoof")
 		r.Public = rapid.SampledFrom([][]netip.Addr{nil, {netip.MustParseAddr("203.0.113.44")}}).Draw(t, "public")
+		r.VLANs = rapid.SampledFrom([][]plan.VLANRange{nil, vlans("10"), vlans("10p/20-29")}).Draw(t, "vlans")
 		r.Bridge = rapid.SampledFrom([]string{"", "ovs0", "ovs0.10:20:30", "xenbr0"}).Draw(t, "bridge")
 		r.Kind = rapid.SampledFrom([]plan.Kind{plan.Vif, plan.Tap}).Draw(t, "kind")
 		r.Emulated = r.Kind == plan.Tap
@@ -612,6 +687,9 @@ func show(s *plan.Snapshot) string {
 		if v {
 			lines = append(lines, k)
 		}
+	}
+	for k, v := range s.VLANs {
+		lines = append(lines, fmt.Sprintf("vlans %d %+v", k, v))
 	}
 	for k, v := range s.SwitchPorts {
 		lines = append(lines, fmt.Sprintf("switch port %s %+v", k, v))

@@ -29,6 +29,7 @@ var parameters = map[string]struct {
 	"vifname":          {key: "vifname"},
 	"mac":              {key: "mac"},
 	"mtu":              {key: "mtu"},
+	"vlan":             {key: "vlan"},
 	"type":             {key: "type"},
 }
 

@@ -68,6 +68,11 @@ func (c Call) Event(keys map[string]string) (Event, error) {
 			return e, bad("mtu", v, "it is a number of bytes from %d to %d", minMTU, maxMTU)
 		}
 	}
+	if v := value("vlan"); v != "" {
+		if e.VLANs, err = plan.ParseVLANs(v); err != nil {
+			return e, bad("vlan", v, "%v", err)
+		}
+	}
 	return e, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vifctl/hooks/event"
+	"vifctl/hooks/plan"
 )
 
 type keys map[string]string
@@ -27,7 +28,7 @@ const (
 
 func TestBackendKeys(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, []string{"bridge", "gatewaydev", "ip", "mac", "mtu", "type", "vifname"}, event.BackendKeys())
+	require.Equal(t, []string{"bridge", "gatewaydev", "ip", "mac", "mtu", "type", "vifname", "vlan"}, event.BackendKeys())
 }
 
 // The environment, then argv, then the backend, each wins over the one before;
@@ -182,6 +183,16 @@ func TestHostileNames(t *testing.T) {
 			requireOneLine(t, err.Error())
 		})
 	}
+}
+
+// What xl's vlan= says, the sentences about it are plan's.
+func TestVLANs(t *testing.T) {
+	t.Parallel()
+	e, err := complete(t, vifUp, libxl(), keys{"vlan": "10p/20-29"})
+	require.NoError(t, err)
+	require.Equal(t, []plan.VLANRange{{First: 10, Last: 10, Untagged: true, PVID: true}, {First: 20, Last: 29}}, e.VLANs)
+	_, err = complete(t, vifUp, libxl(), keys{"vlan": "10p/20p"})
+	requireBad(t, err, "vlan", "10p/20p", "10 and 20 are to be")
 }
 
 // Behind a bridge's name there may be VLANs of Open vSwitch's.

@@ -3,6 +3,7 @@ package firewall
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"net/netip"
 	"slices"
 	"testing"
@@ -112,6 +113,32 @@ func TestOpenVSwitch(t *testing.T) {
 	set(mac)
 	set(mac)
 	volley("when the guard has gone", all)
+}
+
+// TestOpenVSwitchVLANs: a port with a tag and trunks sends untagged frames and
+// those of its trunks, and no others; by the tag and the trunks alone, the
+// switch would take no tagged one.
+func TestOpenVSwitchVLANs(t *testing.T) {
+	t.Parallel()
+	d := dom0.New(t, dom0.Options{Switch: "ovs0"})
+	port, err := d.Attach(dom0.NIC{Domid: 1, MAC: mac1})
+	require.NoError(t, err)
+	guest, err := d.Guest(1)
+	require.NoError(t, err)
+	r := switchRange{t: t, from: packetSocket(t, guest), to: packetSocket(t, d.Client)}
+	want := plan.SwitchPort{Dev: plan.Dev{Name: port.Vif}, Bridge: "ovs0", Tag: 10, Trunks: []int{20, 30}}
+	for mode, tagged := range map[string]bool{"": false, plan.NativeUntagged: true} {
+		want.Mode = mode
+		require.NoError(t, d.Do(func() error { return openvswitch.Host{}.SetPort(t.Context(), want) }))
+		require.Zero(t, d.Run("ip", "link", "set", port.Vif, "up").Exit)
+		d.Settle()
+		in := func(id int) frame {
+			return frame{fmt.Sprint("VLAN ", id), bridge, eth(mac1, hostMAC, 0x8100, vlan(id, 0x0800, ip4(own4, host4, udp, 0, udpSegment(1, 2, nil))))}
+		}
+		require.Equal(t, tagged, r.received(in(20)), mode)
+		require.Equal(t, tagged, r.received(in(30)), mode)
+		require.False(t, r.received(in(40)), mode)
+	}
 }
 
 // switchRange has a sender on the guest's side of a switch and a receiver

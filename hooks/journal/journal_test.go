@@ -501,6 +501,9 @@ var generators = []*rapid.Generator[plan.Step]{
 		return s
 	}),
 	custom(func(t *rapid.T) plan.Step {
+		return plan.BridgeVLAN{Dev: dev(t), VLANs: []plan.VLANRange{{First: number(t), Last: number(t), Untagged: yes(t), PVID: yes(t)}}}
+	}),
+	custom(func(t *rapid.T) plan.Step {
 		s := plan.SwitchPort{Dev: dev(t), Bridge: text(t), Tag: number(t)}
 		if yes(t) {
 			s.Trunks, s.IDs = []int{number(t), number(t)}, map[string]string{text(t): text(t)}

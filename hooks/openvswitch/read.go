@@ -100,7 +100,7 @@ type member struct {
 // port looks a port up; nil where there is none.
 func (d *database) port(name string) (*member, error) {
 	rows, err := d.transact(
-		selects("Port", "name", "==", name, "_uuid", "tag", "trunks"),
+		selects("Port", "name", "==", name, "_uuid", "tag", "trunks", "vlan_mode"),
 		selects("Interface", "name", "==", name, "external_ids", "ofport", "error"),
 	)
 	if err != nil || len(rows[0]) == 0 {
@@ -112,7 +112,7 @@ func (d *database) port(name string) (*member, error) {
 		return nil, err
 	}
 	m := member{SwitchMember: plan.SwitchMember{
-		Bridge: bridge.text("name"), Tag: port.number("tag"), Trunks: port.numbers("trunks"), IDs: map[string]string{},
+		Bridge: bridge.text("name"), Tag: port.number("tag"), Trunks: port.numbers("trunks"), Mode: port.text("vlan_mode"), IDs: map[string]string{},
 	}}
 	slices.Sort(m.Trunks)
 	for _, i := range rows[1] {

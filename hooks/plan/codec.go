@@ -24,6 +24,7 @@ var decoders = map[string]func([]byte) (Step, error){
 	"flows":           decode[Flows],
 	"sysctl":          decode[Sysctl],
 	"rule":            decode[Rule],
+	"bridge_vlan":     decode[BridgeVLAN],
 	"switch_port":     decode[SwitchPort],
 	"switch_guard":    decode[SwitchGuard],
 	"xenstore_write":  decode[XenstoreWrite],
@@ -62,6 +63,8 @@ func KindOf(s Step) string {
 		return "sysctl"
 	case Rule:
 		return "rule"
+	case BridgeVLAN:
+		return "bridge_vlan"
 	case SwitchPort:
 		return "switch_port"
 	case SwitchGuard:

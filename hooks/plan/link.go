@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -143,8 +144,8 @@ func (s Master) Key() string { return key("master", s.Dev) }
 // Owner implements Step.
 func (Master) Owner() Owner { return OwnerPort }
 
-// Needs implements Step.
-func (s Master) Needs(q *Query) { q.needLink(s.Dev) }
+// Needs implements Step. Its VLANs go with a port that leaves its bridge.
+func (s Master) Needs(q *Query) { BridgeVLAN{Dev: s.Dev}.Needs(q) }
 
 // Satisfied implements Step.
 func (s Master) Satisfied(h *Snapshot) bool {
@@ -163,6 +164,9 @@ func (s Master) Inverse(h *Snapshot) []Step {
 	if l.Master != 0 {
 		before.Bridge = Dev{Name: h.Links[l.Master].Name, Index: l.Master}
 	}
+	if now, ok := h.VLANs[s.Dev.Index]; ok && !slices.Equal(now, h.Links[l.Master].vlansOfMember()) {
+		return []Step{before, BridgeVLAN{Dev: s.Dev, VLANs: now}}
+	}
 	return []Step{before}
 }
 
@@ -174,7 +178,13 @@ func (s Master) Commands() []string {
 	return []string{Command("ip", "link", "set", "dev", s.Dev.Name, "master", s.Bridge.Name)}
 }
 
-func (s Master) pretend(h *Snapshot) { h.change(s.Dev, func(l *Link) { l.Master = s.Bridge.Index }) }
+func (s Master) pretend(h *Snapshot) {
+	h.change(s.Dev, func(l *Link) { l.Master = s.Bridge.Index })
+	delete(h.VLANs, s.Dev.Index)
+	if b := h.Links[s.Bridge.Index]; b.VLANs == VLANsApart {
+		h.VLANs[s.Dev.Index] = b.vlansOfMember()
+	}
+}
 
 // Key implements Step.
 func (s Up) Key() string { return key("up", s.Dev) }

@@ -119,6 +119,8 @@ func DevOf(s Step) Dev {
 		return s.Dev
 	case Bridge:
 		return s.Dev
+	case BridgeVLAN:
+		return s.Dev
 	}
 	return Dev{}
 }

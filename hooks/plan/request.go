@@ -59,6 +59,9 @@ type Request struct {
 	IPs []netip.Prefix
 	// MTU in bytes, 0 where nobody asked for one.
 	MTU int
+	// VLANs that the port is to be in, ascending; none is what its bridge
+	// gives every port.
+	VLANs []VLANRange
 	// Bridge and Uplink by name, "" for the mode's default.
 	Bridge string
 	Uplink string

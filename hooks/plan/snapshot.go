@@ -27,6 +27,8 @@ type Query struct {
 	Sysctls   []SysctlKey
 	// Rules of the firewall: whether each is in force.
 	Rules []Rule
+	// VLANs of bridges' ports, by ifindex.
+	VLANs []int
 	// Switches are names that may be bridges of Open vSwitch's: it is not
 	// asked about what the kernel knows as a bridge of its own.
 	Switches []string
@@ -78,6 +80,9 @@ type Snapshot struct {
 	Sysctls map[SysctlKey]string
 	// Rules holds the keys of those that are in force.
 	Rules map[string]bool
+	// VLANs of bridges' ports by ifindex, ascending, where the kernel knows of
+	// any.
+	VLANs map[int][]VLANRange
 	// Switches are the bridges of Open vSwitch's that exist, SwitchPorts the
 	// ports, by their names. NoSwitch says why it could not be asked, "" where
 	// it could or was not.
@@ -110,6 +115,10 @@ type Link struct {
 	Lower  int
 	Up     bool
 	Bridge bool
+	// VLANs and DefaultPVID are a bridge's: whether it keeps VLANs apart, and
+	// the VLAN that it puts untagged frames of its ports into, 0 for none.
+	VLANs       VLANFiltering
+	DefaultPVID int
 }
 
 // Uplink is the host's way out.
@@ -161,6 +170,7 @@ func (s *Snapshot) clone() *Snapshot {
 		NoSwitch:     s.NoSwitch,
 		SwitchPorts:  map[string]SwitchMember{},
 		SwitchGuards: map[string]bool{},
+		VLANs:        map[int][]VLANRange{},
 
 		Settings:  maps.Clone(s.Settings),
 		Answering: s.Answering,
@@ -178,6 +188,7 @@ func (s *Snapshot) clone() *Snapshot {
 	maps.Copy(c.Sysctls, s.Sysctls)
 	maps.Copy(c.Rules, s.Rules)
 	maps.Copy(c.Permanent, s.Permanent)
+	maps.Copy(c.VLANs, s.VLANs)
 	maps.Copy(c.SwitchPorts, s.SwitchPorts)
 	maps.Copy(c.SwitchGuards, s.SwitchGuards)
 	for i, a := range s.Addresses {

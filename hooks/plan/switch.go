@@ -28,12 +28,17 @@ type SwitchMember struct {
 	// tagged ones, ascending; without a tag and without trunks it is all.
 	Tag    int
 	Trunks []int
+	// Mode is the vlan_mode, "" for the one that follows from the two.
+	Mode string
 	// IDs are the external_ids of its Interface.
 	IDs map[string]string
 	// Broken says why the switch could not take the interface, "" where it
 	// could.
 	Broken string
 }
+
+// NativeUntagged is the vlan_mode of a port with a tag and trunks.
+const NativeUntagged = "native-untagged"
 
 // GuestID is the external id by which the port of a guest is known.
 const GuestID = "xen-vm-uuid"
@@ -45,6 +50,7 @@ type SwitchPort struct {
 	Bridge string            `json:"bridge,omitempty"`
 	Tag    int               `json:"tag,omitempty"`
 	Trunks []int             `json:"trunks,omitempty"`
+	Mode   string            `json:"vlan_mode,omitempty"`
 	IDs    map[string]string `json:"external_ids,omitempty"`
 }
 
@@ -63,7 +69,7 @@ func (s SwitchPort) Satisfied(h *Snapshot) bool {
 	if s.Bridge == "" || !ok {
 		return s.Bridge == "" && !ok
 	}
-	return now.Broken == "" && now.Bridge == s.Bridge && now.Tag == s.Tag && slices.Equal(now.Trunks, s.Trunks) && maps.Equal(now.IDs, s.IDs)
+	return now.Broken == "" && now.Bridge == s.Bridge && now.Tag == s.Tag && slices.Equal(now.Trunks, s.Trunks) && now.Mode == s.Mode && maps.Equal(now.IDs, s.IDs)
 }
 
 // Inverse implements Step. A guest's port that is there already was left
@@ -72,7 +78,7 @@ func (s SwitchPort) Satisfied(h *Snapshot) bool {
 func (s SwitchPort) Inverse(h *Snapshot) []Step {
 	undo := SwitchPort{Dev: s.Dev}
 	if now, ok := h.SwitchPorts[s.Dev.Name]; ok && (s.Bridge == "" || now.IDs[GuestID] == "") {
-		undo.Bridge, undo.Tag, undo.Trunks, undo.IDs = now.Bridge, now.Tag, now.Trunks, now.IDs
+		undo.Bridge, undo.Tag, undo.Trunks, undo.Mode, undo.IDs = now.Bridge, now.Tag, now.Trunks, now.Mode, now.IDs
 	}
 	return []Step{undo}
 }
@@ -95,6 +101,9 @@ func (s SwitchPort) Argv() []string {
 	if len(s.Trunks) > 0 {
 		words = append(words, "trunks="+numbers(s.Trunks))
 	}
+	if s.Mode != "" {
+		words = append(words, "vlan_mode="+s.Mode)
+	}
 	if len(s.IDs) > 0 {
 		words = append(words, "--", "set", "Interface", s.Dev.Name)
 		for _, k := range slices.Sorted(maps.Keys(s.IDs)) {
@@ -115,7 +124,7 @@ func (s SwitchPort) pretend(h *Snapshot) {
 		delete(h.SwitchPorts, s.Dev.Name)
 		return
 	}
-	h.SwitchPorts[s.Dev.Name] = SwitchMember{Bridge: s.Bridge, Tag: s.Tag, Trunks: s.Trunks, IDs: s.IDs}
+	h.SwitchPorts[s.Dev.Name] = SwitchMember{Bridge: s.Bridge, Tag: s.Tag, Trunks: s.Trunks, Mode: s.Mode, IDs: s.IDs}
 }
 
 func numbers(list []int) string {

@@ -154,10 +154,15 @@ func parseLink(m []byte) (plan.Link, error) {
 				return plan.Link{}, fmt.Errorf("%s: what the kernel says of its kind: %w", l.Dev, err)
 			}
 			for _, i := range infos {
-				if i.Attr.Type == nl.IFLA_INFO_KIND {
+				switch i.Attr.Type {
+				case nl.IFLA_INFO_KIND:
 					kind := unix.ByteSliceToString(i.Value)
 					l.Bridge = kind == "bridge"
 					elsewhere = elsewhere || kind == "veth"
+				case nl.IFLA_INFO_DATA:
+					if l.Bridge { // the kind comes before its data
+						l.VLANs, l.DefaultPVID = bridgeVLANs(i.Value)
+					}
 				}
 			}
 		}

@@ -46,7 +46,7 @@ func New(kernel *rtnl.Conn) *Reader { return &Reader{kernel: kernel} }
 // Read adds the facts q names to s.
 func (r *Reader) Read(ctx context.Context, q plan.Query, s *plan.Snapshot) error {
 	for _, step := range []func(plan.Query, *plan.Snapshot) error{
-		r.readLinks, r.readUplink, r.readAddresses, r.readRoutes, r.readNeighbours, r.readSysctls, r.readHost,
+		r.readLinks, r.readUplink, r.readAddresses, r.readRoutes, r.readNeighbours, r.readSysctls, r.readHost, r.readVLANs,
 	} {
 		if err := step(q, s); err != nil {
 			return err
@@ -79,6 +79,7 @@ func Empty() *plan.Snapshot {
 		Known:      map[string]bool{},
 		Settings:   map[string]string{},
 
+		VLANs:        map[int][]plan.VLANRange{},
 		Switches:     map[string]plan.Switch{},
 		SwitchPorts:  map[string]plan.SwitchMember{},
 		SwitchGuards: map[string]bool{},

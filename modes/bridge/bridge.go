@@ -4,6 +4,7 @@ package bridge
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"vifctl/hooks/plan"
@@ -45,9 +46,29 @@ func (Mode) Plan(r plan.Request, s *plan.Snapshot) (plan.Plan, error) {
 	if err != nil {
 		return p, err
 	}
-	return p, bridged.Steps(&p, r, s, bridged.Port{
-		Bridge: bridge, Guard: guard, Join: []plan.Step{plan.Master{Dev: r.Port, Bridge: bridge.Dev}},
-	})
+	join := []plan.Step{plan.Master{Dev: r.Port, Bridge: bridge.Dev}}
+	if len(r.VLANs) > 0 {
+		if err := keepsApart(r, bridge, &p); err != nil {
+			return p, err
+		}
+		join = append(join, plan.BridgeVLAN{Dev: r.Port, VLANs: r.VLANs})
+	}
+	return p, bridged.Steps(&p, r, s, bridged.Port{Bridge: bridge, Guard: guard, Join: join})
+}
+
+// keepsApart makes sure that a bridge can keep a port to its VLANs. Whether it
+// does is the administrator's to say: it is about all of its ports.
+func keepsApart(r plan.Request, bridge plan.Link, p *plan.Plan) error {
+	switch bridge.VLANs {
+	case plan.NoVLANs:
+		return fmt.Errorf("%s: vlan= is given, and this kernel's bridges know no VLANs (CONFIG_BRIDGE_VLAN_FILTERING): take vlan= out, or use a bridge of Open vSwitch's", r.Port)
+	case plan.VLANsOff:
+		return fmt.Errorf("%s: vlan= is given, but %s does not keep VLANs apart: `ip link set %s type bridge vlan_filtering 1`, which is about all of its ports", r.Port, bridge.Name, bridge.Name)
+	}
+	if r.Antispoof == plan.AntispoofStrict && slices.ContainsFunc(r.VLANs, func(v plan.VLANRange) bool { return !v.PVID }) {
+		p.Warn("antispoof is strict, so the guest sends untagged frames alone: of its VLANs, one is of use to it")
+	}
+	return nil
 }
 
 // choose finds the bridge: the one named; an ethN that is a bridge where a

@@ -4,6 +4,7 @@
 package openvswitch
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -54,12 +55,19 @@ func (Mode) Plan(r plan.Request, s *plan.Snapshot) (plan.Plan, error) {
 	if err != nil {
 		return p, fmt.Errorf("%s: %w", r.Port, err)
 	}
+	if err := wants.take(r.VLANs); err != nil {
+		return p, fmt.Errorf("%s: attach to %s: %w", r.Port, r.Bridge, err)
+	}
 	sw, err := find(r, s, wants)
 	if err != nil {
 		return p, err
 	}
 	p.Bridge = wants.name
 	port := plan.SwitchPort{Dev: r.Port, Bridge: sw.Name, Tag: wants.tag, Trunks: wants.trunks, IDs: ids(r)}
+	if wants.tag != 0 && len(wants.trunks) > 0 {
+		// Else the trunks are ignored.
+		port.Mode = plan.NativeUntagged
+	}
 	if sw.Parent != "" {
 		if wants.tag != 0 || len(wants.trunks) > 0 {
 			return p, fmt.Errorf("%s: attach to %s: %s is VLAN %d of %s already, and cannot have others: name %s", r.Port, r.Bridge, sw.Name, sw.Tag, sw.Parent, sw.Parent)
@@ -157,9 +165,32 @@ func parse(s string) (b bridge, err error) {
 	return b, nil
 }
 
+// take makes xl's vlan= the bridge's own way of saying so.
+func (b *bridge) take(vlans []plan.VLANRange) error {
+	if len(vlans) == 0 {
+		return nil
+	}
+	if b.tag != 0 || len(b.trunks) > 0 {
+		return errors.New("both bridge= and vlan= name VLANs: name them in one of them")
+	}
+	for _, v := range vlans {
+		switch {
+		case v.PVID:
+			b.tag = v.First
+		case v.Untagged:
+			return fmt.Errorf("vlan= has VLAN %d untagged, and with Open vSwitch that can be one alone, the one of untagged frames", v.First)
+		default:
+			for id := v.First; id <= v.Last; id++ {
+				b.trunks = append(b.trunks, id)
+			}
+		}
+	}
+	return nil
+}
+
 func vlan(s string) (int, error) {
 	n, err := strconv.ParseUint(s, 10, 16)
-	if err == nil && (n < 1 || n > 4094) {
+	if err == nil && (n < plan.MinVLAN || n > plan.MaxVLAN) {
 		err = strconv.ErrRange
 	}
 	return int(n), err

@@ -65,6 +65,9 @@ func Steps(p *plan.Plan, r plan.Request, s *plan.Snapshot, port Port) error {
 	if port.Host6.IsLinkLocalUnicast() {
 		local, port.Host6 = netip.PrefixFrom(port.Host6, local.Bits()), netip.Addr{}
 	}
+	if len(r.VLANs) > 0 {
+		p.Warn("vlan= means nothing on a routed port")
+	}
 	has6 := slices.ContainsFunc(port.IPs, is6)
 	add := func(steps ...plan.Step) { p.Steps = append(p.Steps, steps...) }
 	setting := func(table, name, want string) {

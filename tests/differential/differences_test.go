@@ -163,6 +163,14 @@ var differences = []difference{
 		OurEdits: []edit{{`^(switch-interface PORT,.*)iface-id=""[-0-9a-f]+\.0"", `, "$1"}},
 	},
 	{
+		Name:  "a port of Open vSwitch's with a tag has its trunks",
+		Why:   "without a vlan_mode the switch ignores the trunks of a port that has a tag",
+		In:    `vif-openvswitch/tag and trunks`,
+		Stock: `switch-port PORT,10,"\[20, 30\]",\[\]`,
+		Ours:  `switch-port PORT,10,"\[20, 30\]",native-untagged`,
+		Both:  true,
+	},
+	{
 		Name:  "a port of Open vSwitch's gets the guest's MTU",
 		Why:   "Debian's vif-openvswitch ignores the key that xl wrote; the bridge's own interface follows its smallest port",
 		In:    `vif-openvswitch/mtu key`,

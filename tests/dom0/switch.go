@@ -125,7 +125,7 @@ func (d *Dom0) State() string {
 	}
 	for _, l := range []look{
 		{kind: "switch-bridge", command: "ovs-vsctl --format=csv --no-headings --columns=name list Bridge"},
-		{kind: "switch-port", command: "ovs-vsctl --format=csv --no-headings --columns=name,tag,trunks list Port"},
+		{kind: "switch-port", command: "ovs-vsctl --format=csv --no-headings --columns=name,tag,trunks,vlan_mode list Port"},
 		{kind: "switch-interface", command: "ovs-vsctl --format=csv --no-headings --columns=name,type,error,external_ids list Interface"},
 		{kind: "switch-flow", command: "ovs-ofctl --no-stats dump-flows " + d.options.Switch},
 	} {
