@@ -49,6 +49,7 @@ func request(w *Work, entry configs.Guest, g guest, port plan.Link) plan.Request
 		IPs:         ev.IPs,
 		MTU:         ev.MTU,
 		VLANs:       ev.VLANs,
+		Rate:        ev.Rate,
 		Bridge:      cmp.Or(entry.Bridge, ev.Bridge),
 		Uplink:      cmp.Or(ev.Uplink, entry.Uplink),
 		FrontendMTU: ev.FrontendMTU(),

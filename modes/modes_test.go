@@ -162,6 +162,23 @@ ip link set dev vif1.0 master xenbr0
 ip link set dev vif1.0 up`,
 		},
 		{
+			name: "route: what an emulated NIC sends is limited, as netback limits the other", mode: "route",
+			request: func(r *plan.Request) {
+				r.IPs, r.Emulated, r.Kind = prefixes("192.0.2.10/32"), true, plan.Tap
+				r.Rate = plan.Rate{BytesPerSecond: 125000, Interval: 6250}
+			},
+			want: `sysctl -w net/ipv6/conf/vif1.0/disable_ipv6=1
+sysctl -w net/ipv4/conf/vif1.0/send_redirects=0
+sysctl -w net/ipv4/neigh/vif1.0/proxy_delay=0
+nft add table netdev vifctl
+nft 'add chain netdev vifctl port_7 { type filter hook ingress device "vif1.0" priority -500; }'
+nft 'add rule netdev vifctl port_7 limit rate over 125000 bytes/second burst 6072 bytes drop'
+sysctl -w net/ipv4/conf/vif1.0/proxy_arp=1
+ip link set dev vif1.0 up
+ip address replace 198.51.100.5/32 dev vif1.0
+ip route replace 192.0.2.10/32 dev vif1.0 src 198.51.100.5 metric 1 proto 118`,
+		},
+		{
 			name: "bridge: VLANs, before the port comes up", mode: "bridge",
 			request: func(r *plan.Request) { r.MTU, r.VLANs = 1500, vlans("10p/20-29/40u") },
 			host:    apart,
@@ -651,6 +668,7 @@ func drawRequest(t *rapid.T, name string) plan.Request {
 		r.MTU = rapid.SampledFrom([]int{0, 1400, 1500}).Draw(t, "mtu")
 		r.Antispoof = rapid.SampledFrom([]plan.Antispoof{plan.AntispoofOff, plan.AntispoofMAC, plan.AntispoofStrict}).Draw(t, "antispoof")
 		r.Public = rapid.SampledFrom([][]netip.Addr{nil, {netip.MustParseAddr("203.0.113.44")}}).Draw(t, "public")
+		r.Rate.BytesPerSecond = rapid.SampledFrom([]uint64{0, 1e6, 2e6}).Draw(t, "rate")
 		r.VLANs = rapid.SampledFrom([][]plan.VLANRange{nil, vlans("10"), vlans("10p/20-29")}).Draw(t, "vlans")
 		r.Bridge = rapid.SampledFrom([]string{"", "ovs0", "ovs0.10:20:30", "xenbr0"}).Draw(t, "bridge")
 		r.Kind = rapid.SampledFrom([]plan.Kind{plan.Vif, plan.Tap}).Draw(t, "kind")
@@ -687,6 +705,9 @@ func show(s *plan.Snapshot) string {
 		if v {
 			lines = append(lines, k)
 		}
+	}
+	for k, v := range s.Limits {
+		lines = append(lines, fmt.Sprintf("limit %d %+v", k, v))
 	}
 	for k, v := range s.VLANs {
 		lines = append(lines, fmt.Sprintf("vlans %d %+v", k, v))

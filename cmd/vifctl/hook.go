@@ -15,6 +15,7 @@ import (
 	"vifctl/hooks/apply"
 	"vifctl/hooks/event"
 	"vifctl/hooks/journal"
+	"vifctl/hooks/limit"
 	"vifctl/hooks/openvswitch"
 	"vifctl/hooks/plan"
 	"vifctl/hooks/process"
@@ -204,12 +205,13 @@ func (s *session) openTools() error {
 	s.Reader = snapshot.New(kernel)
 	fw := &hooks.HostFirewall{Host: s.Config.Host}
 	s.closers = append(s.closers, fw.Close)
-	s.Reader.Rules, s.Reader.Switch = fw, openvswitch.Host{}
+	s.Reader.Rules, s.Reader.Switch, s.Reader.Limits = fw, openvswitch.Host{}, limit.Host{}
 	s.Executor, err = apply.Open(kernel, apply.Tools{
 		Xenstore: s.Xenstore,
 		Hooks:    hooks.BashHooks{Shim: xenscripts.HookShim, Self: self},
 		Firewall: fw,
 		Switch:   openvswitch.Host{},
+		Limits:   limit.Host{},
 		Log:      s.Log,
 	})
 	if err != nil {

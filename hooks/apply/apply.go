@@ -34,6 +34,11 @@ type Switch interface {
 	SetGuard(ctx context.Context, guard plan.SwitchGuard) error
 }
 
+// Limits bounds what comes from an interface, or no longer.
+type Limits interface {
+	SetLimit(ctx context.Context, limit plan.Limit) error
+}
+
 // Hooks runs a vif-post.d hook.
 type Hooks interface {
 	Run(ctx context.Context, hook plan.HookRun) error
@@ -55,6 +60,7 @@ type Tools struct {
 	Hooks    Hooks
 	Firewall Firewall
 	Switch   Switch
+	Limits   Limits
 	Log      *slog.Logger
 }
 
@@ -262,6 +268,9 @@ func tolerant(s plan.Step) bool {
 		return s.Tolerant
 	case plan.XenstoreWrite:
 		return s.Tolerant
+	case plan.Limit:
+		// A kernel without nf_tables: no script of Xen's has ever limited a tap.
+		return !s.Absent
 	case plan.Announce:
 		return true
 	case plan.Setting:

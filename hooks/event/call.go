@@ -30,6 +30,7 @@ var parameters = map[string]struct {
 	"mac":              {key: "mac"},
 	"mtu":              {key: "mtu"},
 	"vlan":             {key: "vlan"},
+	"rate":             {key: "rate"},
 	"type":             {key: "type"},
 }
 

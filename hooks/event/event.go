@@ -40,6 +40,8 @@ type Event struct {
 	IPs []netip.Prefix
 	// MAC is the guest's hardware address, "" where the backend has none.
 	MAC string
+	// Rate is how much the guest may send, zero where nothing is said.
+	Rate plan.Rate
 	// VLANs that the port is to be in, nil where the backend says nothing.
 	VLANs []plan.VLANRange
 	// MTU in bytes, 0 where none was asked for.

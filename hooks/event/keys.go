@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"vifctl/hooks/plan"
@@ -68,6 +69,11 @@ func (c Call) Event(keys map[string]string) (Event, error) {
 			return e, bad("mtu", v, "it is a number of bytes from %d to %d", minMTU, maxMTU)
 		}
 	}
+	if v := value("rate"); v != "" {
+		if e.Rate, err = rate(v); err != nil {
+			return e, err
+		}
+	}
 	if v := value("vlan"); v != "" {
 		if e.VLANs, err = plan.ParseVLANs(v); err != nil {
 			return e, bad("vlan", v, "%v", err)
@@ -94,6 +100,22 @@ func (c Call) portName(vifname string, emulated bool) (string, error) {
 		name += emu
 	}
 	return name, nil
+}
+
+// rate reads what libxl makes of rate=: so many bytes in so many microseconds
+// (libxl__set_xenstore_nic of tools/libs/light/libxl_nic.c); no microseconds
+// is no limit, as to netback.
+func rate(s string) (plan.Rate, error) {
+	bytes, usecs, both := strings.Cut(s, ",")
+	b, errB := strconv.ParseUint(bytes, 10, 64)
+	u, errU := strconv.ParseUint(usecs, 10, 32)
+	if !both || errB != nil || errU != nil || b > 1<<40 {
+		return plan.Rate{}, bad("rate", s, "it is a number of bytes and one of microseconds, as in 62500,50000")
+	}
+	if u == 0 || b == 0 {
+		return plan.Rate{}, nil
+	}
+	return plan.Rate{BytesPerSecond: max(b*1e6/u, 1), Interval: uint32(min(b, 1<<31))}, nil
 }
 
 // checkBridge takes a bridge's name, behind which there may be VLANs of Open

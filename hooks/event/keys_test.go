@@ -28,7 +28,7 @@ const (
 
 func TestBackendKeys(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, []string{"bridge", "gatewaydev", "ip", "mac", "mtu", "type", "vifname", "vlan"}, event.BackendKeys())
+	require.Equal(t, []string{"bridge", "gatewaydev", "ip", "mac", "mtu", "rate", "type", "vifname", "vlan"}, event.BackendKeys())
 }
 
 // The environment, then argv, then the backend, each wins over the one before;
@@ -367,5 +367,26 @@ func TestEventWithoutKeys(t *testing.T) {
 		require.Equal(t, "vif7.1", e.Name)
 		require.Empty(t, e.IPs)
 		require.Zero(t, e.MTU)
+	}
+}
+
+// What libxl makes of rate=.
+func TestRate(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]plan.Rate{
+		"62500,50000":     {BytesPerSecond: 1250000, Interval: 62500},
+		"1,4294967295":    {BytesPerSecond: 1, Interval: 1},
+		"20000,20000":     {BytesPerSecond: 1000000, Interval: 20000},
+		"62500,0":         {},
+		"0,50000":         {},
+		"4000000,2000000": {BytesPerSecond: 2000000, Interval: 4000000},
+	} {
+		e, err := complete(t, vifUp, libxl(), keys{"rate": value})
+		require.NoError(t, err, value)
+		require.Equal(t, want, e.Rate, value)
+	}
+	for _, value := range []string{"fast", "1", "1,", ",1", "-1,1", "1,-1", "1,2,3", "1 ,2", "99999999999999999999,1", "1,99999999999"} {
+		_, err := complete(t, vifUp, libxl(), keys{"rate": value})
+		requireBad(t, err, "rate", value, "bytes and one of microseconds")
 	}
 }

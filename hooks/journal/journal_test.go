@@ -501,6 +501,9 @@ var generators = []*rapid.Generator[plan.Step]{
 		return s
 	}),
 	custom(func(t *rapid.T) plan.Step {
+		return plan.Limit{Dev: dev(t), Rate: plan.Rate{BytesPerSecond: uint64(number(t)), Burst: uint32(number(t))}, Absent: yes(t)}
+	}),
+	custom(func(t *rapid.T) plan.Step {
 		return plan.BridgeVLAN{Dev: dev(t), VLANs: []plan.VLANRange{{First: number(t), Last: number(t), Untagged: yes(t), PVID: yes(t)}}}
 	}),
 	custom(func(t *rapid.T) plan.Step {

@@ -24,6 +24,7 @@ var decoders = map[string]func([]byte) (Step, error){
 	"flows":           decode[Flows],
 	"sysctl":          decode[Sysctl],
 	"rule":            decode[Rule],
+	"limit":           decode[Limit],
 	"bridge_vlan":     decode[BridgeVLAN],
 	"switch_port":     decode[SwitchPort],
 	"switch_guard":    decode[SwitchGuard],
@@ -63,6 +64,8 @@ func KindOf(s Step) string {
 		return "sysctl"
 	case Rule:
 		return "rule"
+	case Limit:
+		return "limit"
 	case BridgeVLAN:
 		return "bridge_vlan"
 	case SwitchPort:

@@ -146,6 +146,8 @@ func Absence(s Step) bool {
 		return s.Absent
 	case Bridge:
 		return s.Absent
+	case Limit:
+		return s.Absent
 	}
 	return false
 }

@@ -59,6 +59,8 @@ type Request struct {
 	IPs []netip.Prefix
 	// MTU in bytes, 0 where nobody asked for one.
 	MTU int
+	// Rate is how much the guest may send.
+	Rate Rate
 	// VLANs that the port is to be in, ascending; none is what its bridge
 	// gives every port.
 	VLANs []VLANRange

@@ -27,8 +27,9 @@ type Query struct {
 	Sysctls   []SysctlKey
 	// Rules of the firewall: whether each is in force.
 	Rules []Rule
-	// VLANs of bridges' ports, by ifindex.
-	VLANs []int
+	// VLANs of bridges' ports, and Limits, by ifindex.
+	VLANs  []int
+	Limits []int
 	// Switches are names that may be bridges of Open vSwitch's: it is not
 	// asked about what the kernel knows as a bridge of its own.
 	Switches []string
@@ -80,6 +81,8 @@ type Snapshot struct {
 	Sysctls map[SysctlKey]string
 	// Rules holds the keys of those that are in force.
 	Rules map[string]bool
+	// Limits of what comes from an interface, by ifindex.
+	Limits map[int]Rate
 	// VLANs of bridges' ports by ifindex, ascending, where the kernel knows of
 	// any.
 	VLANs map[int][]VLANRange
@@ -171,6 +174,7 @@ func (s *Snapshot) clone() *Snapshot {
 		SwitchPorts:  map[string]SwitchMember{},
 		SwitchGuards: map[string]bool{},
 		VLANs:        map[int][]VLANRange{},
+		Limits:       map[int]Rate{},
 
 		Settings:  maps.Clone(s.Settings),
 		Answering: s.Answering,
@@ -189,6 +193,7 @@ func (s *Snapshot) clone() *Snapshot {
 	maps.Copy(c.Rules, s.Rules)
 	maps.Copy(c.Permanent, s.Permanent)
 	maps.Copy(c.VLANs, s.VLANs)
+	maps.Copy(c.Limits, s.Limits)
 	maps.Copy(c.SwitchPorts, s.SwitchPorts)
 	maps.Copy(c.SwitchGuards, s.SwitchGuards)
 	for i, a := range s.Addresses {

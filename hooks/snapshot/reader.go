@@ -25,10 +25,11 @@ const sysctls = "/proc/sys/net"
 
 // Reader asks the kernel of the network namespace that its socket was opened in.
 type Reader struct {
-	// Rules answers for the firewall, Switch for Open vSwitch; nil where no
-	// query will ask.
+	// Rules answers for the firewall, Switch for Open vSwitch, Limits for
+	// limits; nil where no query will ask.
 	Rules  RuleReader
 	Switch SwitchReader
+	Limits LimitReader
 
 	kernel *rtnl.Conn
 	// pretended are the links of Pretend.
@@ -43,6 +44,11 @@ type RuleReader interface {
 // New returns a reader that asks by a socket of the caller's.
 func New(kernel *rtnl.Conn) *Reader { return &Reader{kernel: kernel} }
 
+// LimitReader tells of interfaces, by ifindex, which are limited.
+type LimitReader interface {
+	ReadLimits(indexes []int, s *plan.Snapshot) error
+}
+
 // Read adds the facts q names to s.
 func (r *Reader) Read(ctx context.Context, q plan.Query, s *plan.Snapshot) error {
 	for _, step := range []func(plan.Query, *plan.Snapshot) error{
@@ -54,6 +60,11 @@ func (r *Reader) Read(ctx context.Context, q plan.Query, s *plan.Snapshot) error
 	}
 	if err := r.readSwitch(ctx, q, s); err != nil {
 		return err
+	}
+	if len(q.Limits) > 0 {
+		if err := r.Limits.ReadLimits(q.Limits, s); err != nil {
+			return err
+		}
 	}
 	if len(q.Rules) == 0 {
 		return nil
@@ -80,6 +91,7 @@ func Empty() *plan.Snapshot {
 		Settings:   map[string]string{},
 
 		VLANs:        map[int][]plan.VLANRange{},
+		Limits:       map[int]plan.Rate{},
 		Switches:     map[string]plan.Switch{},
 		SwitchPorts:  map[string]plan.SwitchMember{},
 		SwitchGuards: map[string]bool{},

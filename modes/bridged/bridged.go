@@ -53,6 +53,7 @@ func Steps(p *plan.Plan, r plan.Request, s *plan.Snapshot, port Port) error {
 		// to the guest by a link-local address on the port.
 		plan.Sysctl{Dev: r.Port, Table: "ipv6/conf", Name: "disable_ipv6", Want: "1", Optional: true},
 	)
+	p.Steps = append(p.Steps, plan.Limits(r)...)
 	p.Steps = append(p.Steps, port.Join...)
 	p.Steps = append(p.Steps, plan.Up{Dev: r.Port, Want: true})
 	if r.Kind == plan.Vif && r.FrontendMTU != "" {

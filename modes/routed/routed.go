@@ -103,6 +103,7 @@ func Steps(p *plan.Plan, r plan.Request, s *plan.Snapshot, port Port) error {
 	setting("ipv4/neigh", "proxy_delay", "0")
 	add(guard...)
 	add(port.Rules...)
+	add(plan.Limits(r)...)
 	add(plan.Sysctl{Dev: dev, Table: "ipv4/conf", Name: "proxy_arp", Want: "1"}, plan.Up{Dev: dev, Want: true})
 	if port.Host4.IsValid() {
 		add(plan.Address{Dev: dev, Addr: plan.Addr{Prefix: netip.PrefixFrom(port.Host4, 32)}})

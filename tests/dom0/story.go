@@ -64,6 +64,7 @@ func storyCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"in":             (*telling).in,
 		"ping":           (*telling).ping,
 		"tcp":            (*telling).tcp,
+		"udp":            (*telling).udp,
 		"install":        (*telling).install,
 		"hotplug":        (*telling).hotplug,
 		"state":          (*telling).state,
