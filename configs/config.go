@@ -35,6 +35,16 @@ const (
 	AntispoofOff    Antispoof = "off"
 )
 
+// DHCP is who tells guests their addresses.
+type DHCP string
+
+// By DHCP: a dnsmasq that vifctl tells what to lease, or nobody that vifctl
+// knows of.
+const (
+	DHCPDnsmasq DHCP = "dnsmasq"
+	DHCPOff     DHCP = "off"
+)
+
 // StandardMark is the bit that packets of routed guests carry, for other
 // people's firewalls to know them by.
 const StandardMark uint32 = 0x10000000
@@ -48,6 +58,8 @@ type Host struct {
 	Firewall Firewall
 	// Antispoof is AntispoofOff where nothing is said, as upstream.
 	Antispoof Antispoof
+	// DHCP is "" where nothing is said, which is DHCPOff.
+	DHCP DHCP
 	// Gateway is what guests in routed modes use as their gateway.
 	Gateway Gateway
 	// Mark is one bit or more, never 0; StandardMark where nothing is said.
@@ -88,5 +100,5 @@ func (h Host) orStandard() Host {
 
 // guest is what holds for a guest that no entry is about.
 func (h Host) guest() Guest {
-	return Guest{NIC: AnyNIC, Uplink: h.Uplink, Gateway: h.Gateway, Antispoof: h.Antispoof, Masquerade: true}
+	return Guest{NIC: AnyNIC, Uplink: h.Uplink, Gateway: h.Gateway, Antispoof: h.Antispoof, DHCP: h.DHCP, Masquerade: true}
 }

@@ -30,6 +30,9 @@ func (e *entry) complete(h Host) {
 	if e.Antispoof == "" {
 		e.Antispoof = h.Antispoof
 	}
+	if e.DHCP == "" {
+		e.DHCP = h.DHCP
+	}
 	e.Masquerade = (e.Mode == "" || e.Mode == "nat") && len(e.Public) == 0
 	if e.masquerade != nil {
 		e.Masquerade = *e.masquerade

@@ -35,6 +35,8 @@ type Guest struct {
 	Gateway Gateway `json:",omitzero"`
 	// Antispoof is the host's where the entry does not say.
 	Antispoof Antispoof `json:",omitzero"`
+	// DHCP is the host's where the entry does not say.
+	DHCP DHCP `json:",omitzero"`
 	// LinkLocal are the IPv6 link-local addresses the guest may use.
 	LinkLocal LinkLocal `json:",omitzero"`
 	// NAT66: IPv6 addresses are masqueraded too; else IPv6 is routed. Public

@@ -18,10 +18,10 @@ type mode struct {
 }
 
 var modes = []mode{
-	{"bridge", []string{"public", "forward", "nat66", "masquerade", "gateway", "uplink"}},
+	{"bridge", []string{"public", "forward", "nat66", "masquerade", "gateway", "uplink", "dhcp"}},
 	{"route", []string{"public", "forward", "nat66", "masquerade", "bridge"}},
 	{"nat", []string{"bridge"}},
-	{"openvswitch", []string{"public", "forward", "nat66", "masquerade", "gateway", "uplink"}},
+	{"openvswitch", []string{"public", "forward", "nat66", "masquerade", "gateway", "uplink", "dhcp"}},
 }
 
 func hostSettings() []setting[Host] {
@@ -34,6 +34,7 @@ func hostSettings() []setting[Host] {
 			h.Antispoof = oneOf(r, s, at, AntispoofStrict, AntispoofMAC, AntispoofOff)
 		})},
 		{"gateway", `"192.168.1.1"`, list(func(r *reader, s string, at place, h *Host) { r.gateway(s, at, &h.Gateway) })},
+		{"dhcp", `"dnsmasq"`, text(func(r *reader, s string, at place, h *Host) { h.DHCP = oneOf(r, s, at, DHCPDnsmasq, DHCPOff) })},
 		{"mark", "0x10000000", number(func(r *reader, n int64, at place, h *Host) { h.Mark = r.mark(n, at) })},
 		{"guests", "200", number(func(r *reader, n int64, at place, h *Host) { h.Guests = r.guests(n, at) })},
 		{"network", `["bridge bridge=xenbr0 netdev=eth0"]`, list(func(r *reader, s string, at place, h *Host) { r.network(s, at, &h.Networks) })},
@@ -57,6 +58,7 @@ func guestSettings() []setting[entry] {
 		{"antispoof", `"strict"`, text(func(r *reader, s string, at place, e *entry) {
 			e.Antispoof = oneOf(r, s, at, AntispoofStrict, AntispoofMAC, AntispoofOff)
 		})},
+		{"dhcp", `"dnsmasq"`, text(func(r *reader, s string, at place, e *entry) { e.DHCP = oneOf(r, s, at, DHCPDnsmasq, DHCPOff) })},
 		{"link_local", `"auto"`, readLinkLocal},
 		{"nat66", "true", truth(func(b bool, e *entry) { e.NAT66 = b })},
 		{"masquerade", "true", truth(func(b bool, e *entry) { e.masquerade = &b })},

@@ -61,6 +61,7 @@ func request(w *Work, entry configs.Guest, g guest, port plan.Link) plan.Request
 		Forwards:     forwards(entry.Forwards),
 		NAT66:        entry.NAT66,
 		NoMasquerade: !entry.Masquerade,
+		DHCP:         entry.DHCP == configs.DHCPDnsmasq,
 		Antispoof:    plan.Antispoof(entry.Antispoof),
 		LinkLocal:    entry.LinkLocal.Addresses,
 		AnyLinkLocal: entry.LinkLocal.Any,

@@ -162,6 +162,29 @@ ip link set dev vif1.0 master xenbr0
 ip link set dev vif1.0 up`,
 		},
 		{
+			name: "route: an address by DHCP, when the port is there", mode: "route",
+			request: func(r *plan.Request) {
+				r.IPs, r.DHCP, r.Guest, r.NIC.Devid = prefixes("2001:db8::10/128", "192.0.2.10/32"), true, "My Web_Server.1", 1
+			},
+			host: func(s *plan.Snapshot) {
+				s.Sysctls[plan.SysctlKey{Index: portIndex, Table: "ipv6/conf", Name: "addr_gen_mode"}] = "1"
+			},
+			want: `sysctl -w net/ipv6/conf/vif1.0/accept_ra=0
+sysctl -w net/ipv4/conf/vif1.0/send_redirects=0
+sysctl -w net/ipv4/neigh/vif1.0/proxy_delay=0
+sysctl -w net/ipv4/conf/vif1.0/proxy_arp=1
+ip link set dev vif1.0 up
+ip address replace 198.51.100.5/32 dev vif1.0
+sysctl -w net/ipv6/neigh/vif1.0/proxy_delay=0
+ip address replace fe80::1/64 dev vif1.0 scope link nodad
+ip address replace 2001:db8:f::5/128 dev vif1.0 nodad noprefixroute
+ip -6 route replace 2001:db8::10/128 dev vif1.0 src 2001:db8:f::5 metric 2 proto 118
+sysctl -w net/ipv6/conf/eth0/proxy_ndp=1
+ip neighbour replace proxy 2001:db8::10 dev eth0
+ip route replace 192.0.2.10/32 dev vif1.0 src 198.51.100.5 metric 2 proto 118
+echo 00:16:3e:00:00:01,192.0.2.10,my-web-server-1-1 > /run/vifctl-dhcp/hosts/00-16-3e-00-00-01`,
+		},
+		{
 			name: "route: what an emulated NIC sends is limited, as netback limits the other", mode: "route",
 			request: func(r *plan.Request) {
 				r.IPs, r.Emulated, r.Kind = prefixes("192.0.2.10/32"), true, plan.Tap
@@ -669,6 +692,7 @@ func drawRequest(t *rapid.T, name string) plan.Request {
 		r.Antispoof = rapid.SampledFrom([]plan.Antispoof{plan.AntispoofOff, plan.AntispoofMAC, plan.AntispoofStrict}).Draw(t, "antispoof")
 		r.Public = rapid.SampledFrom([][]netip.Addr{nil, {netip.MustParseAddr("203.0.113.44")}}).Draw(t, "public")
 		r.Rate.BytesPerSecond = rapid.SampledFrom([]uint64{0, 1e6, 2e6}).Draw(t, "rate")
+		r.DHCP = rapid.Bool().Draw(t, "dhcp")
 		r.VLANs = rapid.SampledFrom([][]plan.VLANRange{nil, vlans("10"), vlans("10p/20-29")}).Draw(t, "vlans")
 		r.Bridge = rapid.SampledFrom([]string{"", "ovs0", "ovs0.10:20:30", "xenbr0"}).Draw(t, "bridge")
 		r.Kind = rapid.SampledFrom([]plan.Kind{plan.Vif, plan.Tap}).Draw(t, "kind")
@@ -705,6 +729,9 @@ func show(s *plan.Snapshot) string {
 		if v {
 			lines = append(lines, k)
 		}
+	}
+	for k, v := range s.DHCP {
+		lines = append(lines, fmt.Sprintf("dhcp %s %s", k, v))
 	}
 	for k, v := range s.Limits {
 		lines = append(lines, fmt.Sprintf("limit %d %+v", k, v))

@@ -13,6 +13,7 @@ import (
 	"vifctl/configs"
 	"vifctl/hooks"
 	"vifctl/hooks/apply"
+	"vifctl/hooks/dhcp"
 	"vifctl/hooks/event"
 	"vifctl/hooks/journal"
 	"vifctl/hooks/limit"
@@ -205,13 +206,14 @@ func (s *session) openTools() error {
 	s.Reader = snapshot.New(kernel)
 	fw := &hooks.HostFirewall{Host: s.Config.Host}
 	s.closers = append(s.closers, fw.Close)
-	s.Reader.Rules, s.Reader.Switch, s.Reader.Limits = fw, openvswitch.Host{}, limit.Host{}
+	s.Reader.Rules, s.Reader.Switch, s.Reader.Limits, s.Reader.DHCP = fw, openvswitch.Host{}, limit.Host{}, dhcp.Host{}
 	s.Executor, err = apply.Open(kernel, apply.Tools{
 		Xenstore: s.Xenstore,
 		Hooks:    hooks.BashHooks{Shim: xenscripts.HookShim, Self: self},
 		Firewall: fw,
 		Switch:   openvswitch.Host{},
 		Limits:   limit.Host{},
+		DHCP:     dhcp.Host{},
 		Log:      s.Log,
 	})
 	if err != nil {

@@ -39,6 +39,11 @@ type Limits interface {
 	SetLimit(ctx context.Context, limit plan.Limit) error
 }
 
+// DHCP has addresses leased, or no longer.
+type DHCP interface {
+	SetDHCP(ctx context.Context, host plan.DHCPHost) error
+}
+
 // Hooks runs a vif-post.d hook.
 type Hooks interface {
 	Run(ctx context.Context, hook plan.HookRun) error
@@ -61,6 +66,7 @@ type Tools struct {
 	Firewall Firewall
 	Switch   Switch
 	Limits   Limits
+	DHCP     DHCP
 	Log      *slog.Logger
 }
 

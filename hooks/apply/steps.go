@@ -58,6 +58,8 @@ func (x *Executor) Do(ctx context.Context, step plan.Step) error {
 		return nil
 	case plan.Rule:
 		return x.do(ctx, []plan.Step{s})
+	case plan.DHCPHost:
+		return x.DHCP.SetDHCP(ctx, s)
 	case plan.Limit:
 		return x.Limits.SetLimit(ctx, s)
 	case plan.BridgeVLAN:

@@ -501,6 +501,9 @@ var generators = []*rapid.Generator[plan.Step]{
 		return s
 	}),
 	custom(func(t *rapid.T) plan.Step {
+		return plan.DHCPHost{Port: dev(t), MAC: text(t), IP: prefix(t).Addr(), Name: text(t), Absent: yes(t)}
+	}),
+	custom(func(t *rapid.T) plan.Step {
 		return plan.Limit{Dev: dev(t), Rate: plan.Rate{BytesPerSecond: uint64(number(t)), Burst: uint32(number(t))}, Absent: yes(t)}
 	}),
 	custom(func(t *rapid.T) plan.Step {

@@ -24,6 +24,7 @@ var decoders = map[string]func([]byte) (Step, error){
 	"flows":           decode[Flows],
 	"sysctl":          decode[Sysctl],
 	"rule":            decode[Rule],
+	"dhcp_host":       decode[DHCPHost],
 	"limit":           decode[Limit],
 	"bridge_vlan":     decode[BridgeVLAN],
 	"switch_port":     decode[SwitchPort],
@@ -64,6 +65,8 @@ func KindOf(s Step) string {
 		return "sysctl"
 	case Rule:
 		return "rule"
+	case DHCPHost:
+		return "dhcp_host"
 	case Limit:
 		return "limit"
 	case BridgeVLAN:

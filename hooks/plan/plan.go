@@ -148,6 +148,8 @@ func Absence(s Step) bool {
 		return s.Absent
 	case Limit:
 		return s.Absent
+	case DHCPHost:
+		return s.Absent
 	}
 	return false
 }

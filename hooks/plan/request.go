@@ -87,6 +87,9 @@ type Request struct {
 	// has no public address does not leave at all.
 	NAT66, NoMasquerade bool
 
+	// DHCP: the guest gets its IPv4 address by DHCP.
+	DHCP bool
+
 	// Antispoof is how much of what the guest sends is checked, "" for off.
 	Antispoof Antispoof
 	// LinkLocal are the guest's IPv6 link-local addresses; without any it is

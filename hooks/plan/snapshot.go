@@ -30,6 +30,8 @@ type Query struct {
 	// VLANs of bridges' ports, and Limits, by ifindex.
 	VLANs  []int
 	Limits []int
+	// DHCP: what is leased to each of these.
+	DHCP []DHCPHost
 	// Switches are names that may be bridges of Open vSwitch's: it is not
 	// asked about what the kernel knows as a bridge of its own.
 	Switches []string
@@ -81,6 +83,8 @@ type Snapshot struct {
 	Sysctls map[SysctlKey]string
 	// Rules holds the keys of those that are in force.
 	Rules map[string]bool
+	// DHCP holds what dnsmasq is told to lease, by hardware address.
+	DHCP map[string]string
 	// Limits of what comes from an interface, by ifindex.
 	Limits map[int]Rate
 	// VLANs of bridges' ports by ifindex, ascending, where the kernel knows of
@@ -175,6 +179,7 @@ func (s *Snapshot) clone() *Snapshot {
 		SwitchGuards: map[string]bool{},
 		VLANs:        map[int][]VLANRange{},
 		Limits:       map[int]Rate{},
+		DHCP:         map[string]string{},
 
 		Settings:  maps.Clone(s.Settings),
 		Answering: s.Answering,
@@ -194,6 +199,7 @@ func (s *Snapshot) clone() *Snapshot {
 	maps.Copy(c.Permanent, s.Permanent)
 	maps.Copy(c.VLANs, s.VLANs)
 	maps.Copy(c.Limits, s.Limits)
+	maps.Copy(c.DHCP, s.DHCP)
 	maps.Copy(c.SwitchPorts, s.SwitchPorts)
 	maps.Copy(c.SwitchGuards, s.SwitchGuards)
 	for i, a := range s.Addresses {

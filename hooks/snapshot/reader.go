@@ -26,10 +26,11 @@ const sysctls = "/proc/sys/net"
 // Reader asks the kernel of the network namespace that its socket was opened in.
 type Reader struct {
 	// Rules answers for the firewall, Switch for Open vSwitch, Limits for
-	// limits; nil where no query will ask.
+	// limits, DHCP for leases; nil where no query will ask.
 	Rules  RuleReader
 	Switch SwitchReader
 	Limits LimitReader
+	DHCP   DHCPReader
 
 	kernel *rtnl.Conn
 	// pretended are the links of Pretend.
@@ -49,6 +50,11 @@ type LimitReader interface {
 	ReadLimits(indexes []int, s *plan.Snapshot) error
 }
 
+// DHCPReader tells what is leased to hosts.
+type DHCPReader interface {
+	ReadDHCP(hosts []plan.DHCPHost, s *plan.Snapshot) error
+}
+
 // Read adds the facts q names to s.
 func (r *Reader) Read(ctx context.Context, q plan.Query, s *plan.Snapshot) error {
 	for _, step := range []func(plan.Query, *plan.Snapshot) error{
@@ -60,6 +66,11 @@ func (r *Reader) Read(ctx context.Context, q plan.Query, s *plan.Snapshot) error
 	}
 	if err := r.readSwitch(ctx, q, s); err != nil {
 		return err
+	}
+	if len(q.DHCP) > 0 {
+		if err := r.DHCP.ReadDHCP(q.DHCP, s); err != nil {
+			return err
+		}
 	}
 	if len(q.Limits) > 0 {
 		if err := r.Limits.ReadLimits(q.Limits, s); err != nil {
@@ -92,6 +103,7 @@ func Empty() *plan.Snapshot {
 
 		VLANs:        map[int][]plan.VLANRange{},
 		Limits:       map[int]plan.Rate{},
+		DHCP:         map[string]string{},
 		Switches:     map[string]plan.Switch{},
 		SwitchPorts:  map[string]plan.SwitchMember{},
 		SwitchGuards: map[string]bool{},

@@ -118,6 +118,9 @@ func Steps(p *plan.Plan, r plan.Request, s *plan.Snapshot, port Port) error {
 	for _, ip := range port.IPs {
 		route(p, r, port, ip, len(guard) > 0)
 	}
+	if err := p.LeaseTo(r, port.IPs); err != nil {
+		return err
+	}
 	if r.MTU != 0 && r.Kind == plan.Vif && r.FrontendMTU != "" {
 		add(plan.TellMTU(r.FrontendMTU, r.MTU))
 	}

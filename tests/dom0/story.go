@@ -25,7 +25,7 @@ type storyKey struct{}
 
 // StoryParams are what testscript needs to run the stories in a folder.
 func StoryParams(t testing.TB, dir string) testscript.Params {
-	Need(t, "ip", "bridge", "nft", "ping", "tc", "xenstore-ls", "xenstore-read", "xenstore-rm", "xenstore-write")
+	Need(t, "busybox", "dhcp_release", "dnsmasq", "ip", "bridge", "nft", "ping", "tc", "xenstore-ls", "xenstore-read", "xenstore-rm", "xenstore-write")
 	return testscript.Params{
 		Dir:                 dir,
 		RequireExplicitExec: true,
@@ -34,6 +34,12 @@ func StoryParams(t testing.TB, dir string) testscript.Params {
 		Setup: func(env *testscript.Env) error {
 			s := &story{guest: map[string]*Namespace{}}
 			env.Values[storyKey{}] = s
+			// For what is shipped and is to be tried as it is.
+			tree, err := Root()
+			if err != nil {
+				return err
+			}
+			env.Setenv("TREE", tree)
 			env.Defer(func() {
 				if s.dom0 != nil {
 					s.dom0.Close()

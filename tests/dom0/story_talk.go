@@ -92,7 +92,7 @@ func (t *telling) udp(args []string) {
 		to, err = net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(args[2])})
 		return err
 	}))
-	defer to.Close()
+	defer func() { _ = to.Close() }()
 	t.ts.Check(to.SetReadBuffer(4 << 20))
 	var from net.Conn
 	t.ts.Check(t.place(args[0]).Do(func() (err error) {
