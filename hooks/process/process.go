@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -27,17 +28,22 @@ const path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
 // error go to our standard error; the last line it wrote there is part of the
 // error of one that failed.
 func Run(ctx context.Context, argv, env []string) error {
-	return run(ctx, name(argv), argv, env, nil, os.Stderr)
+	return run(ctx, name(argv), argv, env, nil, os.Stderr, 0)
 }
 
 // outputLimit is how much a program may say to Output, in bytes.
 const outputLimit = 1 << 20
 
 // Output is Run for a program that is asked something: input is what it reads,
-// and what it writes is returned. It gets no environment but the clean one.
+// and what it writes is returned. It gets no environment but the clean one, and
+// does not outlive us: whoever comes after a call that was killed finds nobody
+// at work.
 func Output(ctx context.Context, argv []string, input string) (string, error) {
 	var said bytes.Buffer
-	err := run(ctx, filepath.Base(argv[0]), argv, nil, strings.NewReader(input), &limited{&said, outputLimit})
+	// It dies with the thread that starts it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err := run(ctx, filepath.Base(argv[0]), argv, nil, strings.NewReader(input), &limited{&said, outputLimit}, syscall.SIGKILL)
 	return said.String(), err
 }
 
@@ -54,7 +60,7 @@ func (l *limited) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func run(ctx context.Context, name string, argv, env []string, in io.Reader, out io.Writer) error {
+func run(ctx context.Context, name string, argv, env []string, in io.Reader, out io.Writer, withUs syscall.Signal) error {
 	if !filepath.IsAbs(argv[0]) {
 		return fmt.Errorf("%s is not run: its path is not absolute", argv[0])
 	}
@@ -63,7 +69,7 @@ func run(ctx context.Context, name string, argv, env []string, in io.Reader, out
 	cmd.Dir = "/"
 	said := &tail{}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, out, said
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: withUs}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	// A grandchild may keep our pipe open after its parent has gone.
 	cmd.WaitDelay = time.Second

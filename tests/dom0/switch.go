@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -116,6 +117,8 @@ func (n *Namespace) checksum(name string) error {
 	})
 }
 
+var portNumber = regexp.MustCompile(`in_port=\d+`)
+
 // State is the kernel's state, and behind it Open vSwitch's where the dom0 has one: a line a port, an interface and a flow,
 // without what differs from one run to the next.
 func (d *Dom0) State() string {
@@ -130,6 +133,10 @@ func (d *Dom0) State() string {
 		{kind: "switch-flow", command: "ovs-ofctl --no-stats dump-flows " + d.options.Switch},
 	} {
 		facts := d.look(l)
+		for i := range facts {
+			// A port that is made anew gets another number.
+			facts[i] = portNumber.ReplaceAllString(facts[i], "in_port")
+		}
 		slices.Sort(facts)
 		state += strings.Join(append(facts, ""), "\n")
 	}

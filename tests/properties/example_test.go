@@ -15,6 +15,12 @@ type example struct {
 	// Tap: the calls are those for the emulated NIC's tap.
 	Tap bool
 	NIC dom0.NIC
+	// Config is vifctl.toml, "" for none.
+	Config string
+	// Stride is how many deeds are done between two killings, of an example with many: 0 is 1.
+	Stride int
+	// Switch: the bridges are Open vSwitch's.
+	Switch bool
 	// Before are shell commands about PORT.
 	Before []string
 }

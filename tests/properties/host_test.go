@@ -52,6 +52,25 @@ func newHost(t *testing.T) host {
 	return h
 }
 
+// host is one for the example, with what is the host's for good (the tables of the firewall) already there.
+func (e example) host(t *testing.T) host {
+	h := host{}
+	if e.Switch {
+		h.Dom0 = dom0.New(t, dom0.Options{Switch: "ovs0"})
+	} else {
+		h = newHost(t)
+	}
+	if e.Config == "" {
+		return h
+	}
+	require.NoError(t, h.WriteFile(dom0.ConfigFile, e.Config, 0o644))
+	tr := h.try(t, e)
+	tr.succeed(t, tr.up(), "online")
+	tr.succeed(t, tr.down(), "offline")
+	tr.end(t)
+	return h
+}
+
 // A trial is one example on a host.
 type trial struct {
 	host

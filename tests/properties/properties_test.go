@@ -78,6 +78,16 @@ func TestKilledEverywhere(t *testing.T) {
 		"bridge": {Script: "vif-bridge", NIC: dom0.NIC{Domid: 1, Vifname: "www", MTU: 1400}, Before: []string{
 			"ip link set PORT mtu 1350 up",
 		}},
+		"nat": {Script: "vif-nat", Tap: true, Stride: 5, NIC: dom0.NIC{Domid: 1, HVM: true, IP: "192.168.1.2", Rate: "5000,50000"}, Config: `
+			[host]
+			antispoof = "strict"
+			dhcp = "dnsmasq"
+			[[guest]]
+			name = "guest1"
+			public = ["203.0.113.44"]`},
+		"openvswitch": {Script: "vif-openvswitch", Switch: true, Stride: 5, NIC: dom0.NIC{Domid: 1, Bridge: "ovs0.10:20", IP: "10.0.0.5"}, Config: `
+			[host]
+			antispoof = "strict"`},
 		"route": {Script: "vif-route", NIC: dom0.NIC{Domid: 1, Vifname: "www", MTU: 1400, IP: "10.0.0.5 10.9.0.0/24 2001:db8::5"}},
 	} {
 		t.Run(name+"/online", func(t *testing.T) {
@@ -93,12 +103,12 @@ func TestKilledEverywhere(t *testing.T) {
 
 // killedOnline: killed anywhere, then offline, is nothing; killed anywhere, then online, is online.
 func (e example) killedOnline(t *testing.T) {
-	tr := newHost(t).try(t, e)
+	tr := e.host(t).try(t, e)
 	before := tr.State()
 	tr.succeed(t, tr.up(), "online")
 	online := tr.State()
 	tr.succeed(t, tr.down(), "offline")
-	for n := 1; tr.killed(t, tr.up(), n); n++ {
+	for n := 1; tr.killed(t, tr.up(), n); n += max(e.Stride, 1) {
 		tr.succeed(t, tr.down(), "offline after a killed online")
 		tr.is(t, before, "after online killed at deed "+strconv.Itoa(n)+" and offline")
 
@@ -114,11 +124,11 @@ func (e example) killedOnline(t *testing.T) {
 
 // killedOffline: killed anywhere, then offline again, is nothing; killed anywhere, then online, is online.
 func (e example) killedOffline(t *testing.T) {
-	tr := newHost(t).try(t, e)
+	tr := e.host(t).try(t, e)
 	before := tr.State()
 	tr.succeed(t, tr.up(), "online")
 	online := tr.State()
-	for n := 1; tr.killed(t, tr.down(), n); n++ {
+	for n := 1; tr.killed(t, tr.down(), n); n += max(e.Stride, 1) {
 		tr.succeed(t, tr.down(), "offline after a killed offline")
 		tr.is(t, before, "after offline killed at deed "+strconv.Itoa(n)+" and offline")
 
