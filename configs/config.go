@@ -49,6 +49,16 @@ const (
 // people's firewalls to know them by.
 const StandardMark uint32 = 0x10000000
 
+// Firewalld is how to live beside firewalld.
+type Firewalld string
+
+// FirewalldTrust has routed ports join firewalld's zone trusted; FirewalldIgnore
+// leaves firewalld to the administrator.
+const (
+	FirewalldTrust  Firewalld = "trust"
+	FirewalldIgnore Firewalld = "ignore"
+)
+
 // Host is what holds for every guest.
 type Host struct {
 	// Uplink is the host's way out, by name; "" is the default route's device.
@@ -64,6 +74,8 @@ type Host struct {
 	Gateway Gateway
 	// Mark is one bit or more, never 0; StandardMark where nothing is said.
 	Mark uint32
+	// Firewalld is FirewalldIgnore where nothing is said.
+	Firewalld Firewalld
 	// Guests that the kernel's tables are to have room for, 0 to leave them as
 	// they are.
 	Guests int
@@ -95,10 +107,13 @@ func (h Host) orStandard() Host {
 	if h.Mark == 0 {
 		h.Mark = StandardMark
 	}
+	if h.Firewalld == "" {
+		h.Firewalld = FirewalldIgnore
+	}
 	return h
 }
 
 // guest is what holds for a guest that no entry is about.
 func (h Host) guest() Guest {
-	return Guest{NIC: AnyNIC, Uplink: h.Uplink, Gateway: h.Gateway, Antispoof: h.Antispoof, DHCP: h.DHCP, Masquerade: true}
+	return Guest{NIC: AnyNIC, Uplink: h.Uplink, Gateway: h.Gateway, Antispoof: h.Antispoof, DHCP: h.DHCP, Masquerade: true, Trusted: h.Firewalld == FirewalldTrust}
 }

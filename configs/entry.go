@@ -33,6 +33,7 @@ func (e *entry) complete(h Host) {
 	if e.DHCP == "" {
 		e.DHCP = h.DHCP
 	}
+	e.Trusted = h.Firewalld == FirewalldTrust
 	e.Masquerade = (e.Mode == "" || e.Mode == "nat") && len(e.Public) == 0
 	if e.masquerade != nil {
 		e.Masquerade = *e.masquerade

@@ -45,6 +45,9 @@ type Guest struct {
 	// Masquerade: what has no public address leaves with the uplink's. True in
 	// mode nat where the entry does not say and has no public address.
 	Masquerade bool `json:",omitzero"`
+	// Trusted: a routed port of the guest's joins firewalld's zone trusted. It is
+	// the host's to say.
+	Trusted bool `json:",omitzero"`
 	// Forwards are the ports of the host's that lead to the guest.
 	Forwards []Forward `json:",omitzero"`
 }

@@ -102,6 +102,7 @@ func TestDefaults(t *testing.T) {
 	gateway := configs.Gateway{IPv4: netip.MustParseAddr("10.0.0.1"), IPv6: netip.MustParseAddr("fe80::1")}
 	require.Equal(t, configs.Host{
 		Uplink: "eth1", Firewall: configs.FirewallAuto, Antispoof: configs.AntispoofStrict, Gateway: gateway, Mark: configs.StandardMark,
+		Firewalld: configs.FirewalldIgnore,
 	}, c.Host)
 	a, _ := c.Guest(configs.Match{Name: "a"})
 	require.Equal(t, configs.Guest{
@@ -113,6 +114,7 @@ func TestDefaults(t *testing.T) {
 		Name: "b", NIC: configs.AnyNIC, Uplink: "eth2", Gateway: gateway, Antispoof: configs.AntispoofOff, Masquerade: true,
 	}, b)
 	nobody, _ = c.Guest(configs.Match{Name: "c"})
+	require.False(t, nobody.Trusted)
 	require.Equal(t, "eth1", nobody.Uplink)
 	require.Equal(t, configs.AntispoofStrict, nobody.Antispoof)
 }

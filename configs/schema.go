@@ -36,6 +36,9 @@ func hostSettings() []setting[Host] {
 		{"gateway", `"192.168.1.1"`, list(func(r *reader, s string, at place, h *Host) { r.gateway(s, at, &h.Gateway) })},
 		{"dhcp", `"dnsmasq"`, text(func(r *reader, s string, at place, h *Host) { h.DHCP = oneOf(r, s, at, DHCPDnsmasq, DHCPOff) })},
 		{"mark", "0x10000000", number(func(r *reader, n int64, at place, h *Host) { h.Mark = r.mark(n, at) })},
+		{"firewalld", `"trust"`, text(func(r *reader, s string, at place, h *Host) {
+			h.Firewalld = oneOf(r, s, at, FirewalldTrust, FirewalldIgnore)
+		})},
 		{"guests", "200", number(func(r *reader, n int64, at place, h *Host) { h.Guests = r.guests(n, at) })},
 		{"network", `["bridge bridge=xenbr0 netdev=eth0"]`, list(func(r *reader, s string, at place, h *Host) { r.network(s, at, &h.Networks) })},
 	}

@@ -9,7 +9,7 @@ func (f *HostFirewall) Drops(ctx context.Context) (map[string]uint64, error) {
 	if err != nil {
 		return nil, err
 	}
-	if counter, ok := fw.(interface {
+	if counter, ok := fw.Firewall.(interface {
 		Drops(context.Context) (map[string]uint64, error)
 	}); ok {
 		drops, err := counter.Drops(ctx)

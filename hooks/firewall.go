@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -17,43 +18,113 @@ import (
 // first needed: most calls on a host without antispoofing never do.
 type HostFirewall struct {
 	Host configs.Host
+	// Book is where the iptables backend writes down what is in its chains.
+	Book string
 
 	once   sync.Once
-	opened firewall.Firewall
+	opened *firewall.Passage
 	err    error
 }
 
-func (f *HostFirewall) open() (firewall.Firewall, error) {
+func (f *HostFirewall) open() (*firewall.Passage, error) {
 	f.once.Do(func() {
-		if f.Host.Firewall == configs.FirewallIptables {
-			f.err = errors.New(`firewall = "iptables" is not there yet: only nftables is`)
-			return
-		}
-		o := firewall.Options{Mark: f.Host.Mark}
+		o := firewall.Options{Mark: f.Host.Mark, Book: f.Book}
 		if f.Host.Uplink != "" {
 			o.Uplinks = []string{f.Host.Uplink}
 		}
-		f.opened, f.err = firewall.OpenNFTables(o)
+		backend, err := openFirewall(f.Host.Firewall, o)
+		if err == nil {
+			f.opened, err = firewall.WithPassage(backend, o)
+		}
+		f.err = explain(err)
 	})
 	return f.opened, f.err
 }
 
-// Change implements apply.Firewall.
+// openFirewall opens the backend that the configuration names; auto is nftables
+// wherever the kernel has it.
+func openFirewall(which configs.Firewall, o firewall.Options) (firewall.Firewall, error) {
+	if which == configs.FirewallIptables {
+		return firewall.OpenIPTables(o)
+	}
+	n, err := firewall.OpenNFTables(o)
+	if err != nil || which == configs.FirewallNftables {
+		return n, err
+	}
+	has, err := n.Supported()
+	if has || err != nil {
+		return n, err
+	}
+	x, err := firewall.OpenIPTables(o)
+	return x, errors.Join(err, n.Close())
+}
+
+// Change implements apply.Firewall. What firewalld is to be told it is told when
+// the rest is in force, and told back before anything goes.
 func (f *HostFirewall) Change(ctx context.Context, add, remove []plan.Rule) error {
+	trust, add := forFirewalld(add)
+	distrust, remove := forFirewalld(remove)
+	var firewalld firewall.Firewalld
+	err := firewalld.Change(ctx, nil, distrust)
+	if len(add)+len(remove) > 0 {
+		err = errors.Join(err, f.change(ctx, add, remove))
+	}
+	if err != nil {
+		return err
+	}
+	return firewalld.Change(ctx, trust, nil)
+}
+
+// forFirewalld takes out the rules that firewalld holds.
+func forFirewalld(rules []plan.Rule) (firewalld, rest []plan.Rule) {
+	for _, r := range rules {
+		if r.Kind == plan.RuleTrusted {
+			firewalld = append(firewalld, r)
+		} else {
+			rest = append(rest, r)
+		}
+	}
+	return firewalld, rest
+}
+
+func (f *HostFirewall) change(ctx context.Context, add, remove []plan.Rule) error {
 	fw, err := f.open()
 	if err != nil {
 		return err
 	}
-	return explain(fw.Change(ctx, add, remove))
+	if err := fw.Change(ctx, add, remove); err != nil || len(remove) == 0 {
+		return explain(err)
+	}
+	return f.leaveFormer(ctx, fw, remove)
+}
+
+// leaveFormer takes out of iptables what came into force there before the
+// configuration named nftables.
+func (f *HostFirewall) leaveFormer(ctx context.Context, now *firewall.Passage, remove []plan.Rule) error {
+	if _, nft := now.Firewall.(*firewall.NFTables); !nft || !firewall.Booked(f.Book) {
+		return nil
+	}
+	former, err := firewall.OpenIPTables(firewall.Options{Mark: f.Host.Mark, Book: f.Book})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = former.Close() }()
+	return former.Change(ctx, nil, remove)
 }
 
 // InForce implements snapshot.RuleReader.
 func (f *HostFirewall) InForce(ctx context.Context, rules []plan.Rule) (map[string]bool, error) {
+	trusted, rules := forFirewalld(rules)
+	inForce, err := firewall.Firewalld{}.InForce(ctx, trusted)
+	if err != nil || len(rules) == 0 {
+		return inForce, err
+	}
 	fw, err := f.open()
 	if err != nil {
 		return nil, err
 	}
-	inForce, err := fw.InForce(ctx, rules)
+	rest, err := fw.InForce(ctx, rules)
+	maps.Copy(inForce, rest)
 	return inForce, explain(err)
 }
 
@@ -64,7 +135,7 @@ func (f *HostFirewall) Prune(ctx context.Context, keep func() ([]plan.Rule, erro
 	if err != nil {
 		return nil, err
 	}
-	p, ok := fw.(pruner)
+	p, ok := fw.Firewall.(pruner)
 	if !ok {
 		return nil, nil
 	}
@@ -73,6 +144,17 @@ func (f *HostFirewall) Prune(ctx context.Context, keep func() ([]plan.Rule, erro
 		return nil, nil
 	}
 	return removed, err
+}
+
+// Dropped reports whether somebody's filter drops what is forwarded unless a
+// rule accepts it; not where that cannot be found out.
+func (f *HostFirewall) Dropped() bool {
+	fw, err := f.open()
+	if err != nil {
+		return false
+	}
+	dropped, err := fw.Dropped()
+	return dropped && err == nil
 }
 
 // Close frees what was opened.

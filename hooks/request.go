@@ -65,6 +65,7 @@ func request(w *Work, entry configs.Guest, g guest, port plan.Link) plan.Request
 		Antispoof:    plan.Antispoof(entry.Antispoof),
 		LinkLocal:    entry.LinkLocal.Addresses,
 		AnyLinkLocal: entry.LinkLocal.Any,
+		Trusted:      entry.Trusted,
 	}
 	if len(entry.Addresses) > 0 {
 		if len(ev.IPs) > 0 && !slices.Equal(ev.IPs, entry.Addresses) {

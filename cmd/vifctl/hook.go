@@ -204,7 +204,7 @@ func (s *session) openTools() error {
 	}
 	s.closers = append(s.closers, kernel.Close)
 	s.Reader = snapshot.New(kernel)
-	fw := &hooks.HostFirewall{Host: s.Config.Host}
+	fw := &hooks.HostFirewall{Host: s.Config.Host, Book: filepath.Join(dir, "iptables")}
 	s.closers = append(s.closers, fw.Close)
 	s.Reader.Rules, s.Reader.Switch, s.Reader.Limits, s.Reader.DHCP = fw, openvswitch.Host{}, limit.Host{}, dhcp.Host{}
 	s.Executor, err = apply.Open(kernel, apply.Tools{

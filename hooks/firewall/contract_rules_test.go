@@ -15,6 +15,9 @@ func prefixes(t *testing.T, b backend) {
 	var all []plan.Rule
 	for _, p := range []string{"192.0.2.0/24", "192.0.2.128/25", "198.51.100.8/29", "2001:db8::/48", "2001:db8:0:1::/64", "fe80::/10"} {
 		for _, bridged := range []bool{true, false} {
+			if bridged && b.routedOnly {
+				continue
+			}
 			r := ownAddressRule("vif1.0", p)
 			r.Bridged = bridged
 			mustChange(t, f, []plan.Rule{r}, nil)
@@ -79,8 +82,8 @@ func badRules(t *testing.T, b backend) {
 		{tcpForward("203.0.113.1", "10.0.0.1", 1, 2, 0, "2001:db8::/32"), "cannot come from"},
 		{plan.Rule{Kind: plan.RuleForward, Public: netip.MustParseAddr("203.0.113.1"), Private: netip.MustParseAddr("10.0.0.1"), Protocol: "icmp", First: 1, Last: 1}, "has no ports"},
 	} {
-		require.ErrorContains(t, f.Change(background, append(guest(1), bad.rule), nil), bad.says)
-		require.ErrorContains(t, f.Change(background, guest(1), []plan.Rule{bad.rule}), bad.says)
+		require.ErrorContains(t, f.Change(background, append(b.guest(1), bad.rule), nil), bad.says)
+		require.ErrorContains(t, f.Change(background, b.guest(1), []plan.Rule{bad.rule}), bad.says)
 		_, err := f.InForce(background, []plan.Rule{bad.rule})
 		require.ErrorContains(t, err, bad.says)
 	}

@@ -42,4 +42,7 @@ type Options struct {
 	// Uplinks are the interfaces a private guest's packets leave through with
 	// a public address. Empty: all that are not ports of guests.
 	Uplinks []string
+	// Book is the folder where the iptables backend writes down what is in its
+	// chains. It must not outlive the kernel's rules: /run is the place.
+	Book string
 }

@@ -21,12 +21,13 @@ type machine struct {
 	jobs chan func()
 	fd   int
 	nl   *netlink.Handle
+	book string // of the iptables backend
 }
 
 func newMachine(t testing.TB) *machine {
 	t.Helper()
 	need(t, "nft")
-	m := &machine{t: t, jobs: make(chan func())}
+	m := &machine{t: t, jobs: make(chan func()), book: t.TempDir()}
 	ready := make(chan error)
 	go m.live(ready)
 	require.NoError(t, <-ready, "make a network namespace")
@@ -83,6 +84,20 @@ func (m *machine) do(f func()) {
 	done := make(chan struct{})
 	m.jobs <- func() { defer close(done); f() }
 	<-done
+}
+
+// visit runs f inside on a thread of its own, beside what else goes on there.
+func (m *machine) visit(f func()) {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // for ever: the thread goes with its namespace
+		err := unix.Setns(m.fd, unix.CLONE_NEWNET)
+		if err == nil {
+			f()
+		}
+		done <- err
+	}()
+	require.NoError(m.t, <-done)
 }
 
 func (m *machine) sysctl(path, value string) {

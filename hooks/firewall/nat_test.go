@@ -193,12 +193,16 @@ func natRules(f addresses) []plan.Rule {
 	return rules
 }
 
-func TestNAT(t *testing.T) {
+func TestNAT(t *testing.T)                 { nat(t, nftablesBackend) }
+func TestNATByIPTablesNFT(t *testing.T)    { nat(t, iptablesOn(VariantNFT)) }
+func TestNATByIPTablesLegacy(t *testing.T) { nat(t, iptablesOn(VariantLegacy)) }
+
+func nat(t *testing.T, b backend) {
 	for _, o := range []Options{{Uplinks: []string{"eth0"}}, {}} {
 		for _, f := range families {
 			t.Run(fmt.Sprintf("%s/uplinks=%s", f.name, strings.Join(o.Uplinks, ",")), func(t *testing.T) {
 				t.Parallel()
-				natBehaves(t, f, o)
+				natBehaves(t, b, f, o)
 			})
 		}
 	}
@@ -212,12 +216,15 @@ table inet foreign {
 	chain forward { type filter hook forward priority 0; policy drop; meta mark 0x10000001 accept; }
 }`
 
-func natBehaves(t *testing.T, f addresses, o Options) {
+// patience is for an answer that is to come, on however busy a machine.
+const patience = 20 * time.Second
+
+func natBehaves(t *testing.T, b backend, f addresses, o Options) {
 	w := newWorld(t)
-	fw := w.host.open(o)
+	fw := b.open(w.host, o)
 	rules := natRules(f)
 	// Without us a neighbour that adds a route reaches a private guest.
-	require.Equal(t, "a:80 from "+f.client, w.client.ask("tcp", f.client, f.a, 80, time.Second))
+	require.Equal(t, "a:80 from "+f.client, w.client.ask("tcp", f.client, f.a, 80, patience))
 	require.Empty(t, w.client.ask("tcp", f.client, f.publicA, 80, time.Second))
 	mustChange(t, fw, rules, nil)
 	w.host.feed(othersFirewall, "nft", "-f", "-")
@@ -258,7 +265,7 @@ func natBehaves(t *testing.T, f addresses, o Options) {
 		{"from outside to a private address", w.client, "tcp", f.client, f.a, 80, ""},
 		{"from outside to a private address", w.client, "udp", f.client, f.c, 53, ""},
 	} {
-		patience := 3 * time.Second
+		patience := patience
 		if c.want == "" {
 			patience = 200 * time.Millisecond
 		}
@@ -269,5 +276,5 @@ func natBehaves(t *testing.T, f addresses, o Options) {
 	w.host.run("nft", "delete", "table", "inet", "foreign")
 	mustChange(t, fw, nil, rules)
 	require.Empty(t, w.client.ask("tcp", f.client, f.publicA, 81, 200*time.Millisecond))
-	require.Equal(t, "a:5001 from "+f.client, w.client.ask("tcp", f.client, f.a, 5001, time.Second), "nothing is left")
+	require.Equal(t, "a:5001 from "+f.client, w.client.ask("tcp", f.client, f.a, 5001, patience), "nothing is left")
 }

@@ -65,11 +65,16 @@ func (n *NFTables) hold(ctx context.Context) (release func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	n.mu.Lock()
-	deadline := time.Now().Add(answerTimeout)
+	wait := answerTimeout
 	if d, ok := ctx.Deadline(); ok {
-		deadline = d
+		wait = time.Until(d)
 	}
+	return n.holdFor(wait)
+}
+
+func (n *NFTables) holdFor(wait time.Duration) (release func(), err error) {
+	n.mu.Lock()
+	deadline := time.Now().Add(wait)
 	if err := n.socket.SetDeadline(deadline); err != nil {
 		n.mu.Unlock()
 		return nil, err

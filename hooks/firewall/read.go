@@ -88,6 +88,12 @@ func (n *NFTables) dump(t *nftables.Table, what int, take func(netlink.Message) 
 	if err != nil {
 		return err
 	}
+	return n.list(ask, take)
+}
+
+// list asks until the answer is whole. What is asked about and does not exist
+// has nothing.
+func (n *NFTables) list(ask netlink.Message, take func(netlink.Message) error) error {
 	for range 10 {
 		answers, err := n.socket.Execute(ask)
 		if errors.Is(err, unix.ENOENT) {

@@ -2,6 +2,7 @@ package firewall
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -54,7 +55,11 @@ table arp seen {
 }`
 )
 
-func newRange(t *testing.T, bridged bool) *shootingRange {
+// newRange looks at frames behind nf_tables' checks, which are at -310.
+func newRange(t *testing.T, bridged bool) *shootingRange { return newRangeBehind(t, bridged, -305) }
+
+// newRangeBehind looks at a priority of the IP hooks.
+func newRangeBehind(t *testing.T, bridged bool, priority int) *shootingRange {
 	r := &shootingRange{t: t, host: newMachine(t), sockets: map[string]sender{}}
 	guests := newMachine(t)
 	guests.sysctl("ipv6/conf/default/disable_ipv6", "1")
@@ -71,7 +76,7 @@ func newRange(t *testing.T, bridged bool) *shootingRange {
 		r.count(nftables.TableFamilyINet, "frames")
 		r.fence = counter(nftables.TableFamilyBridge, "fence")
 	} else {
-		r.host.feed(seenRouter, "nft", "-f", "-")
+		r.host.feed(strings.ReplaceAll(seenRouter, "-305", fmt.Sprint(priority)), "nft", "-f", "-")
 		r.count(nftables.TableFamilyINet, "frames")
 		r.count(nftables.TableFamilyARP, "frames")
 		r.fence = counter(nftables.TableFamilyINet, "fence")
@@ -238,4 +243,42 @@ func TestMACOnly(t *testing.T) {
 			require.True(t, r.received(frame{"any address", both, eth(mac1, hostMAC, 0x0800, ip4(other4, host4, udp, 0, udpSegment(1, 2, nil)))}))
 		})
 	}
+}
+
+// TestFramesWithoutNFTables: iptables alone checks the IP packets of routed
+// ports. It does not look into ARP, nor at what a neighbour's message says.
+func TestFramesWithoutNFTables(t *testing.T) {
+	t.Parallel()
+	r := newRangeBehind(t, false, -290)
+	f := withoutNFTables.open(r.host, Options{})
+	rules := ownRules(plan.RuleStrict, false)
+	mustChange(t, f, rules, nil)
+	stopped, passed := 0, []string{}
+	for _, fr := range hostile {
+		if fr.on&(router|uplink) == 0 || strings.Contains(fr.name, "ARP") {
+			continue
+		}
+		if r.received(fr) {
+			passed = append(passed, fr.name)
+		} else {
+			stopped++
+		}
+	}
+	t.Logf("%d hostile frames stopped", stopped)
+	require.ElementsMatch(t, []string{
+		"DHCP for another's hardware address", "no IPv6 address, in fragments", "a header that nobody knows",
+		"duplicate detection of another's address", "duplicate detection with a hardware address", "duplicate detection beside its prefix",
+		"solicitation with another's hardware address", "solicitation with two options", "solicitation with a target's option",
+		"advertisement for another", "advertisement for another, without an option", "advertisement for the router",
+		"advertisement beside its prefix", "advertisement with another's hardware address", "advertisement with a source's option",
+		"advertisement with two options", "advertisement behind hop-by-hop options", "advertisement behind destination options",
+		"advertisement in one fragment", "router solicitation with another's hardware address",
+	}, passed, "what nf_tables would stop and iptables does not")
+	for _, fr := range legitimate {
+		if fr.on&router != 0 && !r.received(fr) {
+			t.Errorf("%s: not received", fr.name)
+		}
+	}
+	mustChange(t, f, nil, rules)
+	require.True(t, r.received(hostile[0]), "nothing is left")
 }

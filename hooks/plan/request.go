@@ -96,4 +96,6 @@ type Request struct {
 	// the one that follows from its MAC, with AnyLinkLocal all.
 	LinkLocal    []netip.Addr
 	AnyLinkLocal bool
+	// Trusted: firewalld is to forward for a routed port.
+	Trusted bool
 }

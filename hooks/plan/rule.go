@@ -41,6 +41,8 @@ const (
 	// To where it is not 0, which takes First to be Last, else to the same
 	// port.
 	RuleForward RuleKind = "forward"
+	// RuleTrusted: Dev is in firewalld's zone that forwards.
+	RuleTrusted RuleKind = "trusted"
 )
 
 // Rule wants one thing to be in force in the host's firewall, or not to be.
@@ -120,6 +122,8 @@ func (s Rule) sentence() []string {
 		return []string{Bare(s.Prefix), "is the guest's behind", s.Dev.Name}
 	case RuleRouted:
 		return []string{"mark what", s.Dev.Name, "forwards"}
+	case RuleTrusted:
+		return []string{s.Dev.Name, "is in firewalld's zone trusted"}
 	case RulePrivate:
 		return []string{"nobody outside reaches the guest behind", s.Dev.Name, "but by its public addresses"}
 	case RuleOneToOne:

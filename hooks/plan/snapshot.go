@@ -54,9 +54,10 @@ type Query struct {
 
 // UplinkQuery asks for the uplink by name. With "" it is the device of the
 // default route, IPv4's before IPv6's; without one the interface called
-// Fallback.
+// Fallback. Filter: also whether somebody filters what is forwarded to it.
 type UplinkQuery struct {
 	Name, Fallback string
+	Filter         bool
 	// Whole: its routes of every table, and these settings of it and of new
 	// interfaces, as well.
 	Whole   bool
@@ -135,6 +136,9 @@ type Uplink struct {
 	Addresses []Addr
 	// Forwarding4 and Forwarding6: the host forwards that family at all.
 	Forwarding4, Forwarding6 bool
+	// Filtered: somebody's filter (docker's, ufw's) drops what the host
+	// forwards, unless a rule accepts it.
+	Filtered bool
 }
 
 // First returns the uplink's first usable address of the family of its

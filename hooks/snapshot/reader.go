@@ -40,6 +40,9 @@ type Reader struct {
 // RuleReader tells which of rules are in force, by their keys.
 type RuleReader interface {
 	InForce(ctx context.Context, rules []plan.Rule) (map[string]bool, error)
+	// Dropped reports whether somebody's filter drops what the host forwards,
+	// unless a rule accepts it.
+	Dropped() bool
 }
 
 // New returns a reader that asks by a socket of the caller's.
@@ -76,6 +79,9 @@ func (r *Reader) Read(ctx context.Context, q plan.Query, s *plan.Snapshot) error
 		if err := r.Limits.ReadLimits(q.Limits, s); err != nil {
 			return err
 		}
+	}
+	if q.Uplink != nil && q.Uplink.Filter && s.Uplink != nil && r.Rules != nil {
+		s.Uplink.Filtered = r.Rules.Dropped()
 	}
 	if len(q.Rules) == 0 {
 		return nil

@@ -15,7 +15,11 @@ import (
 type Mode struct{}
 
 // Needs implements modes.Mode.
-func (Mode) Needs(r plan.Request) plan.Query { return routed.Needs(r) }
+func (Mode) Needs(r plan.Request) plan.Query {
+	q := routed.Needs(r)
+	q.Uplink.Filter = true
+	return q
+}
 
 // Plan implements modes.Mode: the port gets the uplink's first IPv4 address as
 // a /32, proxy ARP and one route an address or prefix; with IPv6 entries also
@@ -44,7 +48,12 @@ func (Mode) Plan(r plan.Request, s *plan.Snapshot) (plan.Plan, error) {
 	if len(r.IPs) == 0 {
 		p.Warn("the guest has no address (ip=), so nothing is routed to it")
 	}
-	err := routed.Steps(&p, r, s, routed.Port{Host4: host4, Host6: host6, IPs: r.IPs, Answer: up.Dev})
+	port := routed.Port{Host4: host4, Host6: host6, IPs: r.IPs, Answer: up.Dev}
+	if up.Filtered {
+		// What others drop unless it is accepted is marked, to be accepted.
+		port.Rules = append(port.Rules, plan.Rule{Kind: plan.RuleRouted, Dev: r.Port})
+	}
+	err := routed.Steps(&p, r, s, port)
 	p.Announce(up, routed.Singles(r.IPs))
 	routed.WarnForwarding(&p, up, r.IPs)
 	return p, err

@@ -104,6 +104,9 @@ func Steps(p *plan.Plan, r plan.Request, s *plan.Snapshot, port Port) error {
 	add(guard...)
 	add(port.Rules...)
 	add(plan.Limits(r)...)
+	if r.Trusted {
+		add(plan.Rule{Kind: plan.RuleTrusted, Dev: dev})
+	}
 	add(plan.Sysctl{Dev: dev, Table: "ipv4/conf", Name: "proxy_arp", Want: "1"}, plan.Up{Dev: dev, Want: true})
 	if port.Host4.IsValid() {
 		add(plan.Address{Dev: dev, Addr: plan.Addr{Prefix: netip.PrefixFrom(port.Host4, 32)}})

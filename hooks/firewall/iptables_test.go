@@ -1,0 +1,219 @@
+package firewall
+
+import (
+	"context"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"vifctl/hooks/plan"
+)
+
+// iptablesOn is a machine that uses one of the two iptables.
+func iptablesOn(v Variant) backend {
+	return backend{
+		open: func(m *machine, o Options) Firewall { return m.openIPTables(v, o, true) },
+		dump: func(m *machine) string { return m.saved(v) + m.run("nft", "list", "ruleset") },
+		flush: func(m *machine) {
+			m.flush(v)
+			m.run("nft", "flush", "ruleset")
+		},
+		many: 250,
+	}
+}
+
+func TestIPTablesNFT(t *testing.T)    { contract(t, iptablesOn(VariantNFT)) }
+func TestIPTablesLegacy(t *testing.T) { contract(t, iptablesOn(VariantLegacy)) }
+
+// A kernel without nf_tables: nothing of ours is there.
+var withoutNFTables = backend{
+	open:       func(m *machine, o Options) Firewall { return m.openIPTables(VariantLegacy, o, false) },
+	dump:       func(m *machine) string { return m.saved(VariantLegacy) },
+	flush:      func(m *machine) { m.flush(VariantLegacy, "raw") },
+	many:       250,
+	routedOnly: true,
+}
+
+func TestIPTablesAlone(t *testing.T) { contract(t, withoutNFTables) }
+
+// openIPTables opens the backend as on a host that uses one variant.
+func (m *machine) openIPTables(v Variant, o Options, nftables bool) Firewall {
+	m.t.Helper()
+	need(m.t, "iptables-"+string(v)+"-restore", "ip6tables-"+string(v)+"-restore")
+	o.Book = m.book
+	var x *IPTables
+	var err error
+	m.visit(func() { x, err = OpenIPTables(o) })
+	require.NoError(m.t, err)
+	x.variant = v
+	if !nftables {
+		x.guard = nil
+	}
+	m.t.Cleanup(func() { _ = x.Close() })
+	return inside{m, x}
+}
+
+// inside calls a firewall from inside its machine, where its processes are to
+// be.
+type inside struct {
+	m *machine
+	f *IPTables
+}
+
+func (i inside) Change(ctx context.Context, add, remove []plan.Rule) (err error) {
+	i.m.visit(func() { err = i.f.Change(ctx, add, remove) })
+	return err
+}
+
+func (i inside) InForce(ctx context.Context, rules []plan.Rule) (all map[string]bool, err error) {
+	i.m.visit(func() { all, err = i.f.InForce(ctx, rules) })
+	return all, err
+}
+
+func (i inside) Close() error { return i.f.Close() }
+
+// ofTheMoment is what a dump says of the moment.
+var ofTheMoment = regexp.MustCompile(`(?m)^#.*\n| \[\d+:\d+\]`)
+
+// saved are all the rules of one variant.
+func (m *machine) saved(v Variant) string {
+	m.t.Helper()
+	return ofTheMoment.ReplaceAllString(m.run("iptables-"+string(v)+"-save")+m.run("ip6tables-"+string(v)+"-save"), "")
+}
+
+func (m *machine) flush(v Variant, more ...string) {
+	for _, program := range []string{"iptables", "ip6tables"} {
+		for _, table := range append([]string{"mangle", "nat"}, more...) {
+			m.run(program+"-"+string(v), "-w", "-t", table, "-F")
+			m.run(program+"-"+string(v), "-w", "-t", table, "-X")
+		}
+	}
+}
+
+// TestOddNames: iptables reads words, so that a name that is none is refused.
+func TestOddNames(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	f := m.openIPTables(VariantNFT, Options{}, true)
+	before := m.saved(VariantNFT)
+	for _, name := range []string{"vif+", "a b", "-x", "a\nCOMMIT", "\"", "$(id)", "\xff"} {
+		err := f.Change(background, []plan.Rule{{Kind: plan.RuleRouted, Dev: plan.Dev{Name: name}}}, nil)
+		require.ErrorContains(t, err, "iptables cannot be told the interface's name")
+	}
+	wantDump(t, before, m.saved(VariantNFT))
+}
+
+// TestBridgeWithoutNFTables: what cannot be checked is refused, in a sentence.
+func TestBridgeWithoutNFTables(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	f := withoutNFTables.open(m, Options{})
+	err := f.Change(background, bridgedGuest(1), nil)
+	require.ErrorIs(t, err, errWithoutNFTables)
+	require.NotContains(t, strings.TrimSpace(err.Error()), "\n")
+}
+
+// others are the rules of somebody who uses iptables for all there is.
+const others = `*raw
+:VIFCTLX - [0:0]
+-A PREROUTING -i eth9 -j VIFCTLX
+COMMIT
+*mangle
+-A FORWARD -j MARK --or-mark 0x1
+COMMIT
+*nat
+:DOCKER - [0:0]
+-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
+-A POSTROUTING -o eth9 -j MASQUERADE
+COMMIT
+*filter
+:DOCKER-USER - [0:0]
+-A FORWARD -j DOCKER-USER
+-A FORWARD -i eth9 -j DROP
+COMMIT
+`
+
+// TestForeignIPTablesStay: whatever backend is at work, and whatever is called,
+// the rules of others are what they were, in both variants.
+func TestForeignIPTablesStay(t *testing.T) {
+	for name, b := range map[string]backend{
+		"nftables": nftablesBackend, "iptables-nft": iptablesOn(VariantNFT), "iptables-legacy": iptablesOn(VariantLegacy), "iptables alone": withoutNFTables,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := newMachine(t)
+			for _, v := range []Variant{VariantNFT, VariantLegacy} {
+				for _, program := range []string{"iptables", "ip6tables"} {
+					m.feed(others, program+"-"+string(v)+"-restore", "-w")
+				}
+			}
+			m.feed(foreignRules, "nft", "-f", "-")
+			foreign := func() string {
+				kept := ours.ReplaceAllString(m.saved(VariantNFT)+m.saved(VariantLegacy), "")
+				for _, table := range [][2]string{{"bridge", "foreign"}, {"inet", "vifctl_"}, {"arp", "filter"}, {"ip", "vifctl"}} {
+					kept += m.run("nft", "list", "table", table[0], table[1])
+				}
+				return kept
+			}
+			f := b.open(m, Options{})
+			before := foreign()
+			for range 2 {
+				mustChange(t, f, b.guest(1), nil)
+				wantDump(t, before, foreign())
+				mustChange(t, f, b.guest(2), b.guest(1))
+				wantInForce(t, f, true, b.guest(2)...)
+				wantDump(t, before, foreign())
+				mustChange(t, f, nil, b.guest(2))
+				wantDump(t, before, foreign())
+			}
+		})
+	}
+}
+
+// ours are the lines of a dump that speak of our chains.
+var ours = regexp.MustCompile(`(?m)^.*VIFCTL-.*\n`)
+
+// TestVariant: the one that has rules; where neither has, what iptables is.
+func TestVariant(t *testing.T) {
+	t.Parallel()
+	for _, v := range []Variant{VariantNFT, VariantLegacy} {
+		m := newMachine(t)
+		// Looking at the other one makes tables, which are no rules.
+		for _, both := range []Variant{VariantNFT, VariantLegacy} {
+			m.run("iptables-"+string(both), "-w", "-L")
+		}
+		m.run("ip6tables-"+string(v), "-w", "-P", "FORWARD", "DROP")
+		var x *IPTables
+		var err error
+		m.visit(func() { x, err = OpenIPTables(Options{Book: m.book}) })
+		require.NoError(t, err)
+		require.Equal(t, v, x.variant)
+		require.NoError(t, x.Close())
+	}
+}
+
+// TestFailureIsTakenBack: what iptables refuses leaves neither its own rules nor
+// those in nf_tables behind.
+func TestFailureIsTakenBack(t *testing.T) {
+	for _, v := range []Variant{VariantNFT, VariantLegacy} {
+		t.Run(string(v), func(t *testing.T) {
+			t.Parallel()
+			m := newMachine(t)
+			b := iptablesOn(v)
+			f := b.open(m, Options{})
+			mustChange(t, f, guest(1), nil)
+			before := b.dump(m)
+			// IPv4 will have been changed when IPv6 fails.
+			f.(inside).f.families[1] = &xtFamily{version: "6", program: "ip6tables", is6: true, table: ipv6.table, legacy: ipv6.legacy}
+			f.(inside).f.families[1].program = "ip6tables-is-not-installed"
+			err := f.Change(background, guest(2), nil)
+			require.ErrorContains(t, err, "ip6tables-is-not-installed")
+			f.(inside).f.families[1] = ipv6
+			wantDump(t, before, b.dump(m))
+			wantInForce(t, f, true, guest(1)...)
+			wantInForce(t, f, false, guest(2)...)
+		})
+	}
+}
