@@ -333,6 +333,7 @@ ip neighbour replace proxy 2001:db8::10 dev eth0`,
 conntrack -D -d 192.168.1.2
 conntrack -D -s 203.0.113.44
 conntrack -D -d 203.0.113.44
+conntrack -D -p tcp --orig-dst 203.0.113.40 --orig-port-dst 3389
 sysctl -w net/ipv6/conf/vif1.0/disable_ipv6=1
 sysctl -w net/ipv4/conf/vif1.0/send_redirects=0
 sysctl -w net/ipv4/neigh/vif1.0/proxy_delay=0

@@ -26,6 +26,10 @@ func (x *Executor) flows(steps []plan.Step) error {
 	}
 	byFamily := map[int][]netlink.CustomConntrackFilter{}
 	for _, s := range steps {
+		if by := s.(plan.Flows).By; by.Public.IsValid() {
+			byFamily[family(by.Public)] = append(byFamily[family(by.Public)], forwarded(by))
+			continue
+		}
 		ip := s.(plan.Flows).IP
 		for _, side := range []netlink.ConntrackFilterType{
 			netlink.ConntrackOrigSrcIP, netlink.ConntrackOrigDstIP, netlink.ConntrackReplySrcIP, netlink.ConntrackReplyDstIP,
@@ -38,6 +42,9 @@ func (x *Executor) flows(steps []plan.Step) error {
 		}
 	}
 	ip := steps[0].(plan.Flows).IP
+	if !ip.IsValid() {
+		ip = steps[0].(plan.Flows).By.Public
+	}
 	h, err := netlink.NewHandle(unix.NETLINK_NETFILTER)
 	if err != nil {
 		return flowsError(ip, err)
@@ -52,6 +59,16 @@ func (x *Executor) flows(steps []plan.Step) error {
 		}
 	}
 	return nil
+}
+
+// forwarded matches the connections that a forward has let in.
+type forwarded plan.Rule
+
+// MatchConntrackFlow implements netlink.CustomConntrackFilter.
+func (f forwarded) MatchConntrackFlow(c *netlink.ConntrackFlow) bool {
+	number := map[string]uint8{"tcp": unix.IPPROTO_TCP, "udp": unix.IPPROTO_UDP}[f.Protocol]
+	to, _ := netip.AddrFromSlice(c.Forward.DstIP)
+	return c.Forward.Protocol == number && to.Unmap() == f.Public && c.Forward.DstPort >= f.First && c.Forward.DstPort <= f.Last
 }
 
 func flowsError(ip netip.Addr, err error) error {

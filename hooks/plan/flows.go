@@ -1,15 +1,29 @@
 package plan
 
-import "net/netip"
+import (
+	"fmt"
+	"net/netip"
+)
 
-// Flows wants no connection of before to go on with an address: what the
-// kernel tracks of it is forgotten when the NIC comes and when it goes.
+// Flows wants no connection of before to go on: what the kernel tracks is
+// forgotten when the NIC, or what let the connections in, comes and when it
+// goes.
 type Flows struct {
-	IP netip.Addr `json:"ip"`
+	// IP is an address whose connections these are, either way; zero where By
+	// is given.
+	IP netip.Addr `json:"ip,omitzero"`
+	// By is a forward (RuleForward): the connections are those to its public
+	// address and ports.
+	By Rule `json:"by,omitzero"`
 }
 
 // Key implements Step.
-func (s Flows) Key() string { return "flows " + s.IP.String() }
+func (s Flows) Key() string {
+	if s.IP.IsValid() {
+		return "flows " + s.IP.String()
+	}
+	return "flows by " + s.By.Key()
+}
 
 // Owner implements Step.
 func (Flows) Owner() Owner { return OwnerNIC }
@@ -26,6 +40,13 @@ func (s Flows) Inverse(*Snapshot) []Step { return []Step{s} }
 
 // Commands implements Step.
 func (s Flows) Commands() []string {
+	if !s.IP.IsValid() {
+		argv := []string{"conntrack", "-D", "-p", s.By.Protocol, "--orig-dst", s.By.Public.String()}
+		if s.By.First == s.By.Last {
+			return []string{Command(append(argv, "--orig-port-dst", fmt.Sprint(s.By.First))...)}
+		}
+		return []string{Command(argv...) + fmt.Sprintf(" # the ports %d to %d alone", s.By.First, s.By.Last)}
+	}
 	return []string{
 		Command("conntrack", "-D", "-s", s.IP.String()),
 		Command("conntrack", "-D", "-d", s.IP.String()),

@@ -59,6 +59,11 @@ func (Mode) Plan(r plan.Request, s *plan.Snapshot) (plan.Plan, error) {
 	for _, public := range r.Public {
 		p.Steps = append(p.Steps, plan.Flows{IP: public})
 	}
+	for _, step := range translation {
+		if rule := step.(plan.Rule); rule.Kind == plan.RuleForward {
+			p.Steps = append(p.Steps, plan.Flows{By: rule})
+		}
+	}
 	err = routed.Steps(&p, r, s, port)
 	p.Steps = append(p.Steps, answer(r, s)...)
 	p.Announce(s.Uplink, append(slices.Clone(r.Public), open6(r, ips)...))

@@ -3,6 +3,7 @@ package dom0
 import (
 	"fmt"
 	"maps"
+	"net"
 	"regexp"
 	"strings"
 	"testing"
@@ -17,6 +18,8 @@ type story struct {
 	last  *Port // of the guest that was last spoken of
 	guest map[string]*Namespace
 	took  time.Duration
+	// connected is the connection that was opened last.
+	connected net.Conn
 	// watcher is at work, or nil.
 	watcher *Watcher
 }
@@ -71,6 +74,7 @@ func storyCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"ping":           (*telling).ping,
 		"tcp":            (*telling).tcp,
 		"udp":            (*telling).udp,
+		"connection":     (*telling).connection,
 		"install":        (*telling).install,
 		"hotplug":        (*telling).hotplug,
 		"state":          (*telling).state,
