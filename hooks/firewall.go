@@ -164,7 +164,7 @@ func (f *HostFirewall) Close() {
 	}
 }
 
-var errNoTables = errors.New("this kernel has no nf_tables, which filtering and translation need")
+var errNoTables = errors.New(`this kernel has no nf_tables: set firewall = "auto" or "iptables"`)
 
 // explain says what a kernel without nf_tables means by its answer.
 func explain(err error) error {

@@ -80,6 +80,21 @@ var belowPart = &part{
 	},
 }
 
+// belowARPPart closes the same way to the host's ARP.
+var belowARPPart = &part{
+	name:     "below_arp",
+	table:    arpTable,
+	version:  1,
+	counters: []string{otherProtocol},
+	sets:     []setDef{{"bridged_ports", setOf(ifname)}},
+	chains: func(Options, lengths) []chain {
+		return []chain{{
+			name: "below", kind: nftables.ChainTypeFilter, hook: arpInput, priority: beforeOthers,
+			rules: []rule{{in("bridged_ports", iifname), drop(otherProtocol)}},
+		}}
+	},
+}
+
 var toReserved = is(etherDest.and(0xff, 0xff, 0xff, 0xff, 0xff, 0xf0), 0x01, 0x80, 0xc2, 0, 0, 0)
 
 // spoofSets say whose is what; every table that checks has its own.

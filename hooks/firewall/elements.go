@@ -90,6 +90,7 @@ func checked(r plan.Rule, set string) (needs, error) {
 	n, err := perPort(r, set, checkParts(r))
 	if err == nil && r.Bridged {
 		n.add(belowPart, "bridged_ports", n.elements[0].key, "")
+		n.add(belowARPPart, "bridged_ports", n.elements[0].key, "")
 	}
 	return n, err
 }

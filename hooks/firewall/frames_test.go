@@ -152,6 +152,8 @@ var hostile = []frame{
 	{"a bridge's hello", bridge, llc(mac1, "01:80:c2:00:00:00", cat([]byte{0x42, 0x42, 3}, make([]byte, 35)))},
 	{"IPv6 around the bridge", bridge, eth(mac1, "01:80:c2:00:00:0e", 0x86dd, ip6(other6, host6, tcp, tcpSYN(1000, 80)))},
 	{"IPv4 around the bridge", bridge, eth(mac1, "01:80:c2:00:00:0e", 0x0800, ip4(other4, host4, udp, 0, udpSegment(1000, 53, nil)))},
+	{"ARP around the bridge", bridge, eth(mac1, "01:80:c2:00:00:0e", 0x0806, arp(2, mac1, other4, noMAC, host4))},
+	{"ARP with its own address around the bridge", bridge, eth(mac1, "01:80:c2:00:00:0e", 0x0806, arp(1, mac1, own4, noMAC, host4))},
 	{"LLDP with another's hardware address", bridge, eth(mac2, "01:80:c2:00:00:03", 0x88cc, make([]byte, 46))},
 
 	// In the guest's name, from elsewhere.

@@ -67,7 +67,7 @@ func TestTablesAreMadeWhenNeeded(t *testing.T) {
 		tables string
 		hooks  []string
 	}{
-		{"a bridge", bridgedGuest(1), "table bridge vifctl\ntable inet vifctl\n", []string{"raw_below"}},
+		{"a bridge", bridgedGuest(1), "table bridge vifctl\ntable inet vifctl\ntable arp vifctl\n", []string{"raw_below"}},
 		{"routed, unfiltered", []plan.Rule{{Kind: plan.RuleRouted, Dev: portOf(1)}}, "table inet vifctl\n", []string{"forward"}},
 		{"routed", portRules(1, false), "table arp vifctl\ntable inet vifctl\n", []string{"raw_pre"}},
 		{"a public address", []plan.Rule{oneToOneRule("203.0.113.1", "10.0.0.1")}, "table inet vifctl\n", []string{"forward", "nat_out", "nat_post", "nat_pre"}},
@@ -221,13 +221,14 @@ func TestNamesAreBytes(t *testing.T) {
 // so that it is made anew on hosts that have the older one.
 func TestVersions(t *testing.T) {
 	want := map[string]string{
-		"bridge":  "1 40f4e819",
-		"below":   "1 9bbec173",
-		"arp":     "1 76ec884c",
-		"routed":  "1 e598fc49",
-		"mark":    "1 8902281f",
-		"private": "1 ae4537de",
-		"nat":     "1 4f25d38b",
+		"bridge":    "1 40f4e819",
+		"below":     "1 9bbec173",
+		"below_arp": "1 a52a382b",
+		"arp":       "1 76ec884c",
+		"routed":    "1 e598fc49",
+		"mark":      "1 8902281f",
+		"private":   "1 ae4537de",
+		"nat":       "1 4f25d38b",
 	}
 	for _, p := range parts {
 		sum := fnv.New32a()

@@ -74,7 +74,7 @@ func uses(chains []chain) map[string]int {
 }
 
 // parts are all there are, needed ones before those that need them.
-var parts = []*part{bridgePart, belowPart, arpPart, routedPart, markPart, privatePart, natPart}
+var parts = []*part{bridgePart, belowPart, belowARPPart, arpPart, routedPart, markPart, privatePart, natPart}
 
 // beforeOthers comes before foreign chains of priority -300, the bridge's own
 // connection tracking and br_netfilter; in inet after defragmentation (-400).

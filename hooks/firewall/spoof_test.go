@@ -42,6 +42,10 @@ table bridge seen {
 table inet seen {
 	counter frames {}
 	chain prerouting { type filter hook prerouting priority -305; iifname "vif1.0" counter name frames; }
+}
+table arp seen {
+	counter frames {}
+	chain input { type filter hook input priority -305; iifname "vif1.0" counter name frames; }
 }`
 	seenRouter = `
 table inet seen {
@@ -74,6 +78,7 @@ func newRangeBehind(t *testing.T, bridged bool, priority int) *shootingRange {
 		r.host.run("ip", "link", "set", "br0", "up")
 		r.count(nftables.TableFamilyBridge, "frames")
 		r.count(nftables.TableFamilyINet, "frames")
+		r.count(nftables.TableFamilyARP, "frames")
 		r.fence = counter(nftables.TableFamilyBridge, "fence")
 	} else {
 		r.host.feed(strings.ReplaceAll(seenRouter, "-305", fmt.Sprint(priority)), "nft", "-f", "-")
@@ -169,7 +174,7 @@ func ownRules(kind plan.RuleKind, bridged bool) []plan.Rule {
 func (r *shootingRange) dropped(bridged bool) (packets uint64) {
 	where := []*part{routedPart, arpPart}
 	if bridged {
-		where = []*part{bridgePart, belowPart}
+		where = []*part{bridgePart, belowPart, belowARPPart}
 	}
 	for _, p := range where {
 		for _, name := range p.counters {
