@@ -139,7 +139,11 @@ func (f *HostFirewall) Prune(ctx context.Context, keep func() ([]plan.Rule, erro
 	if !ok {
 		return nil, nil
 	}
-	removed, err := p.Prune(ctx, keep, there)
+	removed, err := p.Prune(ctx, func() ([]plan.Rule, error) {
+		wanted, err := keep()
+		_, ours := forFirewalld(wanted)
+		return ours, err
+	}, there)
 	if err = explain(err); errors.Is(err, errNoTables) {
 		return nil, nil
 	}

@@ -145,6 +145,8 @@ func scriptOf(inv invocation, args []string) string {
 // session is a runtime and what has to be closed after it.
 type session struct {
 	hooks.Runtime
+	// dir is where the journal is, and the iptables backend's book.
+	dir     string
 	closers []func()
 }
 
@@ -178,7 +180,7 @@ func (s *session) open(inv invocation, up, dryRun bool) error {
 	if err != nil {
 		return err
 	}
-	s.Journal = journal.Open(dir)
+	s.dir, s.Journal = dir, journal.Open(dir)
 	path, err := configPath(inv)
 	if err == nil {
 		err = s.configure(path, dir, dryRun)
@@ -204,7 +206,7 @@ func (s *session) openTools() error {
 	}
 	s.closers = append(s.closers, kernel.Close)
 	s.Reader = snapshot.New(kernel)
-	fw := &hooks.HostFirewall{Host: s.Config.Host, Book: filepath.Join(dir, "iptables")}
+	fw := &hooks.HostFirewall{Host: s.Config.Host, Book: filepath.Join(s.dir, "iptables")}
 	s.closers = append(s.closers, fw.Close)
 	s.Reader.Rules, s.Reader.Switch, s.Reader.Limits, s.Reader.DHCP = fw, openvswitch.Host{}, limit.Host{}, dhcp.Host{}
 	s.Executor, err = apply.Open(kernel, apply.Tools{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"time"
 
 	"vifctl/cmd/vifctl/terminal"
@@ -59,7 +60,7 @@ func (s *session) sources(inv invocation) survey.Sources {
 		XenstoreErr: s.NoXenstore,
 		ScriptsDir:  xenscripts.Dir,
 		Scripts:     xenscripts.Names,
-		Firewall:    &hooks.HostFirewall{Host: s.Config.Host},
+		Firewall:    &hooks.HostFirewall{Host: s.Config.Host, Book: filepath.Join(s.dir, "iptables")},
 	}
 	src.Xenstore, _ = s.Xenstore.(*xenstore.Client)
 	path, err := trustedPath(inv, "VIFCTL_CONFIG", configs.Default)

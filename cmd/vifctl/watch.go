@@ -237,7 +237,7 @@ func (r *lateRuntime) ready(up bool) error {
 		return err
 	}
 	s.Config = config
-	s.Journal = journal.Open(r.dir)
+	s.dir, s.Journal = r.dir, journal.Open(r.dir)
 	if err := s.openTools(); err != nil {
 		s.close()
 		return err

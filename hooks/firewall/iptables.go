@@ -97,6 +97,15 @@ func (x *IPTables) Drops(ctx context.Context) (map[string]uint64, error) {
 	return x.guard.Drops(ctx)
 }
 
+// Prune removes what antispoofing left behind in nf_tables; rules of iptables
+// stay until their port goes.
+func (x *IPTables) Prune(ctx context.Context, keep func() ([]plan.Rule, error), there func(port string) bool) ([]string, error) {
+	if x.guard == nil {
+		return nil, nil
+	}
+	return x.guard.Prune(ctx, keep, there)
+}
+
 // errWithoutNFTables is what a port on a bridge runs into.
 var errWithoutNFTables = errors.New("this kernel has no nf_tables, and iptables sees neither ARP nor VLAN tags: " +
 	"a port of a bridge cannot be checked here, so give the guest antispoof = \"off\" or a routed mode")
