@@ -42,7 +42,7 @@ var families = []addresses{
 	},
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	w := &world{host: newMachine(t), client: newMachine(t), a: newMachine(t), b: newMachine(t), c: newMachine(t)}
 	w.host.sysctl("ipv4/ip_forward", "1")
 	w.host.sysctl("ipv6/conf/all/forwarding", "1")
@@ -99,7 +99,7 @@ func (w *world) join(name string, to *machine, here, there string) {
 
 // serve answers whoever asks with its own name and with where it was asked
 // from.
-func (m *machine) serve(t *testing.T, name string, port int) {
+func (m *machine) serve(t testing.TB, name string, port int) {
 	var stream net.Listener
 	var datagrams net.PacketConn
 	var err error
