@@ -51,6 +51,7 @@ lint: $(LINT)
 
 bench: build deps-test
 	$(GO) run ./tests/bench
+	$(GO) run ./tests/bench/watcher
 
 clean:
 	rm -rf bin .cache

@@ -83,7 +83,11 @@ func (r *Runtime) AddLate(ctx context.Context, tap LateTap) (*Work, error) {
 	if a, b := w.record.UUID, vif.UUID; a != b && a != "" && b != "" {
 		return nil, fmt.Errorf("%s: domain %d is another guest than the one whose vif is up: left alone", tap.Name, tap.NIC.Domid)
 	}
-	return w, r.carryOut(ctx, w)
+	err = r.carryOut(ctx, w)
+	if _, there, lost := r.Reader.LinkByIndex(tap.Index); err != nil && lost == nil && !there {
+		err = fmt.Errorf("%s: %w", tap.Name, ErrGone) // whatever failed, failed for want of it
+	}
+	return w, err
 }
 
 // RemoveGone does what `remove type_if=tap` does for a tap that has gone while

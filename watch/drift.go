@@ -80,8 +80,9 @@ func (l *loop) takeLost(now time.Time) {
 		return
 	}
 	for c := range clues {
-		_, own := l.host.owner[c.index]
+		key, own := l.host.owner[c.index]
 		switch {
+		case c.neighbour && !l.host.sharers[c.address][key]:
 		case own:
 			l.suspects(c.index, soon)
 		case c.base:

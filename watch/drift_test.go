@@ -47,6 +47,8 @@ func TestClues(t *testing.T) {
 		"at the port":                {clue{index: 1}, true, false},
 		"an element of the port's":   {clue{port: "vif2.0"}, false, true},
 		"an address of the port's":   {clue{index: 3, address: public}, true, false},
+		"a neighbour of the port's":  {clue{index: 1, address: public, neighbour: true}, true, false},
+		"a neighbour of nobody's":    {clue{index: 1, address: public.Next(), neighbour: true}, false, false},
 		"somebody else's address":    {clue{index: 3, address: public.Next()}, false, false},
 		"at an interface both need":  {clue{index: 3}, true, true},
 		"at one that nobody needs":   {clue{index: 4}, false, false},

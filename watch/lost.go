@@ -30,6 +30,9 @@ type clue struct {
 	foreign bool
 	// base: it was in ours, and serves everybody.
 	base bool
+	// neighbour: it was a neighbour entry, of which the kernel itself forgets
+	// many: only one that a port was given is worth a look.
+	neighbour bool
 }
 
 // lost tells of addresses, routes, neighbour entries, settings and elements
@@ -245,6 +248,7 @@ func routingClues(m netlink.Message) []clue {
 	switch m.Header.Type {
 	case unix.RTM_DELADDR, unix.RTM_DELNEIGH:
 		index(m.Data[4:])
+		c.neighbour = m.Header.Type == unix.RTM_DELNEIGH
 	case unix.RTM_DELROUTE:
 		if m.Data[5] != plan.RouteProtocol {
 			return nil

@@ -14,6 +14,7 @@ import (
 	"github.com/google/renameio/v2"
 
 	"vifctl/configs"
+	"vifctl/configs/units"
 )
 
 const (
@@ -32,6 +33,8 @@ type manifest struct {
 	Names []string `json:"names"`
 	// Protocols: the name of our routes' protocol was written.
 	Protocols bool `json:"protocols"`
+	// Units are what makes the watcher run, by their paths.
+	Units []string `json:"units,omitempty"`
 }
 
 // Install takes over the scripts in dir: each becomes a link to vifctl, which
@@ -65,6 +68,16 @@ func Install(dir, self string) (report string, err error) {
 	}
 	slices.Sort(m.Names)
 	m.Protocols = m.Protocols || dir == Dir && wantProtocols()
+	enable := ""
+	if dir == Dir {
+		var wanted []units.Unit
+		wanted, enable = wantUnits()
+		for _, u := range wanted {
+			if !slices.Contains(m.Units, u.Path) {
+				m.Units = append(m.Units, u.Path)
+			}
+		}
+	}
 
 	if err := writeManifest(dir, m); err != nil {
 		return "", err
@@ -87,11 +100,17 @@ func Install(dir, self string) (report string, err error) {
 			return "", fmt.Errorf("name the routes' protocol: %w", err)
 		}
 	}
+	if err := placeUnits(m.Units); err != nil {
+		return "", err
+	}
 	report = fmt.Sprintf("%s now answers as %s.\n", filepath.Join(dir, binaryName), strings.Join(m.Names, ", "))
 	if len(kept) > 0 {
 		report += fmt.Sprintf("What was there is kept in %s: %s.\n", filepath.Join(dir, backupDir), strings.Join(kept, ", "))
 	}
 	report += "Antispoofing is off, as it is with Xen's own scripts.\n"
+	if len(m.Units) > 0 {
+		report += fmt.Sprintf("The watcher, which brings up late taps and puts back what goes missing, is not started by that: `%s`.\n", enable)
+	}
 	back := filepath.Join(dir, binaryName) + " uninstall"
 	if dir != Dir {
 		back += " --dir " + dir
@@ -117,6 +136,9 @@ func Uninstall(dir string) (report string, err error) {
 	if info, err := os.Lstat(filepath.Join(dir, binaryName)); err == nil && info.IsDir() {
 		return "", fmt.Errorf("%s is a folder, which vifctl did not put there: nothing was changed; move it away", filepath.Join(dir, binaryName))
 	}
+	if err := removable(m.Units); err != nil {
+		return "", err
+	}
 	var restored, removed []string
 	for _, name := range m.Names {
 		had, err := giveBack(dir, name)
@@ -133,6 +155,7 @@ func Uninstall(dir string) (report string, err error) {
 	if m.Protocols {
 		files = append(files, protocols)
 	}
+	files = append(files, m.Units...)
 	// What somebody else put beside the backups stays, and so does the folder.
 	if err := os.Remove(filepath.Join(dir, backupDir)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		report += fmt.Sprintf("%s stays, because something of somebody else's is in it.\n", filepath.Join(dir, backupDir))
@@ -301,6 +324,11 @@ func readManifest(dir string) (*manifest, error) {
 	for _, name := range m.Names {
 		if !strings.HasPrefix(name, "vif-") && !strings.HasPrefix(name, "network-") && name != "qemu-ifup" || strings.Contains(name, "/") {
 			return nil, fmt.Errorf("%s is damaged: %q is no script's name", path, name)
+		}
+	}
+	for _, path := range m.Units {
+		if _, ok := unitAt(path); !ok {
+			return nil, fmt.Errorf("%s is damaged: %q is no file of the watcher's", filepath.Join(dir, manifestName), path)
 		}
 	}
 	return &m, nil

@@ -31,7 +31,7 @@ func commands() []command {
 		{name: "status", args: "[--watch] [--json] [PORT | GUEST]…", about: "what every guest's interface is like now", run: statusCommand},
 		{name: "doctor", args: "[--probe] [PORT | GUEST]…", about: "what is wrong with the guests' network, and what to do", run: doctorCommand},
 		{name: "map", args: "[--svg]", about: "the guests' network as a tree, or as a picture", run: mapCommand},
-		{name: "watch", args: "[--once] [--buffer BYTES]", about: "bring up the taps that nobody calls us for", run: watchCommand},
+		{name: "watch", args: "[--once] [--metrics SOCKET] …", about: "bring up late taps, put back what goes missing", run: watchCommand},
 		{name: "network", args: "start|stop|status|confirm …", about: "make the host a bridge or a router, without cutting it off", run: networkCommand},
 		{name: "lab", args: "[--keep] [--quiet]", about: "try it all in a pretend dom0: needs no Xen, changes nothing here", run: labCommand},
 		{name: "config", args: "check [FILE] | example | import", about: "check the configuration; print one, or what xend's comes to", run: configCommand},

@@ -60,6 +60,8 @@ func (s *Stored) involve(step plan.Step) {
 		dev, addresses = step.Dev.Index, []netip.Addr{step.IP}
 	case plan.Address:
 		addresses = []netip.Addr{step.Addr.Prefix.Addr()}
+	case plan.Neighbour:
+		addresses = []netip.Addr{step.IP}
 	case plan.Rule:
 		addresses = []netip.Addr{step.Public, step.Private, step.Prefix.Masked().Addr()}
 	}

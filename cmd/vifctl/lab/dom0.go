@@ -29,6 +29,9 @@ type Dom0 struct {
 	// Domains are the guests that are up, in the order they were started.
 	Domains []*Domain
 
+	// Watcher is at work while a scene needs it, else nil.
+	Watcher *watcher
+
 	store *xenstore.Client
 	// translates: nftables is here, and guests are elements of its sets.
 	translates bool

@@ -20,6 +20,8 @@ type Guest struct {
 	Domid int
 	// HVM guests have an emulated NIC beside the PV one, until their driver unplugs it.
 	HVM bool
+	// Late: the emulated NIC comes when xl has called everything, and nobody calls for it.
+	Late bool
 	// Script is the hotplug script: vif-bridge, vif-route, …
 	Script string
 	// The rest of the vif=[…] entry; what is zero is not written.
@@ -143,9 +145,14 @@ func (d *Dom0) plug(g *Domain) error {
 	if err := cable(end{d.Machine, g.Vif(), netback}, end{g.Machine, pvNIC, g.MAC()}); err != nil {
 		return err
 	}
-	if !g.HVM {
+	if !g.HVM || g.Late {
 		return nil
 	}
+	return d.plugTap(g)
+}
+
+// plugTap makes the device model's tap.
+func (d *Dom0) plugTap(g *Domain) error {
 	g.hasTap = true
 	if d.tapTrouble() != nil {
 		return cable(end{d.Machine, g.Tap(), ""}, end{g.Machine, emulatedName, g.MAC()})
@@ -225,7 +232,11 @@ func (d *Dom0) Start(ctx context.Context, guest Guest) (*Domain, error) {
 	nic := pvNIC
 	if g.HVM {
 		nic = emulatedName
-		if err := d.call(ctx, g, add); err != nil {
+		come := func() error { return d.call(ctx, g, add) }
+		if g.Late {
+			come = func() error { return d.comeLate(ctx, g) }
+		}
+		if err := come(); err != nil {
 			return nil, err
 		}
 	}

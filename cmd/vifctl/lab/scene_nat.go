@@ -84,10 +84,19 @@ func playNAT(ctx context.Context, d *Dom0) error {
 	if err := d.configured(ctx); err != nil {
 		return err
 	}
+	var err error
+	if d.Watcher, err = d.watch(ctx); err != nil {
+		return err
+	}
+	d.Report.Note("vifctl watch is at work: the guests' emulated NICs come late, when xl has called everything")
+	return errors.Join(playPrivate(ctx, d), d.Watcher.end())
+}
+
+func playPrivate(ctx context.Context, d *Dom0) error {
 	n := natPlay{Dom0: d}
 	for i, private := range natPrivate {
 		up, err := d.Start(ctx, Guest{
-			Name: fmt.Sprintf("win2008-%d", i+1), Domid: 5 + i, HVM: true, Script: "vif-nat", Bridge: "xenbr0",
+			Name: fmt.Sprintf("win2008-%d", i+1), Domid: 5 + i, HVM: true, Late: true, Script: "vif-nat", Bridge: "xenbr0",
 			Addresses: []netip.Prefix{private}, Gateways: []netip.Addr{natGateway},
 			Public: natPublic[i].Addr(), Group: "nat",
 		})
