@@ -3,6 +3,8 @@ package xlcfg_test
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -171,6 +173,32 @@ func TestOddities(t *testing.T) {
 	require.Len(t, f.Odd, 2)
 	require.Equal(t, "web.cfg:1:1: xl reads names of small letters only, and IMAGES is none", f.Odd[0].Error())
 	require.Equal(t, "web.cfg:3:13: xl has no True: it writes 1 or 0", f.Odd[1].Error())
+}
+
+// The examples that Debian's package brings (unpacked by tests/deps) are read.
+func TestDebiansExamples(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../.cache/debian/etc/xen/xlexample.*")
+	require.NoError(t, err)
+	if len(files) == 0 {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("the examples are not there: run `tests/deps test`")
+		}
+		t.Skip("the examples are not there: run `tests/deps test`")
+	}
+	types := map[string]string{"hvm": "hvm", "pvlinux": "pv", "pvhlinux": "pvh"}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		f, err := xlcfg.Parse(file, string(text))
+		require.NoError(t, err)
+		require.Empty(t, f.Odd)
+		g, err := f.Guest()
+		require.NoError(t, err)
+		require.Equal(t, types[strings.TrimPrefix(filepath.Ext(file), ".")], g.Type, file)
+		require.Len(t, g.NICs, 1)
+		require.Equal(t, g.Type == "hvm", g.NICs[0].Emulated)
+	}
 }
 
 // Whatever a file says, it is read, or its mistake is one line with a position
