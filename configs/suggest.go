@@ -91,9 +91,9 @@ func DidYouMean(word string, known []string) string {
 
 // nearest finds the known word that was meant, "" where none is near.
 func nearest(word string, known []string) string {
-	best, least := "", 3 // two letters may be wrong, one in a short word
+	best, least := "", 3 // two letters may be wrong, and no more than half of them
 	for _, k := range known {
-		if d := distance(strings.ToLower(word), k); d < least && 2*d < len(k) {
+		if d := distance(strings.ToLower(word), k); d < least && 2*d <= len(k) {
 			best, least = k, d
 		}
 	}

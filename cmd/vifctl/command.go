@@ -8,6 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"vifctl/configs"
 	"vifctl/xenscripts"
 )
 
@@ -141,36 +142,9 @@ Exit codes: 0 done, 1 failed, 2 not understood.
 
 // suggestion finds the command that a mistyped word may have meant.
 func suggestion(word string, all []command) string {
-	best, distance := "", 3
-	for _, c := range all {
-		if d := editDistance(word, c.name); d < distance {
-			best, distance = c.name, d
-		}
+	names := make([]string, len(all))
+	for i, c := range all {
+		names[i] = c.name
 	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf(" (did you mean %s?)", best)
-}
-
-// editDistance counts the letters to insert, delete or exchange between two
-// words (Levenshtein).
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return configs.DidYouMean(word, names)
 }

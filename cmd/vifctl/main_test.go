@@ -130,19 +130,6 @@ func TestUnknownWord(t *testing.T) {
 	}
 }
 
-func TestEditDistance(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct {
-		a, b string
-		want int
-	}{
-		{"", "", 0}, {"a", "", 1}, {"", "abc", 3}, {"plan", "plan", 0}, {"paln", "plan", 2}, {"pla", "plan", 1}, {"xplan", "plan", 1}, {"kitten", "sitting", 3},
-	} {
-		require.Equal(t, tc.want, editDistance(tc.a, tc.b), "%s, %s", tc.a, tc.b)
-		require.Equal(t, tc.want, editDistance(tc.b, tc.a), "%s, %s", tc.b, tc.a)
-	}
-}
-
 func TestExitCodes(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
