@@ -39,7 +39,9 @@ const (
 // packets would go through it from then on.
 func (l legacyLayout) tables() ([]string, error) {
 	data, err := os.ReadFile(l.names)
-	if errors.Is(err, os.ErrNotExist) {
+	// The file is the real root's, also in the namespaces of an ordinary user,
+	// where nobody has made tables of this kind.
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) {
 		return nil, nil
 	}
 	return strings.Fields(string(data)), err
