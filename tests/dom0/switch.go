@@ -62,7 +62,7 @@ func (d *Dom0) startSwitch(bridge string) error {
 			return err
 		}
 		if daemon[0] == "ovsdb-server" {
-			if _, err := d.run("ovs-vsctl", "--no-wait", "init"); err != nil {
+			if _, err := d.run("ovs-vsctl", "--retry", "--timeout=20", "--no-wait", "init"); err != nil {
 				return err
 			}
 		}
