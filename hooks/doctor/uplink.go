@@ -151,7 +151,7 @@ func noDefaultRoute(f *survey.Facts) (all []Finding) {
 			continue
 		}
 		found := Finding{
-			Subject: host, Sentence: fmt.Sprintf("This host has no %s default route: %s reach nothing beyond it.", family(is6), who(guests)),
+			Subject: host, Sentence: fmt.Sprintf("This host has no %s default route: nothing beyond its own networks is within reach of %s.", family(is6), who(guests)),
 			Evidence: []string{fmt.Sprintf("no %s default route in the main table", family(is6))},
 			Fix:      []string{"ip route add default via GATEWAY"},
 		}
@@ -182,7 +182,7 @@ func forwardingOff(f *survey.Facts) (all []Finding) {
 		}
 		name := "net." + strings.ReplaceAll(s.path, "/", ".")
 		all = append(all, Finding{
-			Subject: host, Sentence: fmt.Sprintf("This host does not forward %s: %s reach it, and nothing behind it.", family(s.is6), who(guests)),
+			Subject: host, Sentence: fmt.Sprintf("This host does not forward %s: nothing behind it is within reach of %s.", family(s.is6), who(guests)),
 			Evidence: []string{name + " is 0"},
 			Fix:      []string{"sysctl -w " + name + "=1", fmt.Sprintf("echo %s=1 > /etc/sysctl.d/90-vifctl.conf", name)},
 		})
