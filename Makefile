@@ -39,7 +39,7 @@ test: build deps-test
 	@tests/reproducible
 
 test-xen: build deps-xen
-	$(GO) test -tags xen -count=1 -timeout 20m -v ./tests/xen
+	$(GO) test -tags xen -count=1 -timeout 45m -v ./tests/xen
 
 $(LINT):
 	@mkdir -p $(@D)

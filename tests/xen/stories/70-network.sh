@@ -36,11 +36,13 @@ ip route add 198.51.100.0/24 via 172.16.0.254 table 77
 vlan() {
 	ip link add link bond7 name bond7.7 type vlan id 7
 	ip link set bond7.7 up
+	settle bond7.7
 	ip addr add 172.17.0.1/24 dev bond7.7
 	ip route add default via 172.17.0.254 dev bond7.7 metric 60
 	reach 172.17.0.254
 }
 vlan
+settle bond7
 reach 172.16.0.254
 remember
 
