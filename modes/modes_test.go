@@ -626,8 +626,13 @@ func TestOfflineUndoesOnline(t *testing.T) {
 					require.True(t, a.Satisfied || told || announces(a.Step), a.Step.Key())
 				}
 				merged, stale := journal.Merge(entries, plan.Resolve(again.Steps, now))
-				require.Empty(t, stale)
-				require.Equal(t, undos(entries), undos(merged))
+				for _, e := range stale {
+					// An address that was made, removed by somebody and made again can be in the journal twice.
+					require.Equal(t, show(now), show(now.After(e.Undo)), "%s is to be undone, and is not undone already", e.Step.Key())
+				}
+				if len(stale) == 0 {
+					require.Equal(t, undos(entries), undos(merged))
+				}
 			}
 			if len(entries) > 0 && rapid.Bool().Draw(t, "drift") {
 				// Somebody takes away what we made.
