@@ -66,16 +66,17 @@ func (m *machine) docker(v Variant) {
 	}
 }
 
-// ufw runs ufw itself, on files that nobody else sees.
+// ufw runs ufw itself, on files that nobody else sees: it and the line that
+// keeps it from the host's settings write into copies.
 func (m *machine) ufw(command string) {
 	need(m.t, "ufw", "unshare")
 	m.run("unshare", "-m", "sh", "-ec", `
-		for d in /etc/ufw /var/lib/ufw; do
-			mkdir -p /tmp/vifctl-ufw; mount -t tmpfs none /tmp/vifctl-ufw
-			[ ! -d $d ] || { cp -a $d/. /tmp/vifctl-ufw; mount --move /tmp/vifctl-ufw $d; }
+		for d in /etc/ufw /etc/default /var/lib/ufw; do
+			[ -d $d ] || continue
+			mount -t tmpfs none "$1"; cp -a $d/. "$1"; mount --move "$1" $d
 		done
-		sed -i s/^IPT_SYSCTL=.*// /etc/default/ufw 2>/dev/null || true
-		exec ufw --force "$@"`, "sh", command)
+		sed -i s/^IPT_SYSCTL=.*// /etc/default/ufw
+		exec ufw --force "$2"`, "sh", m.t.TempDir(), command)
 }
 
 // TestBesideOthers: a guest that docker's, ufw's or anybody's FORWARD policy
