@@ -66,9 +66,11 @@ type Host struct {
 	Uplink string
 	// Firewall is FirewallAuto where nothing is said.
 	Firewall Firewall
-	// Antispoof is AntispoofOff where nothing is said, as upstream.
+	// Antispoof is "" where nothing is said: then it is for the guest's network
+	// to say, and else AntispoofOff, as upstream.
 	Antispoof Antispoof
-	// DHCP is "" where nothing is said, which is DHCPOff.
+	// DHCP is "" where nothing is said: then it is for the guest's network to
+	// say, and else DHCPOff.
 	DHCP DHCP
 	// Gateway is what guests in routed modes use as their gateway.
 	Gateway Gateway
@@ -100,9 +102,6 @@ func (g Gateway) For(a netip.Addr) netip.Addr {
 func (h Host) orStandard() Host {
 	if h.Firewall == "" {
 		h.Firewall = FirewallAuto
-	}
-	if h.Antispoof == "" {
-		h.Antispoof = AntispoofOff
 	}
 	if h.Mark == 0 {
 		h.Mark = StandardMark

@@ -54,6 +54,7 @@ func (r *reader) check(h Host) {
 		r.checkPublic(e)
 		r.checkForwards(e)
 		r.checkGateway(e, h)
+		r.checkVLANs(e)
 	}
 	r.checkIdentities()
 	r.checkClaims()

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"vifctl/hooks/plan"
 )
 
 // AnyNIC is the NIC of an entry that is about all of a guest's NICs.
@@ -22,6 +24,9 @@ type Guest struct {
 	Mode string `json:",omitzero"`
 	// Bridge by name, "" for what the backend or the mode says.
 	Bridge string `json:",omitzero"`
+	// VLANs of its bridge's that the guest is in, ascending. They replace the
+	// backend's `vlan`.
+	VLANs []plan.VLANRange `json:",omitzero"`
 	// Uplink by name, "" for the default route's device.
 	Uplink string `json:",omitzero"`
 	// Addresses are the guest's own addresses, with their family's full length,

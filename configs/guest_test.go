@@ -94,7 +94,7 @@ func TestDefaults(t *testing.T) {
 	t.Parallel()
 	nobody, found := configs.Standard().Guest(configs.Match{Name: "a"})
 	require.False(t, found)
-	require.Equal(t, configs.Guest{NIC: configs.AnyNIC, Antispoof: configs.AntispoofOff, Masquerade: true}, nobody)
+	require.Equal(t, configs.Guest{NIC: configs.AnyNIC, Masquerade: true}, nobody)
 
 	c, err := configs.Parse("x", "[host]\nuplink = \"eth1\"\ngateway = [\"10.0.0.1\", \"fe80::1\"]\nantispoof = \"strict\"\n"+
 		"[[guest]]\nname = \"a\"\n[[guest]]\nname = \"b\"\nuplink = \"eth2\"\ngateway = \"10.0.0.2\"\nantispoof = \"off\"\n")

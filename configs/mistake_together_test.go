@@ -204,6 +204,17 @@ public = "192.0.2.1"`),
 bridge = "xenbr0"`),
 			`x:4:1: bridge means nothing in mode nat: leave it out, or write mode = "bridge" or mode = "openvswitch"`,
 		},
+		"a VLAN where there is none": {
+			guest(`mode = "route"
+vlan = 10`),
+			`x:4:1: vlan means nothing in mode route: leave it out, or write mode = "bridge" or mode = "openvswitch"`,
+		},
+		"VLANs in two places": {
+			guest(`mode = "openvswitch"
+bridge = "ovs0.10"
+vlan = 20`),
+			`x:5:8: the VLANs are named behind the bridge's name as well, at x:4:10: name them in one of the two`,
+		},
 		"gateway in mode bridge": {
 			guest(`mode = "bridge"
 gateway = "10.0.0.1"`),

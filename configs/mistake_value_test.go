@@ -64,6 +64,22 @@ gateway = "10.0.0.1/24"`,
 			guest(`mode = "vlan"`),
 			`x:3:8: mode cannot be "vlan": there are bridge, route, nat and openvswitch`,
 		},
+		"vlan": {
+			guest(`vlan = "ten"`),
+			`x:3:8: vlan cannot be "ten": "ten" is no VLAN: it is a number from 1 to 4094, a range (20-29) or a row (20+2x5), with p or u behind it`,
+		},
+		"vlan, too large": {
+			guest(`vlan = 4095`),
+			`x:3:8: vlan cannot be "4095": "4095" is no VLAN: it is a number from 1 to 4094, a range (20-29) or a row (20+2x5), with p or u behind it`,
+		},
+		"vlan, several and none of untagged frames": {
+			guest(`vlan = "10/20"`),
+			`x:3:8: vlan cannot be "10/20": of several VLANs one must be that of untagged frames: write a p behind it, as in 10p/20-29`,
+		},
+		"vlan, a list": {
+			guest(`vlan = [10, 20]`),
+			`x:3:8: vlan cannot be a list: write vlan = "10p/20-29"`,
+		},
 		"name, empty": {
 			`[[guest]]
 name = ""`,

@@ -19,8 +19,8 @@ type mode struct {
 
 var modes = []mode{
 	{"bridge", []string{"public", "forward", "nat66", "masquerade", "gateway", "uplink", "dhcp"}},
-	{"route", []string{"public", "forward", "nat66", "masquerade", "bridge"}},
-	{"nat", []string{"bridge"}},
+	{"route", []string{"public", "forward", "nat66", "masquerade", "bridge", "vlan"}},
+	{"nat", []string{"bridge", "vlan"}},
 	{"openvswitch", []string{"public", "forward", "nat66", "masquerade", "gateway", "uplink", "dhcp"}},
 }
 
@@ -52,6 +52,7 @@ func guestSettings() []setting[entry] {
 		{"nic", "0", number(func(r *reader, n int64, at place, e *entry) { e.NIC = r.nic(n, at) })},
 		{"mode", `"nat"`, text(func(r *reader, s string, at place, e *entry) { e.Mode = r.mode(s, at) })},
 		{"bridge", `"xenbr0"`, text(func(r *reader, s string, at place, e *entry) { e.Bridge = r.bridge(s, at) })},
+		{"vlan", `"10p/20-29"`, readVLANs},
 		{"uplink", `"eth0"`, text(func(r *reader, s string, at place, e *entry) { e.Uplink = r.device(s, at) })},
 		{"address", `["192.168.1.2", "2001:db8:1::2"]`, list(func(r *reader, s string, at place, e *entry) {
 			e.Addresses = append(e.Addresses, r.ownAddress(s, at))

@@ -74,7 +74,22 @@ func request(w *Work, entry configs.Guest, g guest, port plan.Link) plan.Request
 		}
 		r.IPs = entry.Addresses
 	}
+	if len(entry.VLANs) > 0 {
+		if len(ev.VLANs) > 0 && !slices.Equal(ev.VLANs, entry.VLANs) {
+			w.warn("the guest's own configuration has a vlan=, and %s has another: that one counts", entry)
+		}
+		r.VLANs = entry.VLANs
+	}
 	return r
+}
+
+// inVLANs: a guest that is to be kept apart is refused where nothing would.
+func inVLANs(ev event.Event, entry configs.Guest, mode string) error {
+	if len(entry.VLANs) == 0 || mode == "bridge" || mode == "openvswitch" {
+		return nil
+	}
+	return fmt.Errorf("%s: the configuration has a vlan for %s, which means nothing in mode %s: take it out, or make the mode bridge or openvswitch",
+		ev.Device, entry, mode)
 }
 
 // forwards spells a configuration's port forwards out: one rule for each

@@ -27,6 +27,10 @@ type Work struct {
 	Mode, Guest string
 	// Bridge the port joins, "" without one.
 	Bridge string
+	// Network, by mode and name, that asked for some of it, and Asked what it
+	// asked for; "" where the configuration said all of it.
+	Network string
+	Asked   plan.ForGuests
 	// Actions of a port that comes up, in order.
 	Actions []plan.Action
 	// Undo is what has to go, newest first: of a port that goes down all that
@@ -165,6 +169,9 @@ func (r *Runtime) prepareUp(ctx context.Context, w *Work, keys map[string]string
 	if w.Mode, err = chooseMode(ev, entry); err != nil {
 		return err
 	}
+	if err := inVLANs(ev, entry, w.Mode); err != nil {
+		return err
+	}
 	mode, err := modes.Find(w.Mode)
 	if err != nil {
 		return err
@@ -184,6 +191,13 @@ func (r *Runtime) prepareUp(ctx context.Context, w *Work, keys map[string]string
 	p, err := mode.Plan(req, s)
 	if err != nil {
 		return err
+	}
+	if asked, err := r.ofNetwork(w, entry, boot, p, s, &req); err != nil {
+		return err
+	} else if asked {
+		if p, err = mode.Plan(req, s); err != nil {
+			return err
+		}
 	}
 	w.Bridge = p.Bridge
 	w.Warnings = append(w.Warnings, p.Warnings...)

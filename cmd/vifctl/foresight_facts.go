@@ -34,7 +34,7 @@ func (f *foresight) facts(i int) []fact {
 		return where
 	}
 	// The guest's file's keys by the configuration's names for them.
-	xl := map[string]string{"address": "ip", "bridge": "bridge", "uplink": "gatewaydev", "mac": "mac"}
+	xl := map[string]string{"address": "ip", "bridge": "bridge", "uplink": "gatewaydev", "mac": "mac", "vlan": "vlan"}
 	take := func(key, standard, why string) {
 		o, configured := said[key]
 		own, written := n.Said.Said[xl[key]]
@@ -62,10 +62,11 @@ func (f *foresight) facts(i int) []fact {
 	if n.Foreign != "" {
 		return all
 	}
-	mode := ""
+	mode, network := "", ""
+	var asked plan.ForGuests
 	for _, p := range n.Ports {
 		if p.Work != nil {
-			mode = p.Work.Mode
+			mode, network, asked = p.Work.Mode, "what the network "+p.Work.Network+" was started with", p.Work.Asked
 		}
 	}
 	if o, ok := said["mode"]; ok {
@@ -87,10 +88,20 @@ func (f *foresight) facts(i int) []fact {
 		for _, key := range []string{"masquerade", "nat66", "forward"} {
 			take(key, "", "")
 		}
+		if asked.DHCP {
+			take("dhcp", string(configs.DHCPDnsmasq), network)
+		} else {
+			take("dhcp", "", "")
+		}
 	}
-	take("antispoof", "off", "vifctl's own default")
+	if asked.Antispoof != "" {
+		take("antispoof", string(asked.Antispoof), network)
+	} else {
+		take("antispoof", "off", "vifctl's own default")
+	}
 	take("link_local", "", "")
-	for _, key := range []string{"mtu", "rate", "vlan"} {
+	take("vlan", "", "")
+	for _, key := range []string{"mtu", "rate"} {
 		if v, ok := n.Said.Said[key]; ok {
 			add(key, v.Value, f.from(v))
 		}

@@ -301,7 +301,7 @@ func openNetworks(inv invocation, up, dryRun bool) (*session, *network.Runtime, 
 	if err := s.open(inv, up, dryRun); err != nil {
 		return s, nil, err
 	}
-	r := &network.Runtime{Reader: s.Reader, Executor: s.Executor, Journal: s.Journal, Log: s.Log, Guests: s.Config.Host.Guests}
+	r := &network.Runtime{Reader: s.Reader, Executor: s.Executor, Journal: s.Journal, Log: s.Log, Host: s.Config.Host}
 	r.Guard = func(mode, name, token string) (func(), error) {
 		self, err := os.Executable()
 		if err != nil {

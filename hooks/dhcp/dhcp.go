@@ -90,26 +90,41 @@ func forget(h plan.DHCPHost) error {
 // readAnew has dnsmasq read the folder from the start: it sees by itself what
 // comes, but not what goes. No dnsmasq has nothing to read.
 func readAnew() error {
-	text, err := os.ReadFile(plan.DHCPPid)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+	pid, err := server()
+	if pid == 0 || err != nil {
 		return err
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil || pid <= 1 {
-		return fmt.Errorf("%s holds no process number: %q", plan.DHCPPid, text)
-	}
-	// The file outlives a dnsmasq that was killed, and its number may be
-	// somebody else's by now.
-	if name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); err != nil || strings.TrimSpace(string(name)) != "dnsmasq" {
-		return nil //nolint:nilerr // it has gone
 	}
 	if err := unix.Kill(pid, unix.SIGHUP); err != nil && !errors.Is(err, unix.ESRCH) {
 		return fmt.Errorf("have dnsmasq read its folder anew: %w", err)
 	}
 	return nil
+}
+
+// Runs reports whether there is a dnsmasq of the guests' own.
+func Runs() bool {
+	pid, err := server()
+	return pid != 0 && err == nil
+}
+
+// server is the dnsmasq's process, 0 where there is none.
+func server() (pid int, err error) {
+	text, err := os.ReadFile(plan.DHCPPid)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	pid, err = strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil || pid <= 1 {
+		return 0, fmt.Errorf("%s holds no process number: %q", plan.DHCPPid, text)
+	}
+	// The file outlives a dnsmasq that was killed, and its number may be
+	// somebody else's by now.
+	if name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); err != nil || strings.TrimSpace(string(name)) != "dnsmasq" {
+		return 0, nil //nolint:nilerr // it has gone
+	}
+	return pid, nil
 }
 
 // release gives back what another hardware address has leased of the address:

@@ -42,6 +42,9 @@ type Network struct {
 	// ConfirmBy is until when, in nanoseconds since boot, somebody has to
 	// confirm it, 0 where nobody has to.
 	ConfirmBy int64 `json:"confirm_by,omitempty"`
+	// ForGuests is what the network's guests get where the configuration does
+	// not say.
+	ForGuests plan.ForGuests `json:"for_guests,omitzero"`
 	// Settings were made first, then what there is was made and moved: each in
 	// the order it was done.
 	Settings []Entry `json:"settings,omitempty"`
@@ -74,6 +77,25 @@ func (j *Journal) ReadNetwork(mode, name string) (*Network, error) {
 		return nil, fmt.Errorf("journal %s is damaged: it does not speak of the network %s %s", path, mode, name)
 	}
 	return &n, nil
+}
+
+// NetworkGuests is what a network asks for its guests in this run of the kernel,
+// zero where there is no such network. A port's call asks it, so it is not read
+// any further than that takes.
+func (j *Journal) NetworkGuests(mode, name, boot string) (plan.ForGuests, error) {
+	data, err := os.ReadFile(j.networkPath(mode, name))
+	whole := bytes.HasSuffix(data, []byte("}\n"))
+	if errors.Is(err, fs.ErrNotExist) || err == nil && whole && !bytes.Contains(data, []byte(`"for_guests":`)) {
+		return plan.ForGuests{}, nil
+	}
+	if err != nil {
+		return plan.ForGuests{}, fmt.Errorf("journal: %w", err)
+	}
+	n, err := j.ReadNetwork(mode, name)
+	if n == nil || err != nil || n.Boot != boot {
+		return plan.ForGuests{}, err
+	}
+	return n.ForGuests, nil
 }
 
 // Networks returns the records of every network, in the order of their names.

@@ -65,3 +65,29 @@ func TestLastWords(t *testing.T) {
 	require.NoError(t, j.SetLastWords(""))
 	require.Empty(t, j.LastWords())
 }
+
+func TestNetworkGuests(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	j := journal.Open(dir)
+	asks := plan.ForGuests{Antispoof: plan.AntispoofStrict, DHCP: true}
+	none, err := j.NetworkGuests("nat", "eth0", "b")
+	require.NoError(t, err)
+	require.Zero(t, none)
+	require.NoError(t, j.WriteNetwork(&journal.Network{Mode: "nat", Name: "eth0", Boot: "b", ForGuests: asks}))
+	require.NoError(t, j.WriteNetwork(&journal.Network{Mode: "nat", Name: "eth1", Boot: "b"}))
+	for _, c := range []struct {
+		name, boot string
+		want       plan.ForGuests
+	}{{"eth0", "b", asks}, {"eth0", "another run of the kernel", plan.ForGuests{}}, {"eth1", "b", plan.ForGuests{}}} {
+		got, err := j.NetworkGuests("nat", c.name, c.boot)
+		require.NoError(t, err)
+		require.Equal(t, c.want, got, "%s %s", c.name, c.boot)
+	}
+	// What cannot be read may have asked for protection.
+	for _, text := range []string{"", "{", `{"for_guests":{"antispoof":"strict"}}`} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "network.nat.eth0.json"), []byte(text), 0o600))
+		_, err := j.NetworkGuests("nat", "eth0", "b")
+		require.ErrorContains(t, err, "is damaged")
+	}
+}

@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"vifctl/configs"
 	"vifctl/hooks/apply"
 	"vifctl/hooks/journal"
 	"vifctl/hooks/snapshot"
@@ -37,8 +38,8 @@ type Runtime struct {
 	Reader   *snapshot.Reader
 	Executor *apply.Executor
 	Journal  *journal.Journal
-	// Guests that the host's tables are to have room for, 0 to leave them.
-	Guests int
+	// Host is what the configuration says of all guests.
+	Host configs.Host
 	// Guard starts the process that takes over when this one dies; release tells
 	// it that this one is done. nil: there is none.
 	Guard func(mode, name, token string) (release func(), err error)

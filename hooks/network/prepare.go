@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"vifctl/configs"
+	"vifctl/hooks/dhcp"
 	"vifctl/hooks/journal"
 	"vifctl/hooks/plan"
 	"vifctl/hooks/snapshot"
@@ -26,6 +28,9 @@ type Work struct {
 	Mode, Name string
 	// Bridge and Uplink by name, "" for none.
 	Bridge, Uplink string
+	// ForGuests is what the network's guests get where the configuration does
+	// not say.
+	ForGuests plan.ForGuests
 	// Settings come first, then Topology.
 	Settings, Topology []plan.Action
 	// Stale is what an earlier start set that is no longer wanted.
@@ -104,12 +109,32 @@ func (r *Runtime) prepare(ctx context.Context, req Request, ask bool) (*Work, er
 	}
 	actions := plan.Resolve(steps, s)
 	w.Settings, w.Topology = actions[:len(settings.Steps)], actions[len(settings.Steps):]
+	before := plan.ForGuests{}
+	if old != nil {
+		before = old.ForGuests
+	}
+	w.ForGuests = req.forGuests(before)
+	r.warnGuests(w)
 	return w, r.remember(w, old, topology.Uplink)
+}
+
+// warnGuests says what keeps guests from getting what the network asks for them.
+func (r *Runtime) warnGuests(w *Work) {
+	if w.ForGuests.Antispoof != "" && r.Host.Antispoof != "" && string(r.Host.Antispoof) != string(w.ForGuests.Antispoof) {
+		w.Warnings = append(w.Warnings, fmt.Sprintf("antispoof=yes: the configuration says antispoof = %q for every guest, which counts", r.Host.Antispoof))
+	}
+	switch {
+	case !w.ForGuests.DHCP:
+	case r.Host.DHCP == configs.DHCPOff:
+		w.Warnings = append(w.Warnings, `dhcp=yes: the configuration says dhcp = "off" for every guest, which counts`)
+	case !dhcp.Runs():
+		w.Warnings = append(w.Warnings, "dhcp=yes: no dnsmasq runs for guests, so nobody leases them their addresses until vifctl-dnsmasq.service is started")
+	}
 }
 
 func (r *Runtime) hostRequest(req Request, all []*journal.Network) (plan.HostRequest, error) {
 	host := plan.HostRequest{
-		Uplink: req.Uplink, NoUplink: req.NoUplink, Bridge: req.Bridge, Guests: r.Guests, MAC: freshMAC(),
+		Uplink: req.Uplink, NoUplink: req.NoUplink, Bridge: req.Bridge, Guests: r.Host.Guests, MAC: freshMAC(),
 		DownToRename: renamesOnlyDown(),
 	}
 	links, err := r.Reader.Links()
@@ -207,7 +232,7 @@ func (r *Runtime) remember(w *Work, old *journal.Network, uplink plan.Dev) error
 	if err != nil {
 		return err
 	}
-	w.record = &journal.Network{Mode: w.Mode, Name: w.Name, Uplink: uplink, Boot: boot, State: journal.Starting, Token: token()}
+	w.record = &journal.Network{Mode: w.Mode, Name: w.Name, Uplink: uplink, Boot: boot, State: journal.Starting, Token: token(), ForGuests: w.ForGuests}
 	if old == nil {
 		w.record.Settings, w.record.Topology = entries(w.Settings), entries(w.Topology)
 		return nil

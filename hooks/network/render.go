@@ -20,6 +20,9 @@ func (w *Work) WriteText(out io.Writer) error {
 	if w.Uplink != "" {
 		p.line("# uplink %s", w.Uplink)
 	}
+	for _, said := range guestsGet(w.ForGuests) {
+		p.line("# guests on it: %s, where the configuration does not say", said)
+	}
 	for _, warning := range w.Warnings {
 		p.line("# warning: %s", warning)
 	}
@@ -46,15 +49,17 @@ func (w *Work) WriteText(out io.Writer) error {
 
 // workJSON is the stable form of `--json`.
 type workJSON struct {
-	Mode     string     `json:"mode"`
-	Name     string     `json:"name"`
-	Bridge   string     `json:"bridge,omitempty"`
-	Uplink   string     `json:"uplink,omitempty"`
-	Nothing  string     `json:"nothing,omitempty"`
-	Started  bool       `json:"started"`
-	Warnings []string   `json:"warnings,omitempty"`
-	Steps    []stepJSON `json:"steps"`
-	Undo     [][]string `json:"undo"`
+	Mode    string `json:"mode"`
+	Name    string `json:"name"`
+	Bridge  string `json:"bridge,omitempty"`
+	Uplink  string `json:"uplink,omitempty"`
+	Nothing string `json:"nothing,omitempty"`
+	Started bool   `json:"started"`
+	// ForGuests is what guests get where the configuration does not say.
+	ForGuests plan.ForGuests `json:"for_guests,omitzero"`
+	Warnings  []string       `json:"warnings,omitempty"`
+	Steps     []stepJSON     `json:"steps"`
+	Undo      [][]string     `json:"undo"`
 }
 
 type stepJSON struct {
@@ -68,7 +73,7 @@ type stepJSON struct {
 func (w *Work) WriteJSON(out io.Writer) error {
 	doc := workJSON{
 		Mode: w.Mode, Name: w.Name, Bridge: w.Bridge, Uplink: w.Uplink, Nothing: w.Nothing, Started: w.Before,
-		Warnings: w.Warnings, Steps: []stepJSON{}, Undo: [][]string{},
+		ForGuests: w.ForGuests, Warnings: w.Warnings, Steps: []stepJSON{}, Undo: [][]string{},
 	}
 	for _, a := range w.Actions() {
 		doc.Steps = append(doc.Steps, stepJSON{plan.Steps{a.Step}, a.Satisfied, a.Step.Commands()})

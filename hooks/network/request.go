@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"vifctl/hooks/plan"
 	"vifctl/modes"
 )
 
@@ -16,6 +17,9 @@ type Request struct {
 	Bridge, Uplink string
 	// NoUplink: the bridge is for guests alone.
 	NoUplink bool
+	// Antispoof and DHCP, for guests on the network of which the configuration
+	// does not say it; nil where nothing was said.
+	Antispoof, DHCP *bool
 	// Nothing says why there is nothing to do, "" where there is.
 	Nothing string
 	// Warnings are about arguments that mean nothing here.
@@ -84,19 +88,43 @@ func isDevice(name string) bool {
 		!strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c > '~' || c == '/' || c == ':' })
 }
 
-// switches reads what was only to be turned on.
+// switches reads what was only to be turned on. With xend, antispoof=yes let a
+// guest send with the addresses of its ip= alone, and dhcp=yes had vif-nat tell a
+// DHCP server of each guest.
 func (r *Request) switches(given map[string]string) error {
-	for _, key := range []string{"antispoof", "dhcp"} {
-		value, ok := given[key]
-		switch {
-		case !ok || value == "no" || value == "off":
-		case value != "yes" && value != "on":
-			return fmt.Errorf("%s=%q cannot be used: it is yes or no", key, value)
-		case key == "antispoof":
-			r.Warnings = append(r.Warnings, `antispoof=yes: whether guests are checked is said by antispoof in the configuration ("strict", "mac" or "off"), for every port`)
+	for key, into := range map[string]**bool{"antispoof": &r.Antispoof, "dhcp": &r.DHCP} {
+		on := false
+		switch value := given[key]; value {
+		case "":
+			continue
+		case "yes", "on":
+			on = true
+		case "no", "off":
 		default:
-			r.Warnings = append(r.Warnings, "dhcp=yes: no DHCP server's files are edited; see the configuration for what takes its place")
+			return fmt.Errorf("%s=%q cannot be used: it is yes or no", key, value)
 		}
+		*into = &on
+	}
+	if r.Mode == "bridge" && r.DHCP != nil {
+		if *r.DHCP {
+			r.Warnings = append(r.Warnings, "dhcp=yes means nothing in mode bridge: the DHCP server of the network that the bridge is part of is its guests', too")
+		}
+		r.DHCP = nil
 	}
 	return nil
+}
+
+// forGuests is what the network's guests get: what was said now, and else what
+// was said when it was started.
+func (r *Request) forGuests(before plan.ForGuests) plan.ForGuests {
+	if r.Antispoof != nil {
+		before.Antispoof = ""
+		if *r.Antispoof {
+			before.Antispoof = plan.AntispoofStrict
+		}
+	}
+	if r.DHCP != nil {
+		before.DHCP = *r.DHCP
+	}
+	return before
 }

@@ -23,11 +23,14 @@ func (r *Runtime) Start(ctx context.Context, req Request, confirm time.Duration)
 		return nil, err
 	}
 	w, err := r.prepare(ctx, req, true)
-	if err != nil || w.Nothing != "" {
+	if err != nil {
 		return w, err
 	}
 	for _, warning := range w.Warnings {
 		r.Log.Warn(warning)
+	}
+	if w.Nothing != "" {
+		return w, nil
 	}
 	if w.Before {
 		return w, r.renew(ctx, w)

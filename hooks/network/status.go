@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"vifctl/configs"
 	"vifctl/hooks/journal"
 	"vifctl/hooks/plan"
 	"vifctl/hooks/snapshot"
@@ -25,8 +26,10 @@ type Status struct {
 	// Addresses of the host, on the bridge or else on the uplink.
 	Addresses []string `json:"addresses,omitempty"`
 	// ConfirmWithin is in seconds, 0 where nobody needs to confirm.
-	ConfirmWithin int              `json:"confirm_within,omitempty"`
-	Settings      []SettingsStatus `json:"settings"`
+	ConfirmWithin int `json:"confirm_within,omitempty"`
+	// ForGuests is what guests on it get where the configuration does not say.
+	ForGuests plan.ForGuests   `json:"for_guests,omitzero"`
+	Settings  []SettingsStatus `json:"settings"`
 	// Missing are the commands that would bring back what has gone.
 	Missing []string `json:"missing,omitempty"`
 }
@@ -60,7 +63,7 @@ func (r *Runtime) Status(ctx context.Context, req Request) ([]Status, error) {
 }
 
 func (r *Runtime) status(ctx context.Context, n *journal.Network) (Status, error) {
-	st := Status{Mode: n.Mode, Name: n.Name, State: n.State, Settings: []SettingsStatus{}}
+	st := Status{Mode: n.Mode, Name: n.Name, State: n.State, ForGuests: n.ForGuests, Settings: []SettingsStatus{}}
 	if n.ConfirmBy != 0 {
 		now, err := sinceBoot()
 		if err != nil {
@@ -156,6 +159,7 @@ func (s Status) WriteText(out io.Writer) error {
 	}
 	p.list("addresses", s.Addresses)
 	p.list("ports", s.Ports)
+	p.list("guests", guestsGet(s.ForGuests))
 	for _, set := range s.Settings {
 		was := "already so before"
 		if set.Was != "" {
@@ -170,6 +174,17 @@ func (s Status) WriteText(out io.Writer) error {
 		p.line("  starting it again brings that back")
 	}
 	return p.err
+}
+
+// guestsGet says what guests on a network get, in the configuration's words.
+func guestsGet(g plan.ForGuests) (words []string) {
+	if g.Antispoof != "" {
+		words = append(words, fmt.Sprintf("antispoof = %q", g.Antispoof))
+	}
+	if g.DHCP {
+		words = append(words, fmt.Sprintf("dhcp = %q", configs.DHCPDnsmasq))
+	}
+	return words
 }
 
 // printer writes lines until one fails.

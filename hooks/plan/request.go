@@ -42,6 +42,14 @@ type Dev struct {
 // IsZero reports whether d names no interface at all.
 func (d Dev) IsZero() bool { return d == Dev{} }
 
+// ForGuests is what a network asks for the guests on it, where the
+// configuration says nothing of it.
+type ForGuests struct {
+	// Antispoof is "" for nothing asked.
+	Antispoof Antispoof `json:"antispoof,omitempty"`
+	DHCP      bool      `json:"dhcp,omitempty"`
+}
+
 // Request is what a mode is asked: make this port work.
 type Request struct {
 	NIC  NIC
