@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"vifctl/hooks/plan"
 )
@@ -172,16 +173,18 @@ func checkName(key, name string, most int) error {
 }
 
 // notUnicast is where no guest's address can be.
-var notUnicast = []netip.Prefix{
-	netip.MustParsePrefix("0.0.0.0/8"),
-	netip.MustParsePrefix("127.0.0.0/8"),
-	netip.MustParsePrefix("169.254.0.0/16"),
-	netip.MustParsePrefix("224.0.0.0/4"),
-	netip.MustParsePrefix("255.255.255.255/32"),
-	netip.MustParsePrefix("::/127"),
-	netip.MustParsePrefix("fe80::/10"),
-	netip.MustParsePrefix("ff00::/8"),
-}
+var notUnicast = sync.OnceValue(func() []netip.Prefix {
+	return []netip.Prefix{
+		netip.MustParsePrefix("0.0.0.0/8"),
+		netip.MustParsePrefix("127.0.0.0/8"),
+		netip.MustParsePrefix("169.254.0.0/16"),
+		netip.MustParsePrefix("224.0.0.0/4"),
+		netip.MustParsePrefix("255.255.255.255/32"),
+		netip.MustParsePrefix("::/127"),
+		netip.MustParsePrefix("fe80::/10"),
+		netip.MustParsePrefix("ff00::/8"),
+	}
+})
 
 // addresses reads the `ip` key: addresses of either family and prefixes,
 // separated by spaces. An address inside a prefix (192.0.2.5/24) is the
@@ -202,7 +205,7 @@ func addresses(list string) ([]netip.Prefix, error) {
 		if p.Masked() != p {
 			p = netip.PrefixFrom(p.Addr(), p.Addr().BitLen())
 		}
-		if p.Addr().Is4In6() || slices.ContainsFunc(notUnicast, p.Overlaps) {
+		if p.Addr().Is4In6() || slices.ContainsFunc(notUnicast(), p.Overlaps) {
 			return nil, bad("ip", word, "a guest's address is a unicast address that can be routed")
 		}
 		if !seen[p] {

@@ -8,11 +8,11 @@ package network
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"strings"
 	"time"
@@ -133,17 +133,14 @@ func renamesOnlyDown() bool {
 
 // token is a word that is never said twice.
 func token() string {
-	var b [8]byte
-	_, _ = rand.Read(b[:]) // it never fails
-	return hex.EncodeToString(b[:])
+	return fmt.Sprintf("%016x", rand.Uint64())
 }
 
 // freshMAC is a hardware address that is nobody's: a locally administered one.
 func freshMAC() string {
-	b := make(net.HardwareAddr, 6)
-	_, _ = rand.Read(b)
+	b := binary.BigEndian.AppendUint64(nil, rand.Uint64())
 	b[0] = b[0]&^1 | 2
-	return b.String()
+	return net.HardwareAddr(b[:6]).String()
 }
 
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }

@@ -27,10 +27,13 @@ type Client struct {
 	file *os.File
 	// device says that the connection is the kernel's xenbus device; see send for what that changes.
 	device bool
-	// writing is held, by a value in it, while frames are written; a channel because waiting for it must end with a context.
-	writing chan struct{}
-	// gone is closed once the reading goroutine has ended.
-	gone chan struct{}
+	in     *bufio.Reader
+	// writing and reading are held, by a value in them, while frames are written or read; channels because waiting for
+	// them must end with a context.
+	writing, reading chan struct{}
+	// listening is the goroutine that reads once there is a watch; see listen.
+	listening sync.WaitGroup
+	listens   sync.Once
 
 	mu sync.Mutex
 	// err is set once, when the connection ends, and wraps ErrClosed.
@@ -43,22 +46,21 @@ type Client struct {
 }
 
 func newClient(f *os.File, device bool) *Client {
-	c := &Client{
+	return &Client{
 		file:    f,
 		device:  device,
+		in:      bufio.NewReaderSize(f, wire.HeaderSize+wire.MaxPayload),
 		writing: make(chan struct{}, 1),
-		gone:    make(chan struct{}),
+		reading: make(chan struct{}, 1),
 		pending: make(map[uint32]slot),
 	}
-	go c.receive(bufio.NewReaderSize(f, wire.HeaderSize+wire.MaxPayload))
-	return c
 }
 
 // Close ends the connection: pending and later calls get ErrClosed, every watch's channel is closed, and nothing of the
 // client is left running when it returns. Closing twice is no error.
 func (c *Client) Close() error {
 	_ = c.fail(ErrClosed)
-	<-c.gone
+	c.listening.Wait()
 	return nil
 }
 

@@ -1,37 +1,105 @@
 package xenstore
 
 import (
-	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"time"
 
 	"vifctl/hooks/xenstore/internal/wire"
 )
 
-// receive is the one reader of the connection, and the only sender on watch channels. It ends when the connection does.
-func (c *Client) receive(r *bufio.Reader) {
-	defer close(c.gone)
-	var buf [wire.MaxPayload]byte
+// await reads until the batch is answered, or leaves that to whoever is reading: a call on its own needs no second
+// goroutine. Only an event needs somebody who always listens.
+func (c *Client) await(ctx context.Context, b *batch) error {
 	for {
-		h, payload, err := wire.ReadFrame(r, &buf)
-		switch {
-		case errors.Is(err, io.EOF):
-			err = fmt.Errorf("%w: xenstored went away", ErrClosed)
-		case errors.Is(err, io.ErrUnexpectedEOF):
-			err = fmt.Errorf("%w: xenstored went away in the middle of an answer", ErrClosed)
-		case err != nil:
-			err = fmt.Errorf("%w: read: %w", ErrClosed, cause(err))
-		case h.Type == wire.TypeWatchEvent:
-			err = c.fired(string(payload))
+		select {
+		case <-b.done:
+			return b.err
 		default:
-			err = c.answered(h, string(payload))
 		}
-		if err != nil {
-			_ = c.fail(err)
-			return
+		select {
+		case <-b.done:
+		case <-ctx.Done():
+			return waited(ctx)
+		case c.reading <- struct{}{}:
+			err := c.receiveBefore(ctx, b)
+			<-c.reading
+			if err != nil {
+				return err
+			}
 		}
 	}
+}
+
+func waited(ctx context.Context) error {
+	return fmt.Errorf("waiting for xenstored: %w", context.Cause(ctx))
+}
+
+// receiveBefore reads frames until the batch is answered, or the context ends.
+func (c *Client) receiveBefore(ctx context.Context, b *batch) error {
+	interrupted := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		_ = c.file.SetReadDeadline(time.Unix(1, 0)) // long past: it interrupts the read under way
+		close(interrupted)
+	})
+	defer func() {
+		if !stop() {
+			<-interrupted
+			_ = c.file.SetReadDeadline(time.Time{})
+		}
+	}()
+	for {
+		select {
+		case <-b.done:
+			return b.err
+		default:
+		}
+		if err := c.receive(); errors.Is(err, os.ErrDeadlineExceeded) {
+			return waited(ctx)
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
+// listen has a goroutine read from now on, until the connection ends. The caller holds mu, so that Close, which takes it
+// first, waits for that goroutine.
+func (c *Client) listen() {
+	c.listens.Do(func() {
+		c.listening.Go(func() {
+			c.reading <- struct{}{}
+			defer func() { <-c.reading }()
+			for c.receive() == nil {
+			}
+		})
+	})
+}
+
+// receive reads one frame and passes it on: under reading there is one reader of the connection, which is the only sender
+// on watch channels. An error but for a deadline's has ended the connection; a deadline leaves half a frame where it is.
+func (c *Client) receive() error {
+	h, payload, err := wire.NextFrame(c.in)
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return err
+	case errors.Is(err, io.EOF):
+		err = fmt.Errorf("%w: xenstored went away", ErrClosed)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		err = fmt.Errorf("%w: xenstored went away in the middle of an answer", ErrClosed)
+	case err != nil:
+		err = fmt.Errorf("%w: read: %w", ErrClosed, cause(err))
+	case h.Type == wire.TypeWatchEvent:
+		err = c.fired(payload)
+	default:
+		err = c.answered(h, payload)
+	}
+	if err != nil {
+		return c.fail(err)
+	}
+	return nil
 }
 
 // answered hands a payload to the batch that waits for it. An error means that the peer does not speak the protocol.

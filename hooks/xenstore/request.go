@@ -56,13 +56,8 @@ func (c *Client) ask(ctx context.Context, tx uint32, requests []request) ([]answ
 	if err != nil {
 		return nil, err
 	}
-	select {
-	case <-b.done:
-	case <-ctx.Done():
-		return nil, fmt.Errorf("waiting for xenstored: %w", context.Cause(ctx))
-	}
-	if b.err != nil {
-		return nil, b.err
+	if err := c.await(ctx, b); err != nil {
+		return nil, err
 	}
 	return b.answers, nil
 }

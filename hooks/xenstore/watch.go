@@ -84,6 +84,7 @@ func (c *Client) subscribe(w *Watch) error {
 	c.lastID++
 	w.token = strconv.FormatUint(uint64(c.lastID), 10)
 	c.watches[w.token] = w
+	c.listen()
 	return nil
 }
 

@@ -3,6 +3,7 @@
 package wire
 
 import (
+	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -80,14 +81,9 @@ func ReadFrame(r io.Reader, buf *[MaxPayload]byte) (Header, []byte, error) {
 	if _, err := io.ReadFull(r, raw); err != nil {
 		return Header{}, nil, err
 	}
-	h := Header{
-		Type:      Type(binary.LittleEndian.Uint32(raw[0:])),
-		RequestID: binary.LittleEndian.Uint32(raw[4:]),
-		TxID:      binary.LittleEndian.Uint32(raw[8:]),
-		Len:       binary.LittleEndian.Uint32(raw[12:]),
-	}
-	if h.Len > MaxPayload {
-		return h, nil, fmt.Errorf("%w: %d bytes announced, %d at most", ErrOversize, h.Len, MaxPayload)
+	h, err := header(raw)
+	if err != nil {
+		return h, nil, err
 	}
 	payload := buf[:h.Len]
 	if _, err := io.ReadFull(r, payload); err != nil {
@@ -97,4 +93,43 @@ func ReadFrame(r io.Reader, buf *[MaxPayload]byte) (Header, []byte, error) {
 		return h, nil, err
 	}
 	return h, payload, nil
+}
+
+// NextFrame is ReadFrame for a reader whose buffer holds a whole frame: whatever its error, what has come of a frame is
+// not lost, so that after a deadline it can be called again.
+func NextFrame(r *bufio.Reader) (Header, string, error) {
+	raw, err := r.Peek(HeaderSize)
+	if errors.Is(err, io.EOF) && len(raw) > 0 {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return Header{}, "", err
+	}
+	h, err := header(raw)
+	if err != nil {
+		return h, "", err
+	}
+	frame, err := r.Peek(HeaderSize + int(h.Len))
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return h, "", err
+	}
+	payload := string(frame[HeaderSize:])
+	_, err = r.Discard(len(frame))
+	return h, payload, err
+}
+
+func header(raw []byte) (Header, error) {
+	h := Header{
+		Type:      Type(binary.LittleEndian.Uint32(raw[0:])),
+		RequestID: binary.LittleEndian.Uint32(raw[4:]),
+		TxID:      binary.LittleEndian.Uint32(raw[8:]),
+		Len:       binary.LittleEndian.Uint32(raw[12:]),
+	}
+	if h.Len > MaxPayload {
+		return h, fmt.Errorf("%w: %d bytes announced, %d at most", ErrOversize, h.Len, MaxPayload)
+	}
+	return h, nil
 }
