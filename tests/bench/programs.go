@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 
+	"golang.org/x/sys/unix"
+
 	"vifctl/tests/dom0"
 	"vifctl/tests/realxenstore"
 )
@@ -48,16 +50,46 @@ func build(ctx context.Context) (*programs, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &programs{dir: dir, vifctl: binary, empty: filepath.Join(dir, "empty"), prototype: filepath.Join(dir, "prototype")}
+	p := &programs{dir: dir, vifctl: filepath.Join(dir, "vifctl"), empty: filepath.Join(dir, "empty"), prototype: filepath.Join(dir, "prototype")}
+	if err := install(binary, p.vifctl); err != nil {
+		p.remove()
+		return nil, err
+	}
 	for _, program := range []string{p.empty, p.prototype} {
-		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, "./tests/bench/"+filepath.Base(program))
+		linked := program + ".linked"
+		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", linked, "./tests/bench/"+filepath.Base(program))
 		cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 		if words, err := cmd.CombinedOutput(); err != nil {
 			p.remove()
 			return nil, fmt.Errorf("build %s: %w\n%s", filepath.Base(program), err, words)
 		}
+		if err := install(linked, program); err != nil {
+			p.remove()
+			return nil, err
+		}
 	}
 	return p, nil
+}
+
+// install puts a program where it is called, as `vifctl install` does: a file that is written and read from end to end,
+// not the one that the linker wrote here and there. The page cache holds that one in small pieces, which costs a tenth of
+// a call.
+func install(from, to string) error {
+	program, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o755)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(program)
+	// As after a boot: out of the cache, and in again.
+	err = errors.Join(err, f.Sync(), unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED), f.Close())
+	if err == nil {
+		_, err = os.ReadFile(to)
+	}
+	return err
 }
 
 func (p *programs) remove() { _ = os.RemoveAll(p.dir) }

@@ -98,9 +98,11 @@ func (r *report) print(out io.Writer) error {
 	}
 	for _, who := range []string{empty, prototype} {
 		for _, m := range modes {
-			k := row{mode: m.name, size: r.scope.sizes[0]}
-			s := r.of(k, who)
-			fmt.Fprintf(t, "%s (%s)\t%d\t%s\t\t\t\t\t%.1f\t\t\n", who, m.name, k.size, s, ratio(s, r.of(k, empty)))
+			for _, size := range r.scope.sizes {
+				k := row{mode: m.name, size: size}
+				s := r.of(k, who)
+				fmt.Fprintf(t, "%s (%s)\t%d\t%s\t\t\t\t\t%.1f\t\t\n", who, m.name, k.size, s, ratio(s, r.of(k, empty)))
+			}
 		}
 	}
 	if err := t.Flush(); err != nil {

@@ -26,6 +26,31 @@ func TestQuantile(t *testing.T) {
 	require.Equal(t, time.Duration(10), ten[0], "the values are not reordered")
 }
 
+// A machine on which everything takes twice as long by then tells nothing of vifctl's own growth.
+func TestGrowthIsInTimesOfAnEmptyProgram(t *testing.T) {
+	grownBy := func(ours, emptys time.Duration) verdict {
+		r := newReport(scope{sizes: []int{0, 5000}})
+		for _, line := range r.lines() {
+			ours, emptys := ours, emptys
+			if line.size == 0 {
+				ours, emptys = 10, 10
+			}
+			for who, took := range map[string]time.Duration{vifctl: ours, empty: emptys} {
+				k := line
+				k.who = who
+				if who == empty {
+					k.command = ""
+				}
+				r.samples[k] = &sample{wall: []time.Duration{took * time.Millisecond}}
+			}
+		}
+		return r.verdicts()[2]
+	}
+	require.True(t, grownBy(24, 20).kept, "%s", grownBy(24, 20))
+	require.False(t, grownBy(14, 10).kept, "%s", grownBy(14, 10))
+	require.Contains(t, grownBy(24, 20).String(), "1.20: bridge online; by the clock 2.40")
+}
+
 func TestVerdictsTakeTheWorst(t *testing.T) {
 	r := newReport(scope{sizes: []int{0, 5000}})
 	for _, line := range r.lines() {
