@@ -99,6 +99,29 @@ func TestShortAnswer(t *testing.T) {
 	}
 }
 
+// A call that is given up in the middle of its answer spoils nobody else's, nor does it leave the connection to nobody.
+func TestGivenUpInTheMiddleOfAnAnswer(t *testing.T) {
+	c, peer := pair(t, unix.SOCK_STREAM, false)
+	first := wire.AppendFrame(nil, wire.Header{Type: wire.TypeRead, RequestID: 1}, "first")
+	ctx, giveUp := context.WithCancel(t.Context())
+	go func() {
+		var buf [wire.MaxPayload]byte
+		_, _, _ = wire.ReadFrame(peer, &buf)
+		_, _ = peer.Write(first[:20])
+		time.Sleep(5 * time.Millisecond)
+		giveUp()
+		_, _, _ = wire.ReadFrame(peer, &buf)
+		_, _ = peer.Write(wire.AppendFrame(first[20:], wire.Header{Type: wire.TypeRead, RequestID: 2}, "second"))
+	}()
+	_, err := c.Read(ctx, "/key")
+	require.ErrorIs(t, err, context.Canceled)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	second, err := c.Read(ctx, "/key")
+	require.NoError(t, err)
+	require.Equal(t, "second", second)
+}
+
 // The names of a directory come in parts whose every field is the daemon's word.
 func TestHostileListings(t *testing.T) {
 	for name, part := range map[string]string{

@@ -1,9 +1,11 @@
 package wire
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"io"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -53,7 +55,45 @@ func TestReadFrameRefuses(t *testing.T) {
 			var buf [MaxPayload]byte
 			_, _, err := ReadFrame(bytes.NewReader(tc.input), &buf)
 			require.ErrorIs(t, err, tc.want)
+			_, _, err = NextFrame(bufio.NewReaderSize(bytes.NewReader(tc.input), HeaderSize+MaxPayload))
+			require.ErrorIs(t, err, tc.want)
 		})
+	}
+}
+
+// interrupted reads one part, is interrupted, and reads the other.
+type interrupted struct{ first, rest []byte }
+
+func (r *interrupted) Read(p []byte) (int, error) {
+	n := copy(p, r.first)
+	if r.first = r.first[n:]; n > 0 {
+		return n, nil
+	}
+	if r.first != nil {
+		r.first = nil
+		return 0, os.ErrDeadlineExceeded
+	}
+	n = copy(p, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}
+
+// A deadline in the middle of a frame loses nothing of it, wherever it strikes.
+func TestNextFrameAfterADeadline(t *testing.T) {
+	frames := AppendFrame(AppendFrame(nil, Header{Type: TypeRead, RequestID: 1}, "first"), Header{Type: TypeRead, RequestID: 2}, "second")
+	for cut := range len(frames) {
+		r := bufio.NewReaderSize(&interrupted{frames[:cut], frames[cut:]}, HeaderSize+MaxPayload)
+		var got []string
+		for len(got) < 2 {
+			h, payload, err := NextFrame(r)
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				continue
+			}
+			require.NoError(t, err, "cut at %d", cut)
+			require.EqualValues(t, len(got)+1, h.RequestID)
+			got = append(got, payload)
+		}
+		require.Equal(t, []string{"first", "second"}, got, "cut at %d", cut)
 	}
 }
 
