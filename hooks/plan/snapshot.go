@@ -35,6 +35,9 @@ type Query struct {
 	// Switches are names that may be bridges of Open vSwitch's: it is not
 	// asked about what the kernel knows as a bridge of its own.
 	Switches []string
+	// SwitchMembers are ports that may be in one of Switches, by name: they are
+	// asked about where it is.
+	SwitchMembers []string
 	// SwitchPorts by name, SwitchGuards one by one.
 	SwitchPorts  []string
 	SwitchGuards []SwitchGuard

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"context"
+	"slices"
 
 	"vifctl/hooks/plan"
 )
@@ -19,6 +20,9 @@ func (r *Reader) readSwitch(ctx context.Context, q plan.Query, s *plan.Snapshot)
 		if l, ok := s.LinkNamed(name); !ok || !l.Bridge {
 			names = append(names, name)
 		}
+	}
+	if len(names) > 0 {
+		q.SwitchPorts = append(slices.Clone(q.SwitchPorts), q.SwitchMembers...)
 	}
 	if len(names)+len(q.SwitchPorts)+len(q.SwitchGuards) == 0 {
 		return nil

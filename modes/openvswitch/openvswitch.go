@@ -28,7 +28,7 @@ func Needs(r plan.Request) plan.Query {
 	}
 	q.Names = []string{r.Bridge}
 	if b, err := parse(r.Bridge); err == nil {
-		q.Switches = []string{b.name}
+		q.Switches, q.SwitchMembers = []string{b.name}, []string{r.Port.Name}
 		if b.name != r.Bridge {
 			q.Names = append(q.Names, b.name)
 		}
