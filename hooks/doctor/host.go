@@ -266,14 +266,28 @@ func dropped(f *survey.Facts) []Finding {
 	var evidence []string
 	for _, reason := range slices.Sorted(maps.Keys(f.Drops)) {
 		if f.Drops[reason] > 0 {
-			evidence = append(evidence, fmt.Sprintf("counter %s: %d packets", reason, f.Drops[reason]))
+			evidence = append(evidence, fmt.Sprintf("counter %s: %s", reason, packets(f.Drops[reason])))
 		}
 	}
 	if len(evidence) == 0 {
 		return nil
 	}
+	for i := range f.NICs {
+		for _, p := range f.NICs[i].Ports() {
+			if p.Dropped != nil && *p.Dropped > 0 {
+				evidence = append(evidence, fmt.Sprintf("from %s of %s: %s", p.Name, f.NICs[i].Label(), packets(*p.Dropped)))
+			}
+		}
+	}
 	return one(Finding{
 		Subject: host, Sentence: "Antispoofing has dropped packets of guests that pretended to be others, or have addresses that nobody told vifctl of.",
 		Evidence: evidence, Fix: []string{},
 	})
+}
+
+func packets(n uint64) string {
+	if n == 1 {
+		return "1 packet"
+	}
+	return fmt.Sprintf("%d packets", n)
 }

@@ -11,9 +11,10 @@ import (
 var arpPart = &part{
 	name:     "arp",
 	table:    arpTable,
-	version:  1,
+	version:  2,
 	counters: []string{spoofedMAC, spoofedNeighbour},
 	sets: []setDef{
+		portDrops,
 		{"strict_ports", setOf(ifname)},
 		{"mac_ports", setOf(ifname)},
 		{"pmac", setOf(ifname, mac)},
@@ -54,6 +55,7 @@ var arpPart = &part{
 				{goTo("sarp")},
 			}},
 			arpChain(inUse),
+			droppedChain(dropped),
 		}
 	},
 }

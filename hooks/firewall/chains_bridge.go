@@ -10,9 +10,9 @@ import (
 var bridgePart = &part{
 	name:     "bridge",
 	table:    bridgeTable,
-	version:  1,
+	version:  2,
 	counters: []string{spoofedMAC, spoofedAddress, spoofedNeighbour, serverRole, otherProtocol},
-	sets:     spoofSets,
+	sets:     append([]setDef{portDrops}, spoofSets...),
 	families: []family{net4, net6},
 	chains: func(_ Options, inUse lengths) []chain {
 		return append([]chain{
@@ -58,6 +58,7 @@ var bridgePart = &part{
 				{drop(spoofedNeighbour)},
 			}},
 			arpChain(inUse),
+			droppedChain(dropped),
 		}, addressChains(inUse)...)
 	},
 }
@@ -69,14 +70,14 @@ var bridgePart = &part{
 var belowPart = &part{
 	name:     "below",
 	table:    inetTable,
-	version:  1,
+	version:  2,
 	counters: []string{otherProtocol},
-	sets:     []setDef{{"bridged_ports", setOf(ifname)}},
+	sets:     []setDef{{"bridged_ports", setOf(ifname)}, portDrops},
 	chains: func(Options, lengths) []chain {
 		return []chain{{
 			name: "raw_below", kind: nftables.ChainTypeFilter, hook: unix.NF_INET_PRE_ROUTING, priority: beforeOthers,
-			rules: []rule{{in("bridged_ports", iifname), drop(otherProtocol)}},
-		}}
+			rules: []rule{{in("bridged_ports", iifname), dropIn("dropped_below", otherProtocol)}},
+		}, droppedChain("dropped_below")}
 	},
 }
 
@@ -84,14 +85,14 @@ var belowPart = &part{
 var belowARPPart = &part{
 	name:     "below_arp",
 	table:    arpTable,
-	version:  1,
+	version:  2,
 	counters: []string{otherProtocol},
-	sets:     []setDef{{"bridged_ports", setOf(ifname)}},
+	sets:     []setDef{{"bridged_ports", setOf(ifname)}, portDrops},
 	chains: func(Options, lengths) []chain {
 		return []chain{{
 			name: "below", kind: nftables.ChainTypeFilter, hook: arpInput, priority: beforeOthers,
-			rules: []rule{{in("bridged_ports", iifname), drop(otherProtocol)}},
-		}}
+			rules: []rule{{in("bridged_ports", iifname), dropIn("dropped_below", otherProtocol)}},
+		}, droppedChain("dropped_below")}
 	},
 }
 

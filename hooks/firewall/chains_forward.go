@@ -45,7 +45,7 @@ var privatePart = &part{
 				in("natports", oifname), notIn("gports", iifname),
 				none(ctState.and(host(expr.CtStateBitESTABLISHED | expr.CtStateBitRELATED)...)),
 				none(ctStatus.and(host(statusDNAT)...)),
-				drop(notPublic),
+				refuse(notPublic),
 			}},
 		}}
 	},

@@ -12,9 +12,10 @@ import (
 var routedPart = &part{
 	name:     "routed",
 	table:    inetTable,
-	version:  1,
+	version:  2,
 	counters: []string{spoofedMAC, spoofedAddress, spoofedNeighbour, serverRole, otherProtocol},
 	sets: append([]setDef{
+		portDrops,
 		{"g4", setOf(addr4)},
 		{"g6", setOf(addr6)},
 		// Who holds an address of g4 and g6, one for each of up to four ports:
@@ -68,6 +69,7 @@ var routedPart = &part{
 				{over6, goTo("s6")},
 				{drop(otherProtocol)},
 			}},
+			droppedChain(dropped),
 		}, addressChains(inUse)...)
 	},
 }

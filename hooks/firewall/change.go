@@ -28,6 +28,9 @@ func (n *NFTables) Change(ctx context.Context, add, remove []plan.Rule) error {
 	if err != nil {
 		return err
 	}
+	if c := counted(remove); len(c.elements) > 0 {
+		toRemove = append(toRemove, c)
+	}
 	release, err := n.hold(ctx)
 	if err != nil {
 		return fmt.Errorf("change the firewall: %w", err)

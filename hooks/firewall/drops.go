@@ -2,13 +2,22 @@ package firewall
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
+	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"vifctl/hooks/plan"
 )
+
+// What is dropped is counted twice: by the reason, in a named counter, and by
+// the port it came from, in an element that the rule itself makes when it first
+// drops something. So a port costs nothing before, and a call neither: only at
+// its end its element goes with it.
 
 // Drops counts the packets that were dropped on this host since its rules were
 // made, by the reason: spoofed_mac, spoofed_address, spoofed_neighbour,
@@ -39,4 +48,91 @@ func (n *NFTables) Drops(ctx context.Context) (map[string]uint64, error) {
 		}
 	}
 	return drops, nil
+}
+
+// DropsByPort counts the packets that antispoofing has dropped, by the ifindex
+// of the interface they came in by, since it was brought up. Who has sent none
+// is not in it.
+func (n *NFTables) DropsByPort(ctx context.Context) (map[int]uint64, error) {
+	release, err := n.hold(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("look at the firewall: %w", err)
+	}
+	defer release()
+	byPort := map[int]uint64{}
+	for _, t := range []*nftables.Table{bridgeTable, inetTable, arpTable} {
+		err := n.dump(t, unix.NFT_MSG_GETSETELEM, func(m netlink.Message) error { return countsIn(m, byPort) }, portDrops.name)
+		if err != nil {
+			return nil, fmt.Errorf("read the counters of the table %s: %w", t.Name, err)
+		}
+	}
+	return byPort, nil
+}
+
+// countsIn adds the counters of the elements in an answer.
+func countsIn(m netlink.Message, byPort map[int]uint64) error {
+	return answer(m, func(d *netlink.AttributeDecoder) {
+		if d.Type() != unix.NFTA_SET_ELEM_LIST_ELEMENTS {
+			return
+		}
+		within(d, unix.NFTA_LIST_ELEM, func(item *netlink.AttributeDecoder) {
+			var port, packets uint64
+			item.Nested(func(field *netlink.AttributeDecoder) error {
+				for field.Next() {
+					switch field.Type() {
+					case unix.NFTA_SET_ELEM_KEY:
+						within(field, unix.NFTA_DATA_VALUE, func(v *netlink.AttributeDecoder) {
+							if key := v.Bytes(); len(key) == 4 {
+								port = uint64(binary.NativeEndian.Uint32(key))
+							}
+						})
+					case unix.NFTA_SET_ELEM_EXPR:
+						within(field, unix.NFTA_EXPR_DATA, func(c *netlink.AttributeDecoder) {
+							within(c, unix.NFTA_COUNTER_PACKETS, func(v *netlink.AttributeDecoder) { packets = v.Uint64() })
+						})
+					}
+				}
+				return nil
+			})
+			byPort[int(port)] += packets
+		})
+	})
+}
+
+// portDrops counts by the port. Its key is the ifindex: another interface of the
+// same name begins anew. Past so many ports no more are counted.
+var portDrops = setDef{"drops", shape{key: []nftables.SetDatatype{ifindex}, most: 65535}}
+
+// dropped is the chain that what is dropped ends in.
+const dropped = "dropped"
+
+// droppedChain counts in one rule and drops in another: where there is no room
+// for one more element the kernel ends the rule, and the packet must not pass.
+func droppedChain(name string) chain {
+	update := &expr.Dynset{
+		SrcRegKey: firstRegister, SetName: portDrops.name, Operation: uint32(unix.NFT_DYNSET_OP_UPDATE),
+		Exprs: []expr.Any{&expr.Counter{}},
+	}
+	return chain{name: name, rules: []rule{
+		{clause{exprs: append(into([]field{iif}), update)}},
+		{verdict(expr.VerdictDrop, "")},
+	}}
+}
+
+// counted are the elements that count what checked ports have sent and was
+// dropped, for their removal.
+func counted(rules []plan.Rule) (n needs) {
+	for _, r := range rules {
+		if r.Dev.Index <= 0 || r.Kind != plan.RuleStrict && r.Kind != plan.RuleMAC {
+			continue
+		}
+		where := checkParts(r)
+		if r.Bridged {
+			where = append(where, belowPart, belowARPPart)
+		}
+		for _, p := range where {
+			n.add(p, portDrops.name, string(host(uint32(r.Dev.Index))), "")
+		}
+	}
+	return n
 }

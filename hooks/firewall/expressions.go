@@ -153,13 +153,23 @@ var (
 func goTo(chain string) clause { return verdict(expr.VerdictGoto, chain) }
 func jump(chain string) clause { return verdict(expr.VerdictJump, chain) }
 
-// drop counts and drops: the counter is touched by what is dropped alone, so
-// that it costs nobody else anything.
-func drop(counter string) clause {
-	return clause{exprs: []expr.Any{
-		&expr.Objref{Type: unix.NFT_OBJECT_COUNTER, Name: counter},
-		&expr.Verdict{Kind: expr.VerdictDrop},
-	}}
+// drop counts by the reason, and goes on to where it is counted by the port and
+// dropped: the counters are touched by what is dropped alone, so that they cost
+// nobody else anything.
+func drop(counter string) clause { return dropIn(dropped, counter) }
+
+// dropIn is drop by a chain of that name.
+func dropIn(chain, counter string) clause {
+	return clause{exprs: []expr.Any{count(counter), &expr.Verdict{Kind: expr.VerdictGoto, Chain: chain}}, target: chain}
+}
+
+// refuse counts by the reason and drops.
+func refuse(counter string) clause {
+	return clause{exprs: []expr.Any{count(counter), &expr.Verdict{Kind: expr.VerdictDrop}}}
+}
+
+func count(counter string) expr.Any {
+	return &expr.Objref{Type: unix.NFT_OBJECT_COUNTER, Name: counter}
 }
 
 // host is a 32-bit number as the kernel holds it in a register.

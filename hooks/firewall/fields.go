@@ -8,6 +8,7 @@ import (
 // What the fixed rules look at.
 var (
 	iifname  = meta(expr.MetaKeyIIFNAME, unix.IFNAMSIZ)
+	iif      = meta(expr.MetaKeyIIF, 4)
 	oifname  = meta(expr.MetaKeyOIFNAME, unix.IFNAMSIZ)
 	l3proto  = meta(expr.MetaKeyNFPROTO, 1)
 	l4proto  = meta(expr.MetaKeyL4PROTO, 1)

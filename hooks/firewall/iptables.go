@@ -97,6 +97,15 @@ func (x *IPTables) Drops(ctx context.Context) (map[string]uint64, error) {
 	return x.guard.Drops(ctx)
 }
 
+// DropsByPort counts it by the port; it is nil where the kernel has no
+// nf_tables: a bucket's counters begin anew whenever it is written.
+func (x *IPTables) DropsByPort(ctx context.Context) (map[int]uint64, error) {
+	if x.guard == nil {
+		return nil, nil
+	}
+	return x.guard.DropsByPort(ctx)
+}
+
 // Prune removes what antispoofing left behind in nf_tables; rules of iptables
 // stay until their port goes.
 func (x *IPTables) Prune(ctx context.Context, keep func() ([]plan.Rule, error), there func(port string) bool) ([]string, error) {

@@ -97,7 +97,7 @@ func shapeOf(set string) (shape, bool) {
 	stem, _, _ := strings.Cut(set, "_")
 	for _, p := range parts {
 		for _, d := range p.sets {
-			if d.name == set && d.name != "uplinks" {
+			if d.name == set && d.name != "uplinks" && d.name != portDrops.name {
 				return d.shape, true
 			}
 		}

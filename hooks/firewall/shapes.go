@@ -8,7 +8,12 @@ import (
 )
 
 // A shape is what the elements of a set are made of; with a value it is a map.
-type shape struct{ key, value []nftables.SetDatatype }
+type shape struct {
+	key, value []nftables.SetDatatype
+	// most is how many elements rules may put there themselves; 0 where only we
+	// do.
+	most uint32
+}
 
 func setOf(key ...nftables.SetDatatype) shape { return shape{key: key} }
 
@@ -19,6 +24,7 @@ func (s shape) to(value ...nftables.SetDatatype) shape {
 
 var (
 	ifname  = nftables.TypeIFName
+	ifindex = nftables.TypeIFIndex
 	mac     = nftables.TypeEtherAddr
 	addr4   = nftables.TypeIPAddr
 	addr6   = nftables.TypeIP6Addr
@@ -55,8 +61,9 @@ func (d setDef) define(t *nftables.Table) (*nftables.Set, error) {
 	if s.IsMap {
 		s.DataType, err = concat(d.shape.value)
 	}
+	s.Dynamic, s.Size = d.shape.most > 0, d.shape.most
 	// Nothing but the nft program's way of showing elements depends on it.
-	if first := d.shape.key[0]; !s.Concatenation && (first == ifname || first == number) {
+	if first := d.shape.key[0]; !s.Concatenation && (first == ifname || first == number || first == ifindex) {
 		s.KeyByteOrder = binaryutil.NativeEndian
 	}
 	return s, err

@@ -170,6 +170,12 @@ func ownRules(kind plan.RuleKind, bridged bool) []plan.Rule {
 	return rules
 }
 
+func (r *shootingRange) index(name string) int {
+	link, err := r.host.nl.LinkByName(name)
+	require.NoError(r.t, err)
+	return link.Attrs().Index
+}
+
 // dropped is what our own counters say.
 func (r *shootingRange) dropped(bridged bool) (packets uint64) {
 	where := []*part{routedPart, arpPart}
@@ -199,6 +205,7 @@ func TestFrames(t *testing.T) {
 			r := newRange(t, port.bridged)
 			f := r.host.open(Options{})
 			rules := ownRules(plan.RuleStrict, port.bridged)
+			rules[0].Dev.Index = r.index("vif1.0")
 			fired := map[bool]int{}
 			volley := func(when string, hostileArrive bool) {
 				for _, set := range []struct {
@@ -222,10 +229,41 @@ func TestFrames(t *testing.T) {
 			mustChange(t, f, rules, nil)
 			volley("strict", false)
 			require.EqualValues(t, fired[true]/2, r.dropped(port.bridged), "each is counted, for one reason")
+			byPort, err := f.DropsByPort(background)
+			require.NoError(t, err)
+			vif, uplink := byPort[r.index("vif1.0")], byPort[r.index("eth0")]
+			require.EqualValues(t, fired[true]/2, vif+uplink, "and by the port it came from: %v", byPort)
+			require.Equal(t, port.bridged, uplink == 0, "%v", byPort)
 			mustChange(t, f, nil, rules)
+			byPort, err = f.DropsByPort(background)
+			require.NoError(t, err)
+			require.NotContains(t, byPort, r.index("vif1.0"), "what has gone is forgotten")
 			volley("when the port has gone", true)
 		})
 	}
+}
+
+// TestDropsWithoutRoom: what can no more be counted by its port is dropped all
+// the same.
+func TestDropsWithoutRoom(t *testing.T) {
+	t.Parallel()
+	r := newRange(t, true)
+	f := r.host.open(Options{})
+	mustChange(t, f, ownRules(plan.RuleStrict, true), nil)
+	var full strings.Builder
+	full.WriteString("add element bridge vifctl drops {")
+	for i := range portDrops.shape.most {
+		fmt.Fprintf(&full, " %d,", 1000+i)
+	}
+	full.WriteString(" }\n")
+	r.host.feed(full.String(), "nft", "-f", "-")
+	for _, fr := range hostile[:8] {
+		require.False(t, r.received(fr), fr.name)
+	}
+	byPort, err := f.DropsByPort(background)
+	require.NoError(t, err)
+	require.NotContains(t, byPort, r.index("vif1.0"))
+	require.EqualValues(t, 8, r.dropped(true))
 }
 
 // TestMACOnly: a guest whose addresses nobody knows is held to its hardware

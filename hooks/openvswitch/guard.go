@@ -69,6 +69,27 @@ func inForce(ctx context.Context, g plan.SwitchGuard, number int) (bool, error) 
 	return err == nil && n == len(flows(g, number)), nil
 }
 
+// Dropped counts the packets that a guard has dropped since it was put in.
+func (Host) Dropped(ctx context.Context, g plan.SwitchGuard) (packets uint64, err error) {
+	said, err := run(ctx, "", "ovs-ofctl", timeout, "dump-flows", g.Bridge, fmt.Sprintf("cookie=%#x/-1", cookie(g)))
+	if err != nil {
+		return 0, fmt.Errorf("%s: read its flows: %w", g.Dev, err)
+	}
+	for line := range strings.Lines(said) {
+		_, count, found := strings.Cut(line, "n_packets=")
+		if !found || strings.TrimSpace(line[strings.LastIndexByte(line, ' ')+1:]) != drop {
+			continue
+		}
+		count, _, _ = strings.Cut(count, ",")
+		n, err := strconv.ParseUint(count, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("%s: read its flows: %w", g.Dev, err)
+		}
+		packets += n
+	}
+	return packets, nil
+}
+
 // A cookie tells whose flows they are: its first bit is set, then come the
 // port's domid, devid and kind (ofPort covers these), then a hash of all that
 // the guard wants.

@@ -39,11 +39,6 @@ type Sources struct {
 	Scripts    []string
 }
 
-// DropCounter counts the packets that antispoofing has dropped, by the reason.
-type DropCounter interface {
-	Drops(ctx context.Context) (map[string]uint64, error)
-}
-
 // Read reads them. What cannot be read is left out, and where that matters there
 // is an error among the facts; only without the kernel's answers there are none.
 func Read(ctx context.Context, s Sources) (*Facts, error) {

@@ -21,9 +21,7 @@ func (f *Facts) readSurroundings(ctx context.Context, s Sources) {
 	f.Watcher = watcherRuns()
 	f.readScripts(s)
 	f.readForeign(ctx)
-	if s.Firewall != nil {
-		f.Drops, _ = s.Firewall.Drops(ctx)
-	}
+	f.readDrops(ctx, s)
 	for _, n := range f.NICs {
 		if n.Alive || f.XenstoreErr != nil {
 			continue

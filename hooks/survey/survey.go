@@ -106,6 +106,9 @@ type Port struct {
 	// why.
 	Work    *hooks.Work
 	WorkErr error
+	// Dropped are the packets from here that antispoofing has dropped since the
+	// port was brought up; nil where it is not checked, or nobody counts.
+	Dropped *uint64
 }
 
 // Ports are the vif and the tap, as far as there are any.

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -66,13 +67,16 @@ func (n *Namespace) firewall() []string {
 	return facts
 }
 
+// counted are elements that rules have made to count by.
+var counted = regexp.MustCompile(`(?m)^\s*elements = \{[^}]* counter\b[^}]*\}\n`)
+
 func (n *Namespace) ruleset(kind, command string, args ...string) []string {
 	out, err := n.run(command, args...)
 	if err != nil {
 		return []string{kind + " unknown: " + err.Error()}
 	}
 	var facts []string
-	for line := range strings.Lines(out) {
+	for line := range strings.Lines(counted.ReplaceAllString(out, "")) {
 		line = strings.TrimRight(line, " \n")
 		// iptables-save writes when it was run into its comments.
 		if line != "" && !strings.HasPrefix(line, "#") {

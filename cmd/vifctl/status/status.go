@@ -16,7 +16,7 @@ import (
 type Report struct {
 	NICs []NIC `json:"nics"`
 	// Drops are the packets that antispoofing has dropped on this host, by the
-	// reason. They are the host's: a rule a guest would cost every packet.
+	// reason; by the port they are in NICs.
 	Drops map[string]uint64 `json:"antispoof_drops"`
 	// Problems are why this may not be all.
 	Problems []string `json:"problems"`
@@ -41,7 +41,10 @@ type NIC struct {
 	// Received and Sent are the guest's.
 	Received Traffic `json:"received"`
 	Sent     Traffic `json:"sent"`
-	Ports    []Port  `json:"ports"`
+	// Dropped of what the guest sent, by antispoofing; nil where nobody checks, or
+	// nobody counts.
+	Dropped *uint64 `json:"antispoof_drops,omitempty"`
+	Ports   []Port  `json:"ports"`
 }
 
 // Port is an interface of the NIC's.
@@ -53,6 +56,9 @@ type Port struct {
 	Carries bool `json:"carries"`
 	// Ours: a call of ours brought it up.
 	Ours bool `json:"ours"`
+	// Dropped of what came from it, by antispoofing, since it was brought up; nil
+	// where nobody checks, or nobody counts.
+	Dropped *uint64 `json:"antispoof_drops,omitempty"`
 	// Drift are the commands that would put right what is not as it should be.
 	Drift []string `json:"drift"`
 	// Unknown says why drift cannot be told.
@@ -101,12 +107,19 @@ func nic(f *survey.Facts, n *survey.NIC) NIC {
 	carrier := n.Carrier()
 	for _, p := range n.Ports() {
 		line.Ports = append(line.Ports, port(p, p == carrier))
+		if p.Dropped != nil {
+			sum := *p.Dropped
+			if line.Dropped != nil {
+				sum += *line.Dropped
+			}
+			line.Dropped = &sum
+		}
 	}
 	return line
 }
 
 func port(p *survey.Port, carries bool) Port {
-	line := Port{Name: p.Name, Kind: string(p.Kind), Carries: carries, Ours: p.Record != nil, Drift: []string{}}
+	line := Port{Name: p.Name, Kind: string(p.Kind), Carries: carries, Ours: p.Record != nil, Dropped: p.Dropped, Drift: []string{}}
 	line.Up = p.Link != nil && p.Link.Up
 	if p.WorkErr != nil {
 		line.Unknown = p.WorkErr.Error()

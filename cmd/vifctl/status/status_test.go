@@ -32,6 +32,7 @@ func link(name string, index, master int, up bool) *snapshot.HostLink {
 func host() *survey.Facts {
 	xenbr0 := *link("xenbr0", 2, 0, true)
 	ours := &journal.Record{}
+	dropped := uint64(1_200)
 	lacks := &hooks.Work{Actions: []plan.Action{{Step: plan.Up{Dev: plan.Dev{Name: "tap", Index: 4}, Want: true}}}}
 	return &survey.Facts{
 		Host:  &snapshot.Host{Links: map[int]snapshot.HostLink{2: xenbr0}},
@@ -40,8 +41,8 @@ func host() *survey.Facts {
 			{
 				NIC: plan.NIC{Domid: 1}, Guest: "web", MAC: "00:16:3e:00:00:01", Alive: true, Mode: "bridge",
 				Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("2001:db8::/64")},
-				Vif:       &survey.Port{Kind: plan.Vif, Name: "vif1.0", Link: link("vif1.0", 3, 2, true), Record: ours},
-				Tap:       &survey.Port{Kind: plan.Tap, Name: "vif1.0-emu", Link: link("vif1.0-emu", 4, 2, true), Record: ours, Work: lacks},
+				Vif:       &survey.Port{Kind: plan.Vif, Name: "vif1.0", Link: link("vif1.0", 3, 2, true), Record: ours, Dropped: &dropped},
+				Tap:       &survey.Port{Kind: plan.Tap, Name: "vif1.0-emu", Link: link("vif1.0-emu", 4, 2, true), Record: ours, Work: lacks, Dropped: &dropped},
 				Backend:   map[string]string{"hotplug-status": "connected"},
 			},
 			{
@@ -62,11 +63,11 @@ func text(t *testing.T, paint terminal.Paint, width int) string {
 
 func TestText(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, `GUEST         PORT          MODE    AT      ADDRESS        PUBLIC       STATE  RECEIVED  PKTS   SENT  PKTS  DRIFT
-web           vif1.0        bridge  xenbr0  192.0.2.1                   up         11MB  198k  2.5kB    24  1 thing off
+	require.Equal(t, `GUEST         PORT          MODE    AT      ADDRESS        PUBLIC       STATE  RECEIVED  PKTS   SENT  PKTS  SPOOFED  DRIFT
+web           vif1.0        bridge  xenbr0  192.0.2.1                   up         11MB  198k  2.5kB    24     2.4k  1 thing off
               vif1.0-emu *                  2001:db8::/64
-a?[2Jname #1  vif2.1        nat     -       -              203.0.113.1  dead         0B     0     0B     0  unknown
-* carries the traffic; received and sent: by the guest
+a?[2Jname #1  vif2.1        nat     -       -              203.0.113.1  dead         0B     0     0B     0           unknown
+* carries the traffic; received and sent: by the guest; spoofed: packets of the guest that antispoofing dropped
 dropped by antispoofing: 1.2M spoofed mac
 this may not be all: nobody answers
 what is off: `+"`vifctl plan PORT`; put right by `vifctl repair`; why it matters: `vifctl doctor`\n", text(t, false, 0))

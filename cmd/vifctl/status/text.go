@@ -35,6 +35,7 @@ func columns() []column {
 		{"PKTS", 1, true, one(func(n NIC) string { return Number(n.Received.Packets) })},
 		{"SENT", 3, true, one(func(n NIC) string { return Size(n.Sent.Bytes) })},
 		{"PKTS", 1, true, one(func(n NIC) string { return Number(n.Sent.Packets) })},
+		{"SPOOFED", 6, true, one(func(n NIC) string { return n.dropped() })},
 		{"DRIFT", 7, false, one(func(n NIC) string { return n.drift() })},
 	}
 }
@@ -79,6 +80,15 @@ func (n NIC) ports() []string {
 		names = append(names, name)
 	}
 	return orDash(names)
+}
+
+// dropped is how many packets of the guest's antispoofing has dropped, "" where
+// nobody checks it.
+func (n NIC) dropped() string {
+	if n.Dropped == nil {
+		return ""
+	}
+	return Number(*n.Dropped)
 }
 
 func dash(s string) string {
@@ -156,7 +166,7 @@ func dress(paint terminal.Paint, title, cell, padded string) string {
 		return paint.Good(padded)
 	case title == "STATE" && cell != "", title == "DRIFT" && cell != "" && cell != "unknown":
 		return paint.Bad(padded)
-	case title == "DRIFT":
+	case title == "DRIFT", title == "SPOOFED" && cell != "" && cell != "0":
 		return paint.Warn(padded)
 	case title == "GUEST":
 		return paint.Bold(padded)
@@ -171,7 +181,7 @@ func (r Report) fitting(width int) []column {
 	shown := columns()
 	// A column that is empty on every line is none.
 	shown = slices.DeleteFunc(shown, func(c column) bool {
-		return (c.title == "PUBLIC" || c.title == "DRIFT") && !slices.ContainsFunc(r.NICs, func(n NIC) bool {
+		return slices.Contains([]string{"PUBLIC", "SPOOFED", "DRIFT"}, c.title) && !slices.ContainsFunc(r.NICs, func(n NIC) bool {
 			return strings.Join(c.cells(n), "") != ""
 		})
 	})
@@ -218,6 +228,9 @@ func (r Report) footer(b *strings.Builder, paint terminal.Paint, marked bool, sh
 	}
 	if slices.ContainsFunc(shown, func(c column) bool { return c.title == "SENT" }) && len(r.NICs) > 0 {
 		notes = append(notes, "received and sent: by the guest")
+	}
+	if slices.ContainsFunc(shown, func(c column) bool { return c.title == "SPOOFED" }) {
+		notes = append(notes, "spoofed: packets of the guest that antispoofing dropped")
 	}
 	if len(notes) > 0 {
 		fmt.Fprintln(b, paint.Faint(strings.Join(notes, "; ")))

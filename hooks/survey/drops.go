@@ -1,0 +1,50 @@
+package survey
+
+import (
+	"context"
+
+	"vifctl/hooks/openvswitch"
+	"vifctl/hooks/plan"
+)
+
+// DropCounter counts the packets that antispoofing has dropped: by the reason,
+// and by the ifindex of the port they came from, which is nil where it does not
+// count so.
+type DropCounter interface {
+	Drops(ctx context.Context) (map[string]uint64, error)
+	DropsByPort(ctx context.Context) (map[int]uint64, error)
+}
+
+func (f *Facts) readDrops(ctx context.Context, s Sources) {
+	if s.Firewall == nil {
+		return
+	}
+	f.Drops, _ = s.Firewall.Drops(ctx)
+	byPort, _ := s.Firewall.DropsByPort(ctx)
+	for i := range f.NICs {
+		for _, p := range f.NICs[i].Ports() {
+			if p.Record == nil || p.Link == nil {
+				continue
+			}
+			for _, e := range p.Record.Entries {
+				p.countDrops(ctx, e.Step, byPort)
+			}
+		}
+	}
+}
+
+// countDrops takes the count of the one who checks the port: the firewall, or
+// Open vSwitch's flows.
+func (p *Port) countDrops(ctx context.Context, s plan.Step, byPort map[int]uint64) {
+	switch s := s.(type) {
+	case plan.Rule:
+		if !s.Absent && (s.Kind == plan.RuleStrict || s.Kind == plan.RuleMAC) && byPort != nil {
+			n := byPort[p.Link.Index]
+			p.Dropped = &n
+		}
+	case plan.SwitchGuard:
+		if n, err := (openvswitch.Host{}).Dropped(ctx, s); err == nil && !s.Absent {
+			p.Dropped = &n
+		}
+	}
+}
