@@ -9,25 +9,48 @@ import (
 )
 
 // Sizes of the picture, in pixels. The letters of the fixed font are charWidth
-// wide at 13 px.
+// wide at 13 px, and nameWidth where they are a name.
 const (
 	margin     = 28
 	wayWidth   = 250
-	guestLeft  = margin + wayWidth + 90
+	railWidth  = 64 // between a way and its guests, and between columns of them
+	guestLeft  = margin + wayWidth + railWidth
 	guestWidth = 470
 	gap        = 16
 	lineHeight = 19
 	pad        = 14
+	dotWidth   = 20
 	charWidth  = 7.9
+	nameWidth  = 8.5
 )
+
+// columnsOf is in how many columns so many guests stand, for the picture not to
+// become a ribbon.
+func columnsOf(guests int) int {
+	switch {
+	case guests <= 12:
+		return 1
+	case guests <= 60:
+		return 2
+	}
+	return 3
+}
+
+// columnLeft is where a column of guests begins.
+func columnLeft(column int) int { return guestLeft + column*(guestWidth+railWidth) }
 
 // WriteSVG draws the map as a picture of its own: no script, no font and no file
 // from elsewhere, light or dark as the reader's system is.
 func (m Map) WriteSVG(out io.Writer) error {
 	d := &drawing{}
+	columns := 1
+	for _, w := range m.Ways {
+		columns = max(columns, columnsOf(len(w.Guests)))
+	}
+	width := columnLeft(columns-1) + guestWidth + margin
 	y := margin + 46
 	for _, line := range m.Wrong {
-		for _, part := range wrap(line, letters(guestLeft+guestWidth-2*margin)) {
+		for _, part := range wrap(line, letters(width-2*margin, charWidth)) {
 			d.text(margin, y, "bad", part)
 			y += lineHeight
 		}
@@ -42,7 +65,7 @@ func (m Map) WriteSVG(out io.Writer) error {
 		d.text(margin, y, "faint", "no bridge, no uplink, no guest")
 		y += lineHeight
 	}
-	height, width := y+margin-gap, guestLeft+guestWidth+margin
+	height := y + margin - gap
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-labelledby="title">`+"\n", width, height, width, height)
 	fmt.Fprintf(&b, "<title id=\"title\">The guest network of %s</title>\n%s", escape(m.Host), style)
@@ -57,7 +80,7 @@ func (m Map) WriteSVG(out io.Writer) error {
 
 // style gives both schemes; what is broken is red in both.
 const style = `<style>
-:root { color-scheme: light dark }
+:root { color-scheme: light dark; background: #f7f9fb }
 text { font: 13px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; fill: #1f2933 }
 .page { fill: #f7f9fb }
 .host { font-size: 20px; font-weight: 700 }
@@ -72,6 +95,7 @@ text { font: 13px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; 
 .good { fill: #2f9e5b }
 .public { fill: #8a5a00 }
 @media (prefers-color-scheme: dark) {
+  :root { background: #12181f }
   text { fill: #dde5ee }
   .page { fill: #12181f }
   .faint { fill: #8fa3b8 }
@@ -103,10 +127,11 @@ func (d *drawing) box(x, y, width, height int, class string) {
 // line is one line of a box.
 type line struct{ class, text string }
 
-// way draws a way out and the guests that hang on it, and returns where it ends.
+// way draws a way out and the guests that hang on it, and returns where it ends:
+// a trunk leads from it to a rail beside each column of guests, and a branch from
+// there to each of them.
 func (d *drawing) way(w Way, top int) (bottom int) {
-	var lines []line
-	lines = append(lines, line{"name", w.Name})
+	lines := name(w.Name, wayWidth-2*pad)
 	if w.Kind != "nowhere" {
 		kind := w.Kind
 		if w.MTU > 0 {
@@ -115,7 +140,7 @@ func (d *drawing) way(w Way, top int) (bottom int) {
 		lines = append(lines, line{"faint", kind})
 	}
 	for _, a := range w.Addresses {
-		lines = append(lines, line{"", a})
+		lines = append(lines, cut("", a, wayWidth)...)
 	}
 	if len(w.Cards) > 0 {
 		lines = append(lines, cut("faint", "with "+strings.Join(w.Cards, ", "), wayWidth)...)
@@ -123,46 +148,67 @@ func (d *drawing) way(w Way, top int) (bottom int) {
 	for _, wrong := range w.Wrong {
 		lines = append(lines, cut("bad", wrong, wayWidth)...)
 	}
-	height := boxHeight(lines)
-	y := top
-	var middles []int
-	var broken []bool
-	for _, g := range w.Guests {
-		end := d.guest(g, y)
-		middles, broken = append(middles, (y+end)/2), append(broken, len(g.Wrong) > 0 || g.Down)
-		y = end + gap
+	if w.Down && len(w.Wrong) == 0 {
+		lines = append(lines, line{"bad", "down"})
 	}
-	bottom = max(top+height, y-gap)
-	wayTop := top
-	if len(middles) > 0 {
-		// Beside the middle of its guests.
-		wayTop = max(top, (middles[0]+middles[len(middles)-1])/2-height/2)
-	}
-	class := "box way"
+	class, wire := "box way", "wire"
 	if len(w.Wrong) > 0 || w.Down || w.Kind == "nowhere" {
-		class = "box broken"
+		class, wire = "box broken", "wire cut"
 	}
-	d.box(margin, wayTop, wayWidth, height, class)
-	d.fill(margin, wayTop, lines)
-	from := wayTop + height/2
-	for i, to := range middles {
-		wire := "wire"
-		if broken[i] || class == "box broken" {
-			wire = "wire cut"
+	height := boxHeight(lines)
+	d.box(margin, top, wayWidth, height, class)
+	d.fill(margin, top, lines)
+	bottom = top + height
+	if len(w.Guests) == 0 {
+		return bottom
+	}
+	columns := columnsOf(len(w.Guests))
+	trunk, first := top+dotAt, top
+	if columns > 1 {
+		// Over the guests, to reach all columns.
+		trunk, first = top+gap/2, top+gap+gap/2
+	}
+	each := (len(w.Guests) + columns - 1) / columns
+	rail := 0
+	for column := range columns {
+		left := columnLeft(column)
+		rail = left - railWidth/2
+		y, last := first, trunk
+		for _, g := range w.Guests[min(column*each, len(w.Guests)):min((column+1)*each, len(w.Guests))] {
+			end := d.guest(g, left, y)
+			branch := wire
+			if g.broken() {
+				branch = "wire cut"
+			}
+			d.wire(branch, rail, y+dotAt, left, y+dotAt)
+			last = y + dotAt
+			y = end + gap
 		}
-		x1, x2 := margin+wayWidth, guestLeft
-		fmt.Fprintf(&d.lines, `<path class="%s" d="M%d %d C%d %d %d %d %d %d"/>`+"\n", wire, x1, from, x1+45, from, x2-45, to, x2, to)
+		d.wire(wire, rail, trunk, rail, last)
+		bottom = max(bottom, y-gap)
 	}
-	return max(bottom, wayTop+height)
+	d.wire(wire, margin+wayWidth, trunk, rail, trunk)
+	return bottom
 }
 
-func (d *drawing) guest(g Guest, top int) (bottom int) {
-	dot := "good"
-	class := "box"
-	if len(g.Wrong) > 0 || g.Down {
+func (d *drawing) wire(class string, x1, y1, x2, y2 int) {
+	if x1 != x2 || y1 != y2 {
+		fmt.Fprintf(&d.lines, `<path class="%s" d="M%d %d L%d %d"/>`+"\n", class, x1, y1, x2, y2)
+	}
+}
+
+// dotAt is how far below the top of a guest's box its dot is, and its branch.
+const dotAt = pad + 6
+
+func (g Guest) broken() bool { return len(g.Wrong) > 0 || g.Down }
+
+func (d *drawing) guest(g Guest, left, top int) (bottom int) {
+	dot, class := "good", "box"
+	if g.broken() {
 		dot, class = "bad", "box broken"
 	}
-	lines := []line{{"name", g.Name}, {"faint", g.Mode + " · " + g.ports()}}
+	names := name(g.Name, guestWidth-2*pad-dotWidth)
+	lines := []line{{"faint", strings.TrimPrefix(g.Mode+" · "+g.ports(), " · ")}}
 	if len(g.Addresses) > 0 {
 		lines = append(lines, cut("", strings.Join(g.Addresses, ", "), guestWidth)...)
 	}
@@ -172,11 +218,14 @@ func (d *drawing) guest(g Guest, top int) (bottom int) {
 	for _, w := range g.Wrong {
 		lines = append(lines, cut("bad", w, guestWidth)...)
 	}
-	height := boxHeight(lines)
-	d.box(guestLeft, top, guestWidth, height, class)
-	fmt.Fprintf(&d.boxes, `<circle class="%s" cx="%d" cy="%d" r="5"/>`+"\n", dot, guestLeft+pad+6, top+pad+6)
-	d.text(guestLeft+pad+20, top+pad+11, "name", g.Name)
-	d.fill(guestLeft, top+lineHeight, lines[1:])
+	if g.Down && len(g.Wrong) == 0 {
+		lines = append(lines, line{"bad", "down"})
+	}
+	height := boxHeight(append(names, lines...))
+	d.box(left, top, guestWidth, height, class)
+	fmt.Fprintf(&d.boxes, `<circle class="%s" cx="%d" cy="%d" r="5"/>`+"\n", dot, left+dotAt, top+dotAt)
+	d.fill(left+dotWidth, top, names)
+	d.fill(left, top+len(names)*lineHeight, lines)
 	return top + height
 }
 
@@ -188,15 +237,24 @@ func (d *drawing) fill(x, y int, lines []line) {
 
 func boxHeight(lines []line) int { return 2*pad + len(lines)*lineHeight - 4 }
 
+// name makes lines of a name.
+func name(text string, width int) (lines []line) {
+	for _, part := range wrap(text, letters(width, nameWidth)) {
+		lines = append(lines, line{"name", part})
+	}
+	return lines
+}
+
 // cut makes lines of a text that fit into a box.
 func cut(class, text string, width int) (lines []line) {
-	for _, part := range wrap(text, letters(width-2*pad)) {
+	for _, part := range wrap(text, letters(width-2*pad, charWidth)) {
 		lines = append(lines, line{class, part})
 	}
 	return lines
 }
 
-// wrap breaks a text between words into lines of at most width letters.
+// wrap breaks a text between words into lines of at most width letters; a word
+// that is longer it breaks, behind a mark if there is one.
 func wrap(text string, width int) (lines []string) {
 	current := ""
 	for _, word := range strings.Fields(text) {
@@ -206,10 +264,20 @@ func wrap(text string, width int) (lines []string) {
 		if current != "" {
 			current += " "
 		}
-		current += word
+		rest := []rune(word)
+		for len(rest) > width {
+			at := width
+			for i, letter := range rest[:width] {
+				if strings.ContainsRune("-._:/,", letter) {
+					at = i + 1
+				}
+			}
+			lines, rest = append(lines, string(rest[:at])), rest[at:]
+		}
+		current += string(rest)
 	}
 	return append(lines, current)
 }
 
-// letters is how many of them fit into a width.
-func letters(width int) int { return int(float64(width) / charWidth) }
+// letters is how many of a width fit into another.
+func letters(width int, each float64) int { return int(float64(width) / each) }

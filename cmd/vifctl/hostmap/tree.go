@@ -74,13 +74,16 @@ func (w Way) node(paint terminal.Paint) node {
 func (g Guest) node(paint terminal.Paint) node {
 	dot := paint.Good("●")
 	switch {
-	case len(g.Wrong) > 0:
-		dot = paint.Bad("●")
 	case g.Down:
 		dot = paint.Bad("○")
+	case len(g.Wrong) > 0:
+		dot = paint.Bad("●")
 	}
 	words := []string{dot + " " + paint.Bold(plain(g.Name)), paint.Faint(g.Mode), g.ports()}
 	words = append(words, g.Addresses...)
+	if g.Down && len(g.Wrong) == 0 {
+		words = append(words, paint.Bad("down"))
+	}
 	n := node{text: strings.Join(words, "  ")}
 	for _, t := range g.Translated {
 		n.below = append(n.below, node{text: plain(t)})
