@@ -14,7 +14,6 @@ import (
 	"github.com/google/renameio/v2"
 
 	"vifctl/configs"
-	"vifctl/configs/units"
 )
 
 const (
@@ -33,15 +32,15 @@ type manifest struct {
 	Names []string `json:"names"`
 	// Protocols: the name of our routes' protocol was written.
 	Protocols bool `json:"protocols"`
-	// Units are what makes the watcher run, by their paths.
+	// Units are what can run by itself, by their paths.
 	Units []string `json:"units,omitempty"`
 }
 
 // Install takes over the scripts in dir: each becomes a link to vifctl, which
 // is put beside them, and what was there is kept in a folder of its own. self
 // is the program that is running. Installing again renews the program. The
-// report is for a person.
-func Install(dir, self string) (report string, err error) {
+// report is for a person. alone: no units are put anywhere.
+func Install(dir, self string, alone bool) (report string, err error) {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return "", fmt.Errorf("%s is not a folder: is Xen installed? (--dir names another)", dir)
 	}
@@ -68,11 +67,8 @@ func Install(dir, self string) (report string, err error) {
 	}
 	slices.Sort(m.Names)
 	m.Protocols = m.Protocols || dir == Dir && wantProtocols()
-	enable := ""
-	if dir == Dir {
-		var wanted []units.Unit
-		wanted, enable = wantUnits()
-		for _, u := range wanted {
+	if dir == Dir && !alone {
+		for _, u := range wantUnits() {
 			if !slices.Contains(m.Units, u.Path) {
 				m.Units = append(m.Units, u.Path)
 			}
@@ -108,9 +104,7 @@ func Install(dir, self string) (report string, err error) {
 		report += fmt.Sprintf("What was there is kept in %s: %s.\n", filepath.Join(dir, backupDir), strings.Join(kept, ", "))
 	}
 	report += "Antispoofing is off, as it is with Xen's own scripts.\n"
-	if len(m.Units) > 0 {
-		report += fmt.Sprintf("The watcher, which brings up late taps and puts back what goes missing, is not started by that: `%s`.\n", enable)
-	}
+	report += aboutUnits(m.Units)
 	back := filepath.Join(dir, binaryName) + " uninstall"
 	if dir != Dir {
 		back += " --dir " + dir
@@ -172,6 +166,7 @@ func Uninstall(dir string) (report string, err error) {
 	if len(removed) > 0 {
 		report += fmt.Sprintf("Removed, because they had not been there: %s.\n", strings.Join(removed, ", "))
 	}
+	report += afterUnits(m.Units)
 	return report, nil
 }
 
@@ -328,7 +323,7 @@ func readManifest(dir string) (*manifest, error) {
 	}
 	for _, path := range m.Units {
 		if _, ok := unitAt(path); !ok {
-			return nil, fmt.Errorf("%s is damaged: %q is no file of the watcher's", filepath.Join(dir, manifestName), path)
+			return nil, fmt.Errorf("%s is damaged: %q is no unit of ours", filepath.Join(dir, manifestName), path)
 		}
 	}
 	return &m, nil

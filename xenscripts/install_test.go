@@ -103,7 +103,7 @@ func program(t testing.TB, text string) (path string) {
 
 func install(t testing.TB, dir, self string) (report string) {
 	t.Helper()
-	report, err := xenscripts.Install(dir, self)
+	report, err := xenscripts.Install(dir, self, false)
 	require.NoError(t, err)
 	return report
 }
@@ -271,7 +271,7 @@ func TestInstallIsRefused(t *testing.T) {
 			dir := xenFolder(t)
 			tc.prepare(t, dir)
 			before := listing(t, dir)
-			_, err := xenscripts.Install(dir, program(t, "v1"))
+			_, err := xenscripts.Install(dir, program(t, "v1"), false)
 			require.ErrorContains(t, err, tc.says)
 			require.NotContains(t, err.Error(), "\n")
 			require.Equal(t, before, listing(t, dir))
@@ -280,7 +280,7 @@ func TestInstallIsRefused(t *testing.T) {
 			require.Equal(t, before, listing(t, dir))
 		})
 	}
-	_, err := xenscripts.Install(filepath.Join(t.TempDir(), "none"), "/proc/self/exe")
+	_, err := xenscripts.Install(filepath.Join(t.TempDir(), "none"), "/proc/self/exe", false)
 	require.ErrorContains(t, err, "is not a folder")
 }
 
@@ -292,7 +292,7 @@ func TestInstallBesideAForeignBackup(t *testing.T) {
 	require.NoError(t, os.Mkdir(filepath.Join(dir, backup), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, backup, "qemu-ifup"), []byte("mine"), 0o755))
 	before := listing(t, dir)
-	if _, err := xenscripts.Install(dir, program(t, "v1")); err == nil {
+	if _, err := xenscripts.Install(dir, program(t, "v1"), false); err == nil {
 		uninstall(t, dir)
 	}
 	require.Equal(t, before, listing(t, dir))
@@ -354,7 +354,7 @@ func TestInstallOverAPackagesUpgrade(t *testing.T) {
 	require.NoError(t, os.Remove(filepath.Join(dir, "vif-bridge")))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "vif-bridge"), []byte("newer"), 0o755))
 	before := listing(t, dir)
-	_, err := xenscripts.Install(dir, program(t, "v2"))
+	_, err := xenscripts.Install(dir, program(t, "v2"), false)
 	require.ErrorContains(t, err, "vif-bridge is not ours any more")
 	require.Equal(t, before, listing(t, dir))
 }

@@ -7,34 +7,40 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/google/renameio/v2"
 
 	"vifctl/configs/units"
 )
 
-// supervisors are who may run the watcher, each known by what is there while it
-// does, or where it is installed.
-var supervisors = []struct {
-	sign    string
-	units   []units.Unit
-	enabled string // what is there once the watcher is to be run
-	enable  string // how that is brought about, and undone
-	disable string
-}{
+// supervisor is who may run what is to run by itself.
+type supervisor struct {
+	// sign is there while it does, or where it is installed.
+	sign  string
+	units []units.Unit
+	// enabled is what is there once a service is to be run, with a * for its name.
+	enabled string
+	// start is how that is brought about, enable so only for the next boot, and
+	// stop is how it is undone, with a % for the service's name. before is said
+	// once, and after when all is gone.
+	before, start, enable, stop, after string
+}
+
+var supervisors = []supervisor{
 	{
-		"/run/systemd/system", units.Systemd, "/etc/systemd/system/*.wants/vifctl-watch.service",
-		"systemctl daemon-reload && systemctl enable --now vifctl-watch", "systemctl disable --now vifctl-watch",
+		"/run/systemd/system", units.Systemd, "/etc/systemd/system/*.wants/%.service",
+		"systemctl daemon-reload", "systemctl enable --now %", "systemctl enable %", "systemctl disable --now %", "systemctl daemon-reload",
 	},
 	{
-		"/sbin/openrc-run", units.OpenRC, "/etc/runlevels/*/vifctl-watch",
-		"rc-update add vifctl-watch && rc-service vifctl-watch start", "rc-service vifctl-watch stop; rc-update del vifctl-watch",
+		"/sbin/openrc-run", units.OpenRC, "/etc/runlevels/*/%",
+		"", "rc-update add % && rc-service % start", "rc-update add %", "rc-service % stop; rc-update del %", "",
 	},
 }
 
-// wantUnits are what makes the watcher run on this host, but for what somebody
-// else has put there. enable is what a person types then.
-func wantUnits() (wanted []units.Unit, enable string) {
+// wantUnits are what can run by itself on this host, but for what somebody else
+// has put there.
+func wantUnits() (wanted []units.Unit) {
 	for _, s := range supervisors {
 		if _, err := os.Stat(s.sign); err != nil {
 			continue
@@ -44,9 +50,43 @@ func wantUnits() (wanted []units.Unit, enable string) {
 				wanted = append(wanted, u)
 			}
 		}
-		return wanted, s.enable
+		break
 	}
-	return nil, ""
+	return wanted
+}
+
+// aboutUnits says what was put there, and how each is started.
+func aboutUnits(paths []string) string {
+	var b strings.Builder
+	for _, s := range supervisors {
+		for _, u := range s.units {
+			if u.Service == "" || !slices.Contains(paths, u.Path) {
+				continue
+			}
+			if b.Len() == 0 {
+				b.WriteString("What can run by itself was put beside, and is not started by that:\n")
+				if s.before != "" {
+					fmt.Fprintf(&b, "  %s\n", s.before)
+				}
+			}
+			how := s.start
+			if !u.Now {
+				how = s.enable
+			}
+			fmt.Fprintf(&b, "  %-41s # %s\n", strings.ReplaceAll(how, "%", u.Service), u.About)
+		}
+	}
+	return b.String()
+}
+
+// afterUnits is what is left to do once units are gone.
+func afterUnits(paths []string) string {
+	for _, s := range supervisors {
+		if s.after != "" && slices.ContainsFunc(s.units, func(u units.Unit) bool { return slices.Contains(paths, u.Path) }) {
+			return fmt.Sprintf("The units are gone, too: `%s` has that noticed.\n", s.after)
+		}
+	}
+	return ""
 }
 
 // unitAt is the unit that belongs at a path.
@@ -75,14 +115,16 @@ func placeUnits(paths []string) error {
 	return nil
 }
 
-// removable: nobody runs the watcher by what was put there.
+// removable: nobody runs anything by what was put there.
 func removable(paths []string) error {
 	for _, s := range supervisors {
-		if !slices.ContainsFunc(s.units, func(u units.Unit) bool { return slices.Contains(paths, u.Path) }) {
-			continue
-		}
-		if enabled, _ := filepath.Glob(s.enabled); len(enabled) > 0 {
-			return fmt.Errorf("the watcher is still run (%s): nothing was changed; `%s` first", enabled[0], s.disable)
+		for _, u := range s.units {
+			if u.Service == "" || !slices.Contains(paths, u.Path) {
+				continue
+			}
+			if enabled, _ := filepath.Glob(strings.ReplaceAll(s.enabled, "%", u.Service)); len(enabled) > 0 {
+				return fmt.Errorf("%s is still run (%s): nothing was changed; `%s` first", u.Service, enabled[0], strings.ReplaceAll(s.stop, "%", u.Service))
+			}
 		}
 	}
 	return nil

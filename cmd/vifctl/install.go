@@ -9,23 +9,28 @@ import (
 	"vifctl/xenscripts"
 )
 
-// dirFlag reads the one flag of install and uninstall.
-func dirFlag(inv invocation, name string) (dir string, code int, ok bool) {
+// dirFlag reads the flags of install and uninstall: each has --dir, and more may
+// add its own.
+func dirFlag(inv invocation, name string, more func(*flag.FlagSet)) (dir string, code int, ok bool) {
 	f := flag.NewFlagSet("vifctl "+name, flag.ContinueOnError)
 	f.SetOutput(inv.Stderr)
 	f.StringVar(&dir, "dir", xenscripts.Dir, "the folder of Xen's scripts")
+	more(f)
 	if err := f.Parse(inv.Args); err != nil {
 		return "", usage, false
 	}
 	if f.NArg() > 0 {
-		inv.complain("%s takes no argument but --dir", name)
+		inv.complain("%s takes no argument but its options, and %q is none", name, f.Arg(0))
 		return "", usage, false
 	}
 	return dir, done, true
 }
 
 func installCommand(_ context.Context, inv invocation) int {
-	dir, code, ok := dirFlag(inv, "install")
+	alone := false
+	dir, code, ok := dirFlag(inv, "install", func(f *flag.FlagSet) {
+		f.BoolVar(&alone, "without-units", false, "put the scripts there, and no units of systemd's")
+	})
 	if !ok {
 		return code
 	}
@@ -34,7 +39,7 @@ func installCommand(_ context.Context, inv invocation) int {
 		inv.complain("%v", err)
 		return failed
 	}
-	report, err := xenscripts.Install(dir, self)
+	report, err := xenscripts.Install(dir, self, alone)
 	if err != nil {
 		inv.complain("%v", err)
 		return failed
@@ -44,7 +49,7 @@ func installCommand(_ context.Context, inv invocation) int {
 }
 
 func uninstallCommand(_ context.Context, inv invocation) int {
-	dir, code, ok := dirFlag(inv, "uninstall")
+	dir, code, ok := dirFlag(inv, "uninstall", func(*flag.FlagSet) {})
 	if !ok {
 		return code
 	}

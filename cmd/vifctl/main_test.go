@@ -146,6 +146,7 @@ func TestExitCodes(t *testing.T) {
 		"install, unknown flag":        {[]string{"install", "--force"}, usage},
 		"install, argument":            {[]string{"install", "/etc/xen/scripts"}, usage},
 		"install, no value":            {[]string{"install", "--dir"}, usage},
+		"install, without units of":    {[]string{"install", "--without-units=vifctl"}, usage},
 		"install, no folder":           {[]string{"install", "--dir", "/nowhere"}, failed},
 		"uninstall, unknown flag":      {[]string{"uninstall", "--force"}, usage},
 		"uninstall, nothing there":     {[]string{"uninstall", "--dir", "/nowhere"}, failed},

@@ -149,7 +149,15 @@ func manualOf(name string) manual {
 				{"vifctl network stop route", "give back what was"},
 			},
 		}
-	case "install", "uninstall":
+	case "install":
+		return manual{
+			detail: "Where systemd or OpenRC looks after the host, what can run by itself is put beside, and what starts it is printed.",
+			options: []option{
+				{"--dir", "DIR", "the folder of Xen's scripts"},
+				{"--without-units", "", "put the scripts there, and no units of systemd's"},
+			},
+		}
+	case "uninstall":
 		return manual{options: []option{{"--dir", "DIR", "the folder of Xen's scripts"}}}
 	case "lab":
 		return manual{options: []option{
