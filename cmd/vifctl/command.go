@@ -35,7 +35,7 @@ func commands() []command {
 		{name: "watch", args: "[--once] [--metrics SOCKET] …", about: "bring up late taps, put back what goes missing", run: watchCommand},
 		{name: "network", args: "start|stop|status|confirm …", about: "make the host a bridge or a router, without cutting it off", run: networkCommand},
 		{name: "lab", args: "[--keep] [--quiet]", about: "try it all in a pretend dom0: needs no Xen, changes nothing here", run: labCommand},
-		{name: "config", args: "check [FILE] | example | import", about: "check the configuration; print one, or what xend's comes to", run: configCommand},
+		{name: "config", args: "check|example|dnsmasq|import …", about: "check the configuration; print one, or what xend's comes to", run: configCommand},
 		{name: "install", args: "[--dir DIR] [--without-units]", about: "take over Xen's scripts, keeping a backup", run: installCommand},
 		{name: "uninstall", args: "[--dir DIR]", about: "give Xen's scripts back as they were", run: uninstallCommand},
 		{name: "xenstore", args: "read PATH | write PATH VALUE…", about: "read or write the xenstore, for hooks", run: xenstoreCommand},

@@ -60,7 +60,7 @@ func wordsAfter(c command) (words []string, names, files bool) {
 	case "plan":
 		return append([]string{"online", "offline", "add", "remove"}, xenscripts.Names...), true, true
 	case "config":
-		return []string{"check", "example", "import"}, false, true
+		return []string{"check", "dnsmasq", "example", "import"}, false, true
 	case "xenstore":
 		return []string{"read", "write"}, false, false
 	case "completion":

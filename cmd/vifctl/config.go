@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"vifctl/configs"
+	"vifctl/configs/dnsmasq"
 )
 
 // configCommand is what a person asks about the configuration.
@@ -16,6 +17,11 @@ func configCommand(_ context.Context, inv invocation) int {
 	switch {
 	case len(inv.Args) == 1 && inv.Args[0] == "example":
 		if _, err := io.WriteString(inv.Stdout, configs.Example); err != nil {
+			return failed
+		}
+		return done
+	case len(inv.Args) == 1 && inv.Args[0] == "dnsmasq":
+		if _, err := io.WriteString(inv.Stdout, dnsmasq.Conf); err != nil {
 			return failed
 		}
 		return done
@@ -31,7 +37,7 @@ func configCommand(_ context.Context, inv invocation) int {
 	case len(inv.Args) > 0 && inv.Args[0] == "import":
 		return importConfig(inv, inv.Args[1:])
 	}
-	inv.complain("config takes `check [FILE]`, `example` or `import`")
+	inv.complain("config takes `check [FILE]`, `example`, `dnsmasq` or `import`")
 	return usage
 }
 

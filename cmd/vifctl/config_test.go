@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vifctl/configs"
+	"vifctl/configs/dnsmasq"
 )
 
 // What a person is told about FILE, and about what lies beside it.
@@ -61,6 +62,10 @@ func TestConfigExample(t *testing.T) {
 	code, stdout, stderr := call(t, "vifctl", "config", "example")
 	require.Equal(t, done, code)
 	require.Equal(t, configs.Example, stdout)
+	require.Empty(t, stderr)
+	code, stdout, stderr = call(t, "vifctl", "config", "dnsmasq")
+	require.Equal(t, done, code)
+	require.Equal(t, dnsmasq.Conf, stdout)
 	require.Empty(t, stderr)
 }
 

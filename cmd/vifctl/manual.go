@@ -119,7 +119,8 @@ func manualOf(name string) manual {
 		}
 	case "config":
 		return manual{
-			detail: "import reads xend-config.sxp and xl.conf and prints what in vifctl's configuration comes to the same; with --write FILE it writes that.",
+			detail: "check [FILE] finds mistakes and says where they are; example prints every setting with its reason, and dnsmasq the " +
+				"configuration of the guests' dnsmasq. import reads xend-config.sxp and xl.conf and prints what in vifctl's configuration comes to the same; with --write FILE it writes that.",
 			options: []option{
 				{"--xend", "FILE", "with import: xend's configuration, not /etc/xen/xend-config.sxp"},
 				{"--xl", "FILE", "with import: xl's, not /etc/xen/xl.conf"},
@@ -128,6 +129,7 @@ func manualOf(name string) manual {
 			examples: []example{
 				{"vifctl config check", "find mistakes"},
 				{"vifctl config example > vifctl.toml", "a configuration to start from"},
+				{"vifctl config dnsmasq > /etc/xen/vifctl-dnsmasq.conf", "for vifctl-dnsmasq.service"},
 			},
 		}
 	case "network":

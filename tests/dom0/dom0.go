@@ -92,7 +92,7 @@ func (d *Dom0) start() error {
 			return err
 		}
 		if d.options.Switch != "" {
-			if err := mountSwitch(); err != nil {
+			if err := MountSwitch(); err != nil {
 				return err
 			}
 		}

@@ -18,8 +18,8 @@ import (
 // switchRun is where a dom0's Open vSwitch has all that is its own.
 const switchRun = "/run/openvswitch"
 
-// mountSwitch gives the calling thread's mount namespace Debian's Open vSwitch, unpacked by tests/deps, in its /usr.
-func mountSwitch() error {
+// MountSwitch gives the calling thread's mount namespace Debian's Open vSwitch, unpacked by tests/deps, in its /usr.
+func MountSwitch() error {
 	root, err := Root()
 	if err != nil {
 		return err

@@ -115,9 +115,11 @@ func (g Guest) about(c command) string {
 		setting("ip", g.IP)
 		setting("vifname", g.Vifname)
 		setting("mtu", strconv.Itoa(g.MTU))
-		if g.Script == "vif-bridge" {
+		if g.Script == "vif-bridge" || g.Script == "vif-openvswitch" {
 			setting("bridge", g.Bridge)
 		}
+		setting("vlan", g.VLAN)
+		setting("rate", g.Rate)
 	}
 	return strings.Join(words, " ")
 }

@@ -33,6 +33,8 @@ type Dom0 struct {
 	Watcher *watcher
 
 	store *xenstore.Client
+	// routing is what made dom0 a router.
+	routing []string
 	// translates: nftables is here, and guests are elements of its sets.
 	translates bool
 	// listed are the calls whose commands the report has, by the group of guests they stand for.

@@ -25,8 +25,10 @@ type Guest struct {
 	// Script is the hotplug script: vif-bridge, vif-route, …
 	Script string
 	// The rest of the vif=[…] entry; what is zero is not written.
-	IP, Bridge, Vifname string
-	MTU                 int
+	IP, Bridge, Vifname, VLAN string
+	MTU                       int
+	// Rate as libxl writes it: bytes, and the microseconds in which they may be sent.
+	Rate string
 	// Public is what the configuration gives it.
 	Public netip.Addr
 	// Group is what guests are of whose calls come to the same but for names and addresses. The report lists the
@@ -112,7 +114,7 @@ func (g Guest) keys() []string {
 	add(frontend, "backend", g.backend(), "backend-id", "0", "state", "1", "handle", "0", "mac", g.MAC(), "mtu", frontendMTU)
 	add(g.backend(), "frontend", frontend, "frontend-id", domid, "online", "1", "state", "1",
 		"script", xenscripts.Dir+"/"+g.Script, "mac", g.MAC(), "handle", "0", "type", kind,
-		"ip", g.IP, "bridge", g.Bridge, "vifname", g.Vifname, "mtu", mtu)
+		"ip", g.IP, "bridge", g.Bridge, "vifname", g.Vifname, "mtu", mtu, "vlan", g.VLAN, "rate", g.Rate)
 	// Empty, it makes netback wait for the script.
 	return append(pairs, g.backend()+"/hotplug-status", "")
 }

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// deadline is when a lab that hangs is given up. One that works takes two seconds.
+// deadline is when a lab that hangs is given up. One that works takes three seconds.
 const deadline = 2 * time.Minute
 
 // errAlone: the child was not started by Run.

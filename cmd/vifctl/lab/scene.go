@@ -19,7 +19,9 @@ type Scene struct {
 }
 
 // scenes lists all there are, in the order they play.
-func scenes() []Scene { return []Scene{networkScene, bridgeScene, routeScene, natScene} }
+func scenes() []Scene {
+	return []Scene{networkScene, bridgeScene, routeScene, natScene, dhcpScene, rateScene, vlanScene, switchScene}
+}
 
 // notHere says what a scene needs and this machine has not.
 type notHere struct{ error }

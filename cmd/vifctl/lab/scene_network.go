@@ -85,14 +85,14 @@ func playNetwork(ctx context.Context, d *Dom0) error {
 func (d *Dom0) network(ctx context.Context, args ...string) error {
 	deed := Deed{Call: "network-bridge " + strings.Join(args, " "), For: "dom0 itself"}
 	if args[0] == "start" && !d.Report.quiet {
-		dry, _, err := networkBridge(ctx, append([]string{"--dry-run"}, args...))
+		dry, _, err := networkScript(ctx, "network-bridge", append([]string{"--dry-run"}, args...)...)
 		if err != nil {
 			return fmt.Errorf("%s --dry-run: %w", deed.Call, err)
 		}
 		deed.Steps = commands(dry, "")
 	}
 	began := time.Now()
-	_, said, err := networkBridge(ctx, args)
+	_, said, err := networkScript(ctx, "network-bridge", args...)
 	deed.Took, deed.Said = time.Since(began), lines(said)
 	d.Report.Deed(deed)
 	if err != nil {
@@ -101,11 +101,11 @@ func (d *Dom0) network(ctx context.Context, args ...string) error {
 	return nil
 }
 
-// networkBridge runs the script, which is this very program, and returns what it printed and what it complained of.
-func networkBridge(ctx context.Context, args []string) (printed, said string, err error) {
+// networkScript runs one of the scripts, which are this very program, and returns what it printed and what it complained of.
+func networkScript(ctx context.Context, name string, args ...string) (printed, said string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, hotplugTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, filepath.Join(xenscripts.Dir, "network-bridge"), args...)
+	cmd := exec.CommandContext(ctx, filepath.Join(xenscripts.Dir, name), args...)
 	cmd.Dir = "/"
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
 	var stdout, stderr bytes.Buffer

@@ -2,7 +2,6 @@ package lab
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -19,24 +18,16 @@ var routeScene = Scene{
 	Play:  playRoute,
 }
 
-// routed are the settings that network-route makes on the host, and IPv6's equivalents.
-var routed = []string{
-	"ipv4/ip_forward=1",
-	"ipv4/conf/eth0/proxy_arp=1",
-	"ipv6/conf/all/forwarding=1",
-	"ipv6/conf/eth0/proxy_ndp=1",
-	// The kernel's own 0.8 s would only make the lab wait.
-	"ipv4/neigh/eth0/proxy_delay=0",
-	"ipv6/neigh/eth0/proxy_delay=0",
-}
-
+// routingHost makes the host a router, as at boot.
 func routingHost(d *Dom0) error {
-	var failed []error
-	for _, r := range routed {
-		name, value, _ := strings.Cut(r, "=")
-		failed = append(failed, d.Do(func() error { return setting(name, value) }))
+	ctx := context.Background()
+	start := []string{"start", "netdev=eth0"}
+	dry, _, err := networkScript(ctx, "network-route", append(start, "--dry-run")...)
+	if err == nil {
+		d.routing = commands(dry, "")
+		_, _, err = networkScript(ctx, "network-route", start...)
 	}
-	return errors.Join(failed...)
+	return err
 }
 
 // routedGateways are a routed guest's: the uplink's own IPv4 address, and the link-local one that dom0 has on every
@@ -46,10 +37,8 @@ func routedGateways() []netip.Addr {
 }
 
 func playRoute(ctx context.Context, d *Dom0) error {
-	d.Report.Note("dom0 has been prepared as network-route does it, with IPv6's part:")
-	for _, r := range routed {
-		d.Report.Steps("sysctl -w net/" + r)
-	}
+	d.Report.Note("dom0 was made a router, as at boot: network-route start netdev=eth0")
+	d.Report.Steps(d.routing...)
 	mail, err := d.Start(ctx, Guest{
 		Name: "mail", Domid: 3, Script: "vif-route", Bridge: "xenbr0", MTU: 1400,
 		IP:        "198.51.100.25 198.51.100.26 2001:db8:100::25",
