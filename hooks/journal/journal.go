@@ -4,11 +4,8 @@
 package journal
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,6 +13,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
+	"vifctl/hooks/journal/jot"
 	"vifctl/hooks/plan"
 )
 
@@ -39,8 +37,8 @@ type Port struct {
 // Entry is one step that the port's plan wanted, and what undoes it: nothing
 // where it was so already.
 type Entry struct {
-	Step plan.Step
-	Undo []plan.Step
+	Step plan.Step   `json:"step"`
+	Undo []plan.Step `json:"undo,omitempty"`
 }
 
 // Record is what the journal holds of one port.
@@ -58,6 +56,12 @@ type Record struct {
 	// Entries in the order they were done.
 	Entries []Entry `json:"entries"`
 }
+
+// codec writes records, and reads them.
+var codec = jot.Codec{Union: jot.Union{
+	Name: func(v any) string { return plan.KindOf(v.(plan.Step)) },
+	New:  func(name string) (any, bool) { return plan.OfKind(name) },
+}}
 
 // Journal is a folder of records, one file a port.
 type Journal struct{ dir string }
@@ -80,14 +84,8 @@ func (j *Journal) Read(nic plan.NIC, kind plan.Kind) (*Record, error) {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
 	var r Record
-	d := json.NewDecoder(bytes.NewReader(data))
-	// A record of another version must not be half understood.
-	d.DisallowUnknownFields()
-	if err := d.Decode(&r); err != nil {
+	if err := codec.Read(data, &r); err != nil {
 		return nil, fmt.Errorf("journal %s is damaged: %w", path, err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("journal %s is damaged: something follows the record", path)
 	}
 	if r.NIC != nic || r.Kind != kind || r.Index <= 0 {
 		return nil, fmt.Errorf("journal %s is damaged: it does not speak of %s %s", path, kind, nic)
@@ -100,7 +98,7 @@ func (j *Journal) Write(r *Record) error {
 	if err := os.MkdirAll(j.dir, 0o700); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	data, err := json.Marshal(r)
+	data, err := codec.Append(nil, r)
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
@@ -129,29 +127,4 @@ func (j *Journal) SetAside(nic plan.NIC, kind plan.Kind) (string, error) {
 		return "", fmt.Errorf("journal: %w", err)
 	}
 	return to, nil
-}
-
-type entryJSON struct {
-	Step plan.Steps `json:"step"`
-	Undo plan.Steps `json:"undo,omitempty"`
-}
-
-// MarshalJSON implements json.Marshaler.
-func (e Entry) MarshalJSON() ([]byte, error) {
-	return json.Marshal(entryJSON{Step: plan.Steps{e.Step}, Undo: e.Undo})
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (e *Entry) UnmarshalJSON(data []byte) error {
-	var raw entryJSON
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&raw); err != nil {
-		return err
-	}
-	if len(raw.Step) != 1 {
-		return fmt.Errorf("an entry has one step, not %d", len(raw.Step))
-	}
-	e.Step, e.Undo = raw.Step[0], raw.Undo
-	return nil
 }

@@ -1,7 +1,6 @@
 package journal_test
 
 import (
-	"encoding/json"
 	"maps"
 	"net/netip"
 	"os"
@@ -271,13 +270,13 @@ func TestDamaged(t *testing.T) {
 		"a list":                 `[]`,
 		"two records":            good + good,
 		"another type":           strings.Replace(good, "12", `"12"`, 1),
-		"an unknown step":        with(`[{"step":[{"step":"format_disk"}]}]`),
-		"an unknown undo":        with(`[{"step":[{"step":"up","dev":{"name":"a","index":1},"want":true}],"undo":[{"step":"rm"}]}]`),
-		"no step":                with(`[{"step":[]}]`),
-		"no step's name":         with(`[{"step":[{"dev":{"name":"a","index":1}}]}]`),
+		"an unknown step":        with(`[{"step":{"step":"format_disk"}}]`),
+		"an unknown undo":        with(`[{"step":{"step":"up","dev":{"name":"a","index":1},"want":true},"undo":[{"step":"rm"}]}]`),
+		"no step":                with(`[{"step":{}}]`),
+		"no step's name":         with(`[{"step":{"dev":{"name":"a","index":1}}}]`),
 		"two steps in one entry": with(`[{"step":[{"step":"up"},{"step":"up"}]}]`),
-		"a step's unknown field": with(`[{"step":[{"step":"up","dev":{"name":"a","index":1},"want":true,"soon":1}]}]`),
-		"a step's wrong type":    with(`[{"step":[{"step":"mtu","dev":{"name":"a","index":1},"want":"9000"}]}]`),
+		"a step's unknown field": with(`[{"step":{"step":"up","dev":{"name":"a","index":1},"want":true,"soon":1}}]`),
+		"a step's wrong type":    with(`[{"step":{"step":"mtu","dev":{"name":"a","index":1},"want":"9000"}}]`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -308,7 +307,7 @@ func TestNotARecordOfThisPort(t *testing.T) {
 		"another port":           strings.Replace(good, `"devid":1`, `"devid":2`, 1),
 		"the other kind":         strings.Replace(good, `"kind":"vif"`, `"kind":"tap"`, 1),
 		"an unknown field":       strings.Replace(good, `"mode"`, `"leases":["192.0.2.1"],"mode"`, 1),
-		"an entry's own unknown": strings.Replace(good, "[]", `[{"step":[{"step":"up","dev":{"name":"a","index":1},"want":true}],"redo":[]}]`, 1),
+		"an entry's own unknown": strings.Replace(good, "[]", `[{"step":{"step":"up","dev":{"name":"a","index":1},"want":true},"redo":[]}]`, 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -414,12 +413,6 @@ func TestRoundTrip(t *testing.T) {
 			}
 			r.Entries = append(r.Entries, e)
 		}
-		data, err := json.Marshal(r)
-		require.NoError(t, err)
-		var got journal.Record
-		require.NoError(t, json.Unmarshal(data, &got))
-		require.Equal(t, *r, got)
-
 		require.NoError(t, j.Write(r))
 		again, err := j.Read(r.NIC, r.Kind)
 		require.NoError(t, err)
@@ -433,7 +426,7 @@ func TestRoundTripKnowsEveryStep(t *testing.T) {
 	codec, err := os.ReadFile("../plan/codec.go")
 	require.NoError(t, err)
 	var known []string
-	for _, m := range regexp.MustCompile(`"(\w+)":\s+decode\[`).FindAllSubmatch(codec, -1) {
+	for _, m := range regexp.MustCompile(`"(\w+)":\s+\w+\{\},`).FindAllSubmatch(codec, -1) {
 		known = append(known, string(m[1]))
 	}
 	require.NotEmpty(t, known)

@@ -2,7 +2,6 @@ package journal
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -68,9 +67,7 @@ func (j *Journal) ReadNetwork(mode, name string) (*Network, error) {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
 	var n Network
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&n); err != nil {
+	if err := codec.Read(data, &n); err != nil {
 		return nil, fmt.Errorf("journal %s is damaged: %w (what it spoke of is not undone any more once it is moved away)", path, err)
 	}
 	if n.Mode != mode || n.Name != name {
@@ -124,7 +121,7 @@ func (j *Journal) Networks() ([]*Network, error) {
 
 // WriteNetwork puts a record in place, whole or not at all.
 func (j *Journal) WriteNetwork(n *Network) error {
-	data, err := json.Marshal(n)
+	data, err := codec.Append(nil, n)
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}

@@ -1,41 +1,45 @@
 package plan
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
+	"sync"
 )
 
-// Steps is a list of steps that survives JSON: each is an object whose "step"
-// names its type. The journal and `--json` are written this way.
-type Steps []Step
+// zeros is the union, spelt out: the JSON name of every step.
+var zeros = sync.OnceValue(func() map[string]Step {
+	return map[string]Step{
+		"name":            Name{},
+		"mac":             MAC{},
+		"mtu":             MTU{},
+		"master":          Master{},
+		"up":              Up{},
+		"address":         Address{},
+		"route":           Route{},
+		"proxy_neighbour": ProxyNeighbour{},
+		"neighbour":       Neighbour{},
+		"flows":           Flows{},
+		"sysctl":          Sysctl{},
+		"rule":            Rule{},
+		"dhcp_host":       DHCPHost{},
+		"limit":           Limit{},
+		"bridge_vlan":     BridgeVLAN{},
+		"switch_port":     SwitchPort{},
+		"switch_guard":    SwitchGuard{},
+		"xenstore_write":  XenstoreWrite{},
+		"hook_run":        HookRun{},
+		"announce":        Announce{},
+		"bridge":          Bridge{},
+		"setting":         Setting{},
+		"forwarding":      Forwarding{},
+		"answers":         Answers{},
+	}
+})
 
-// decoders is the union, spelt out: the JSON name of every step.
-var decoders = map[string]func([]byte) (Step, error){
-	"name":            decode[Name],
-	"mac":             decode[MAC],
-	"mtu":             decode[MTU],
-	"master":          decode[Master],
-	"up":              decode[Up],
-	"address":         decode[Address],
-	"route":           decode[Route],
-	"proxy_neighbour": decode[ProxyNeighbour],
-	"neighbour":       decode[Neighbour],
-	"flows":           decode[Flows],
-	"sysctl":          decode[Sysctl],
-	"rule":            decode[Rule],
-	"dhcp_host":       decode[DHCPHost],
-	"limit":           decode[Limit],
-	"bridge_vlan":     decode[BridgeVLAN],
-	"switch_port":     decode[SwitchPort],
-	"switch_guard":    decode[SwitchGuard],
-	"xenstore_write":  decode[XenstoreWrite],
-	"hook_run":        decode[HookRun],
-	"announce":        decode[Announce],
-	"bridge":          decode[Bridge],
-	"setting":         decode[Setting],
-	"forwarding":      decode[Forwarding],
-	"answers":         decode[Answers],
+// OfKind returns a zero step by its JSON name.
+func OfKind(name string) (Step, bool) {
+	s, ok := zeros()[name]
+	return s, ok
 }
 
 // KindOf returns the JSON name of s.
@@ -93,6 +97,10 @@ func KindOf(s Step) string {
 	panic(fmt.Sprintf("plan: step of type %T has no JSON name", s))
 }
 
+// Steps is a list of steps for JSON: each is an object whose "step" names its
+// type.
+type Steps []Step
+
 // MarshalJSON writes each step as its own object with "step" in front.
 func (steps Steps) MarshalJSON() ([]byte, error) {
 	out := []byte{'['}
@@ -111,42 +119,4 @@ func (steps Steps) MarshalJSON() ([]byte, error) {
 		out = append(out, body[1:]...)
 	}
 	return append(out, ']'), nil
-}
-
-// UnmarshalJSON refuses unknown steps and unknown fields: a journal of another
-// version must not be half understood.
-func (steps *Steps) UnmarshalJSON(data []byte) error {
-	var raw []json.RawMessage
-	if err := json.Unmarshal(data, &raw); err != nil {
-		return fmt.Errorf("steps: %w", err)
-	}
-	list := make(Steps, 0, len(raw))
-	for i, body := range raw {
-		// "step" is the first field, as MarshalJSON writes it.
-		rest, ok := bytes.CutPrefix(body, []byte(`{"step":"`))
-		kind, rest, found := bytes.Cut(rest, []byte(`"`))
-		if !ok || !found {
-			return fmt.Errorf("step %d does not begin with its type", i)
-		}
-		dec, ok := decoders[string(kind)]
-		if !ok {
-			return fmt.Errorf("step %d is of the unknown type %q", i, kind)
-		}
-		// What is left is `,"field":…}` or `}`.
-		s, err := dec(append([]byte{'{'}, bytes.TrimPrefix(rest, []byte{','})...))
-		if err != nil {
-			return fmt.Errorf("step %d (%s): %w", i, kind, err)
-		}
-		list = append(list, s)
-	}
-	*steps = list
-	return nil
-}
-
-func decode[T Step](data []byte) (Step, error) {
-	var s T
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	err := d.Decode(&s)
-	return s, err
 }
