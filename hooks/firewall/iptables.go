@@ -20,9 +20,10 @@ import (
 // take a process for each chain. That the kernel still has it is told by the
 // number of rules in the chain.
 //
-// Antispoofing stays with nf_tables where the kernel has it, for iptables sees
-// neither ARP nor VLAN tags nor LLC. Where it has not, only routed ports can be
-// checked, and only their IP packets.
+// What asks for a port, not for an address, stays with nf_tables where the
+// kernel has it: iptables sees neither ARP nor VLAN tags nor LLC, and has no set
+// of interfaces, so that each would be rules of its own. Where the kernel has
+// not, only routed ports can be checked, and only their IP packets.
 type IPTables struct {
 	options  Options
 	variant  Variant
@@ -119,17 +120,19 @@ func (x *IPTables) Prune(ctx context.Context, keep func() ([]plan.Rule, error), 
 var errWithoutNFTables = errors.New("this kernel has no nf_tables, and iptables sees neither ARP nor VLAN tags: " +
 	"a port of a bridge cannot be checked here, so give the guest antispoof = \"off\" or a routed mode")
 
-// isGuard: the rule is about what a port may send.
+// isGuard: the rule is about a port: what it may send, what it forwards, and
+// who reaches what is behind it.
 func isGuard(r plan.Rule) bool {
 	switch r.Kind {
-	case plan.RuleStrict, plan.RuleMAC, plan.RuleOwnMAC, plan.RuleOwnAddress:
+	case plan.RuleStrict, plan.RuleMAC, plan.RuleOwnMAC, plan.RuleOwnAddress, plan.RuleRouted, plan.RulePrivate:
 		return true
 	}
 	return false
 }
 
-// split takes apart what nf_tables is to do and what iptables is. A rule that
-// is none is an error, before anything has been changed.
+// split takes apart what nf_tables is to do and what iptables is; some rules
+// are for both. A rule that is none is an error, before anything has been
+// changed.
 func (x *IPTables) split(rules []plan.Rule) (guard, rest []plan.Rule, err error) {
 	for _, r := range rules {
 		if _, err := elementsOf(r); err != nil {
@@ -138,7 +141,9 @@ func (x *IPTables) split(rules []plan.Rule) (guard, rest []plan.Rule, err error)
 		switch {
 		case isGuard(r) && x.guard != nil:
 			guard = append(guard, r)
-			continue
+			if len(x.pieces(r)) == 0 {
+				continue
+			}
 		case isGuard(r) && r.Bridged:
 			return nil, nil, fmt.Errorf("firewall rule %q: %w", r.Kind, errWithoutNFTables)
 		}
@@ -170,7 +175,8 @@ func (x *IPTables) InForce(ctx context.Context, rules []plan.Rule) (map[string]b
 		return nil, fmt.Errorf("look at the firewall: %w", err)
 	}
 	for _, r := range rest {
-		inForce[r.Key()] = s.holds(r)
+		there, asked := inForce[r.Key()]
+		inForce[r.Key()] = s.holds(r) && (there || !asked)
 	}
 	return inForce, nil
 }
@@ -243,7 +249,9 @@ func (x *IPTables) change(ctx context.Context, add, remove []plan.Rule) error {
 	for _, f := range x.families {
 		text, err := x.restoreText(ctx, f, s, now)
 		if err == nil && text != "" {
-			err = x.restore(ctx, f, text)
+			if err = s.forgetHeads(now); err == nil {
+				err = x.restore(ctx, f, text)
+			}
 		}
 		if err == nil {
 			done = append(done, f)
@@ -272,6 +280,9 @@ func (x *IPTables) change(ctx context.Context, add, remove []plan.Rule) error {
 		}
 	}
 	if err := x.book.write(s.buckets, now.buckets); err != nil {
+		return fmt.Errorf("change the firewall: %w", err)
+	}
+	if err := s.noteHeads(now); err != nil {
 		return fmt.Errorf("change the firewall: %w", err)
 	}
 	return nil

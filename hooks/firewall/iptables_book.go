@@ -25,10 +25,8 @@ type book struct{ dir string }
 // Booked reports whether iptables holds rules of ours for any guest, by the
 // book in that folder.
 func Booked(dir string) bool {
-	files, _ := os.ReadDir(dir)
-	return slices.ContainsFunc(files, func(f os.DirEntry) bool {
-		return strings.Count(f.Name(), ".") == 2 && !strings.HasSuffix(f.Name(), ".new")
-	})
+	held, err := book{dir}.buckets()
+	return len(held) > 0 && err == nil
 }
 
 // lockRetry is how often a held lock is tried again.
@@ -67,6 +65,28 @@ func (b book) read(k bucket) ([]plan.Rule, error) {
 	return held, nil
 }
 
+// buckets are those that there is something in, in order.
+func (b book) buckets() ([]bucket, error) {
+	files, err := os.ReadDir(b.dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var all []bucket
+	for _, file := range files {
+		version, chain, _ := strings.Cut(file.Name(), ".")
+		stem, key, whole := strings.Cut(chain, ".")
+		if !whole || strings.HasSuffix(key, beside) {
+			continue
+		}
+		for _, f := range []*xtFamily{ipv4, ipv6} {
+			if k, known := bucketOf(f, chainPrefix+stem+"-"+key); known && version == f.version {
+				all = append(all, k)
+			}
+		}
+	}
+	return inOrder(all), nil
+}
+
 // write writes down what has changed.
 func (b book) write(was, now map[bucket][]plan.Rule) error {
 	for k, held := range now {
@@ -93,12 +113,14 @@ func (b book) write(was, now map[bucket][]plan.Rule) error {
 // put puts a file in place, whole or not at all. It is not forced to the disk:
 // what it speaks of does not outlive the kernel either. The lock is held.
 func (b book) put(path string, data []byte) error {
-	beside := path + ".new"
-	if err := os.WriteFile(beside, data, 0o600); err != nil {
+	if err := os.WriteFile(path+beside, data, 0o600); err != nil {
 		return err
 	}
-	return os.Rename(beside, path)
+	return os.Rename(path+beside, path)
 }
+
+// beside is what a file's name ends in until it is whole.
+const beside = ".new"
 
 // stamp and setStamp are about a table's fixed chains.
 func (b book) stamp(f *xtFamily, table string) string {
@@ -108,4 +130,25 @@ func (b book) stamp(f *xtFamily, table string) string {
 
 func (b book) setStamp(f *xtFamily, table, stamp string) error {
 	return b.put(filepath.Join(b.dir, f.version+"."+table), []byte(stamp))
+}
+
+// head and setHead are about the head that iptables-legacy's table had after
+// our last change; nil for one that is not known.
+func (b book) head(f *xtFamily, table string) legacyHead {
+	data, _ := os.ReadFile(b.headPath(f, table))
+	return data
+}
+
+func (b book) setHead(f *xtFamily, table string, h legacyHead) error {
+	if h != nil {
+		return b.put(b.headPath(f, table), h)
+	}
+	if err := os.Remove(b.headPath(f, table)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func (b book) headPath(f *xtFamily, table string) string {
+	return filepath.Join(b.dir, f.version+"."+table+"-head")
 }

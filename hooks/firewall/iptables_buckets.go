@@ -76,7 +76,8 @@ type piece struct {
 	rule plan.Rule
 }
 
-// pieces tells where a rule is to be found.
+// pieces tells where a rule is to be found: nowhere, where nf_tables does what
+// it wants.
 func (x *IPTables) pieces(r plan.Rule) []piece {
 	r.Absent, r.Dev.Index = false, 0
 	var all []piece
@@ -84,14 +85,17 @@ func (x *IPTables) pieces(r plan.Rule) []piece {
 		all = append(all, piece{bucket{f, stem, key}, r})
 	}
 	for _, f := range x.families {
+		if r.Kind == plan.RuleRouted && len(x.options.Uplinks) == 0 {
+			key := byName(r.Dev.Name)
+			each(f, stemStay, key[:min(longestStay, len(key))], r)
+		}
+		if isGuard(r) && x.guard != nil {
+			continue
+		}
 		switch r.Kind {
 		case plan.RuleRouted:
 			each(f, stemIn, byName(r.Dev.Name), r)
 			each(f, stemOut, byName(r.Dev.Name), r)
-			if len(x.options.Uplinks) == 0 {
-				key := byName(r.Dev.Name)
-				each(f, stemStay, key[:min(longestStay, len(key))], r)
-			}
 		case plan.RulePrivate:
 			each(f, stemAlone, byName(r.Dev.Name), r)
 		case plan.RuleStrict, plan.RuleMAC, plan.RuleOwnMAC:

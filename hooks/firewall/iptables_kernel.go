@@ -2,6 +2,7 @@ package firewall
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/google/nftables"
 	"github.com/mdlayher/netlink"
@@ -17,6 +18,8 @@ type tally struct {
 	drops map[string]bool
 	// rules counts a chain's rules alone.
 	rules func(chain string) (int, error)
+	// head is the table's, of iptables-legacy; nil where there is no table.
+	head legacyHead
 }
 
 // drops and accepts are NF_DROP and NF_ACCEPT (linux/netfilter.h).
@@ -54,6 +57,42 @@ func (n *NFTables) countXT(f *xtFamily, table string, known *chainList) (tally, 
 	t := &nftables.Table{Name: table, Family: f.table}
 	c.rules = func(chain string) (int, error) { return n.countRules(t, chain) }
 	return c, nil
+}
+
+// chainUses asks for some chains by their names.
+func (n *NFTables) chainUses(t *nftables.Table, chains []string) (map[string]int, error) {
+	release, err := n.holdFor(answerTimeout)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	there := map[string]int{}
+	for some := range slices.Chunk(chains, atOnce) {
+		asked := make([]netlink.Message, len(some))
+		for i, chain := range some {
+			asked[i], err = question(t.Family, unix.NFT_MSG_GETCHAIN, 0, func(e *netlink.AttributeEncoder) {
+				e.String(unix.NFTA_CHAIN_TABLE, t.Name)
+				e.String(unix.NFTA_CHAIN_NAME, chain)
+			})
+			if err != nil {
+				return nil, err
+			}
+		}
+		if asked, err = n.socket.SendMessages(asked); err == nil {
+			err = n.receive(asked, func(i int, m netlink.Message) error {
+				return answer(m, func(d *netlink.AttributeDecoder) {
+					if d.Type() == unix.NFTA_CHAIN_USE {
+						there[some[i]] = int(d.Uint32())
+					}
+				})
+			})
+		}
+		if err != nil {
+			n.drain()
+			return nil, fmt.Errorf("look for chains of the table %s: %w", t.Name, err)
+		}
+	}
+	return there, nil
 }
 
 func (n *NFTables) listChains(f *xtFamily) (map[string]tally, error) {

@@ -24,52 +24,75 @@ type sight struct {
 	whole  map[*xtFamily]map[string]bool
 	// base are the tables that need their fixed chains.
 	base map[*xtFamily]map[string]bool
+	// inBook are all buckets that the book had something in.
+	inBook []bucket
+	// glanced are the tables of which no more was looked at than these buckets
+	// need, which are as the book says.
+	glanced map[*xtFamily]map[string]bool
 	// built are the tables whose fixed chains are being made.
 	built map[*xtFamily][]string
+	// grown is by how many entries a table changes, of those that do, and only
+	// where that is known.
+	grown map[*xtFamily]map[string]int
 }
 
 // see reads the book and the kernel's counts of all that the rules are about.
 func (x *IPTables) see(add, remove []plan.Rule) (*sight, error) {
 	s := &sight{
 		x: x, buckets: map[bucket][]plan.Rule{}, kernel: map[*xtFamily]map[string]tally{},
-		whole: map[*xtFamily]map[string]bool{}, base: map[*xtFamily]map[string]bool{},
+		whole: map[*xtFamily]map[string]bool{}, base: map[*xtFamily]map[string]bool{}, glanced: map[*xtFamily]map[string]bool{},
 	}
 	for _, f := range x.families {
-		s.kernel[f], s.whole[f], s.base[f] = map[string]tally{}, map[string]bool{}, map[string]bool{}
+		s.kernel[f], s.whole[f], s.base[f], s.glanced[f] = map[string]tally{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
 	}
+	var asked []bucket
 	for i, r := range append(slices.Clone(add), remove...) {
 		for _, p := range x.pieces(r) {
 			if i < len(add) {
 				s.base[p.family][p.kind().table] = true
 			}
-			if err := s.open(p.bucket); err != nil {
+			if _, ok := s.buckets[p.bucket]; ok {
+				continue
+			}
+			var err error
+			if s.buckets[p.bucket], err = x.book.read(p.bucket); err != nil {
 				return nil, err
 			}
+			asked = append(asked, p.bucket)
+		}
+	}
+	for _, b := range asked {
+		if err := s.open(b.family, b.kind().table, asked); err != nil {
+			return nil, err
 		}
 	}
 	return s, nil
 }
 
-// open looks at a bucket and at the table it is in.
-func (s *sight) open(b bucket) error {
-	if _, ok := s.buckets[b]; ok {
+// open looks at a table, and at those of the buckets that are in it.
+func (s *sight) open(f *xtFamily, table string, buckets []bucket) error {
+	if _, ok := s.kernel[f][table]; ok {
 		return nil
 	}
-	held, err := s.x.book.read(b)
+	buckets = slices.DeleteFunc(slices.Clone(buckets), func(b bucket) bool { return b.family != f || b.kind().table != table })
+	look := func(c tally, err error) (good bool, _ error) {
+		if err != nil {
+			return false, err
+		}
+		s.kernel[f][table] = c
+		s.whole[f][table], err = s.isWhole(f, table, c)
+		return s.whole[f][table] && !slices.ContainsFunc(buckets, func(b bucket) bool { return !s.intact(b) }), err
+	}
+	c, ok, err := s.glance(f, table, buckets)
 	if err != nil {
 		return err
 	}
-	s.buckets[b] = held
-	table := b.kind().table
-	if _, ok := s.kernel[b.family][table]; ok {
-		return nil
+	if ok {
+		if s.glanced[f][table], err = look(c, nil); err != nil || s.glanced[f][table] {
+			return err
+		}
 	}
-	c, err := s.x.count(b.family, table, &s.chains)
-	if err != nil {
-		return err
-	}
-	s.kernel[b.family][table] = c
-	s.whole[b.family][table], err = s.isWhole(b.family, table, c)
+	_, err = look(s.x.count(f, table, &s.chains))
 	return err
 }
 
@@ -139,7 +162,7 @@ func (s *sight) holds(r plan.Rule) bool {
 // is in both stays.
 func (s *sight) after(add, remove []plan.Rule) *sight {
 	now := *s
-	now.built = map[*xtFamily][]string{}
+	now.built, now.grown = map[*xtFamily][]string{}, map[*xtFamily]map[string]int{}
 	now.buckets, now.kernel = maps.Clone(s.buckets), maps.Clone(s.kernel)
 	for _, r := range remove {
 		for _, p := range s.x.pieces(r) {
@@ -235,6 +258,39 @@ func (x *IPTables) restoreTable(ctx context.Context, text *bytes.Buffer, f *xtFa
 	if !whole && now.built != nil {
 		now.built[f] = append(now.built[f], table)
 	}
+	return now.grow(f, table, c, all, gone)
+}
+
+// grow reckons by how many entries a table of iptables-legacy's grows.
+func (s *sight) grow(f *xtFamily, table string, c tally, all []edit, gone []bucket) error {
+	if c.head == nil || s.grown == nil {
+		return nil
+	}
+	grown := 0
+	for _, b := range gone {
+		rules, err := c.rules(b.chain())
+		if err != nil {
+			return err
+		}
+		grown -= legacyChain + rules
+	}
+	for _, e := range all {
+		rules, err := c.rules(e.chain)
+		if err != nil {
+			return err
+		}
+		grown += len(e.lines) - rules
+		if _, there := c.uses[e.chain]; !there {
+			grown += legacyChain
+		}
+		if e.hook != "" {
+			grown++
+		}
+	}
+	if s.grown[f] == nil {
+		s.grown[f] = map[string]int{}
+	}
+	s.grown[f][table] = grown
 	return nil
 }
 

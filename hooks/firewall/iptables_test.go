@@ -31,7 +31,7 @@ func TestIPTablesLegacy(t *testing.T) { contract(t, iptablesOn(VariantLegacy)) }
 var withoutNFTables = backend{
 	open:       func(m *machine, o Options) Firewall { return m.openIPTables(VariantLegacy, o, false) },
 	dump:       func(m *machine) string { return m.saved(VariantLegacy) },
-	flush:      func(m *machine) { m.flush(VariantLegacy, "raw") },
+	flush:      func(m *machine) { m.flush(VariantLegacy) },
 	many:       250,
 	routedOnly: true,
 }
@@ -83,11 +83,14 @@ func (m *machine) saved(v Variant) string {
 	return ofTheMoment.ReplaceAllString(m.run("iptables-"+string(v)+"-save")+m.run("ip6tables-"+string(v)+"-save"), "")
 }
 
-func (m *machine) flush(v Variant, more ...string) {
+// flush empties the tables there are.
+func (m *machine) flush(v Variant) {
 	for _, program := range []string{"iptables", "ip6tables"} {
-		for _, table := range append([]string{"mangle", "nat"}, more...) {
-			m.run(program+"-"+string(v), "-w", "-t", table, "-F")
-			m.run(program+"-"+string(v), "-w", "-t", table, "-X")
+		for _, line := range lines(m.run(program + "-" + string(v) + "-save")) {
+			if table, ok := strings.CutPrefix(line, "*"); ok {
+				m.run(program+"-"+string(v), "-w", "-t", table, "-F")
+				m.run(program+"-"+string(v), "-w", "-t", table, "-X")
+			}
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/google/nftables"
 )
 
 // programFolders are where the programs may be.
@@ -40,9 +42,12 @@ func variantOf(program string) Variant {
 	return VariantLegacy
 }
 
-// chooseVariant is the variant that has rules; where both have, or neither, the
-// one that `iptables` is.
+// chooseVariant is the variant that has our rules, or else any; where both have,
+// or neither, the one that `iptables` is.
 func (x *IPTables) chooseVariant() (Variant, error) {
+	if v, err := x.variantInUse(); v != "" || err != nil {
+		return v, err
+	}
 	legacy, nft := false, false
 	for _, f := range x.families {
 		has, err := f.legacy.holds()
@@ -77,6 +82,34 @@ func (x *IPTables) chooseVariant() (Variant, error) {
 		v = map[Variant]Variant{VariantNFT: VariantLegacy, VariantLegacy: VariantNFT}[v]
 	}
 	return v, nil
+}
+
+// variantInUse is the variant that the book says our rules are in, if there are
+// any; "" where it is to be chosen.
+func (x *IPTables) variantInUse() (Variant, error) {
+	for _, f := range x.families {
+		for _, table := range []string{"nat", "mangle", "raw"} {
+			word, _, _ := strings.Cut(x.book.stamp(f, table), " ")
+			v := Variant(word)
+			there, err := false, error(nil)
+			switch {
+			case v == VariantLegacy:
+				there, err = f.legacy.holdsIn(table)
+			case v == VariantNFT && x.guard != nil:
+				first := x.fixed(f, table, nil)[0].name
+				var uses map[string]int
+				uses, err = x.chains.chainUses(&nftables.Table{Name: table, Family: f.table}, []string{first})
+				there = len(uses) > 0
+			}
+			if err != nil {
+				return "", err
+			}
+			if _, can := programOf(v, f.program, "-restore"); there && can {
+				return v, nil
+			}
+		}
+	}
+	return "", nil
 }
 
 // nftHolds reports whether iptables-nft has rules.
