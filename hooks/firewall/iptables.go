@@ -107,15 +107,6 @@ func (x *IPTables) DropsByPort(ctx context.Context) (map[int]uint64, error) {
 	return x.guard.DropsByPort(ctx)
 }
 
-// Prune removes what antispoofing left behind in nf_tables; rules of iptables
-// stay until their port goes.
-func (x *IPTables) Prune(ctx context.Context, keep func() ([]plan.Rule, error), there func(port string) bool) ([]string, error) {
-	if x.guard == nil {
-		return nil, nil
-	}
-	return x.guard.Prune(ctx, keep, there)
-}
-
 // errWithoutNFTables is what a port on a bridge runs into.
 var errWithoutNFTables = errors.New("this kernel has no nf_tables, and iptables sees neither ARP nor VLAN tags: " +
 	"a port of a bridge cannot be checked here, so give the guest antispoof = \"off\" or a routed mode")
@@ -244,7 +235,12 @@ func (x *IPTables) change(ctx context.Context, add, remove []plan.Rule) error {
 	if err != nil {
 		return fmt.Errorf("change the firewall: %w", err)
 	}
-	now := s.after(add, remove)
+	return x.carryOut(ctx, s, s.after(add, remove))
+}
+
+// carryOut gets iptables, and the book, from one sight to another. The book's
+// lock is held.
+func (x *IPTables) carryOut(ctx context.Context, s, now *sight) error {
 	var done []*xtFamily
 	for _, f := range x.families {
 		text, err := x.restoreText(ctx, f, s, now)

@@ -38,6 +38,26 @@ type sight struct {
 
 // see reads the book and the kernel's counts of all that the rules are about.
 func (x *IPTables) see(add, remove []plan.Rule) (*sight, error) {
+	var asked []bucket
+	for _, r := range append(slices.Clone(add), remove...) {
+		for _, p := range x.pieces(r) {
+			asked = append(asked, p.bucket)
+		}
+	}
+	s, err := x.look(asked)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range add {
+		for _, p := range x.pieces(r) {
+			s.base[p.family][p.kind().table] = true
+		}
+	}
+	return s, nil
+}
+
+// look looks at buckets.
+func (x *IPTables) look(asked []bucket) (*sight, error) {
 	s := &sight{
 		x: x, buckets: map[bucket][]plan.Rule{}, kernel: map[*xtFamily]map[string]tally{},
 		whole: map[*xtFamily]map[string]bool{}, base: map[*xtFamily]map[string]bool{}, glanced: map[*xtFamily]map[string]bool{},
@@ -45,20 +65,13 @@ func (x *IPTables) see(add, remove []plan.Rule) (*sight, error) {
 	for _, f := range x.families {
 		s.kernel[f], s.whole[f], s.base[f], s.glanced[f] = map[string]tally{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
 	}
-	var asked []bucket
-	for i, r := range append(slices.Clone(add), remove...) {
-		for _, p := range x.pieces(r) {
-			if i < len(add) {
-				s.base[p.family][p.kind().table] = true
-			}
-			if _, ok := s.buckets[p.bucket]; ok {
-				continue
-			}
-			var err error
-			if s.buckets[p.bucket], err = x.book.read(p.bucket); err != nil {
-				return nil, err
-			}
-			asked = append(asked, p.bucket)
+	var err error
+	for _, b := range asked {
+		if _, ok := s.buckets[b]; ok {
+			continue
+		}
+		if s.buckets[b], err = x.book.read(b); err != nil {
+			return nil, err
 		}
 	}
 	for _, b := range asked {
@@ -161,9 +174,7 @@ func (s *sight) holds(r plan.Rule) bool {
 // after is what the buckets are to hold: what is to go goes first, so that what
 // is in both stays.
 func (s *sight) after(add, remove []plan.Rule) *sight {
-	now := *s
-	now.built, now.grown = map[*xtFamily][]string{}, map[*xtFamily]map[string]int{}
-	now.buckets, now.kernel = maps.Clone(s.buckets), maps.Clone(s.kernel)
+	now := s.clone()
 	for _, r := range remove {
 		for _, p := range s.x.pieces(r) {
 			now.buckets[p.bucket] = without(now.buckets[p.bucket], p)
@@ -174,6 +185,14 @@ func (s *sight) after(add, remove []plan.Rule) *sight {
 			now.buckets[p.bucket] = with(now.buckets[p.bucket], p)
 		}
 	}
+	return now
+}
+
+// clone is a sight that will be another.
+func (s *sight) clone() *sight {
+	now := *s
+	now.built, now.grown = map[*xtFamily][]string{}, map[*xtFamily]map[string]int{}
+	now.buckets, now.kernel = maps.Clone(s.buckets), maps.Clone(s.kernel)
 	return &now
 }
 
