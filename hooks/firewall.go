@@ -161,6 +161,15 @@ func (f *HostFirewall) Dropped() bool {
 	return dropped && err == nil
 }
 
+// Filters tells what iptables' FORWARD drops besides, in either variant.
+func (f *HostFirewall) Filters() ([]firewall.Filter, error) {
+	fw, err := f.open()
+	if err != nil {
+		return nil, err
+	}
+	return fw.Filters()
+}
+
 // Close frees what was opened.
 func (f *HostFirewall) Close() {
 	if f.opened != nil {

@@ -42,6 +42,7 @@ func Checks() []Check {
 		{"rp-filter", Error, "what a guest sends, dropped for coming from the wrong side", []string{"route-missing", "tap-not-up", "port-down"}, reversePath},
 		{"public-address-missing", Error, "a public address that the uplink does not have", []string{"uplink-missing"}, publicAddress},
 		{"translation-missing", Error, "DNAT, SNAT, masquerade or a port forward that is not in force", []string{"table-missing"}, translationMissing},
+		{"mark-missing", Error, "packets of guests that others' rules cannot tell from strangers'", []string{"foreign-drop", "table-missing"}, markMissing},
 		{"antispoofing-missing", Error, "a guest that may pretend to be another", []string{"table-missing"}, antispoofingMissing},
 		{"drifted", Warning, "anything else that is not as it should be", []string{"port-down", "managed-port", "table-missing"}, drifted},
 		{"refused", Error, "a port that would not come up again", []string{"configuration", "bridge-missing", "uplink-missing", "uplink-without-address"}, refused},

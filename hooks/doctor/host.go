@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"vifctl/hooks/journal"
 	"vifctl/hooks/plan"
 	"vifctl/hooks/snapshot"
 	"vifctl/hooks/survey"
@@ -181,34 +182,61 @@ func foreignDrop(f *survey.Facts) (all []Finding) {
 		if h.Accepts {
 			continue
 		}
-		fix := fmt.Sprintf("nft insert rule %s meta mark and 0x%x == 0x%x accept", h.Chain, mark(f), mark(f))
-		evidence := fmt.Sprintf("the chain %s has the policy drop, and no rule that accepts the mark 0x%x", h.Chain, mark(f))
-		switch h.Owner {
-		case "firewalld":
-			fix = plan.Command("firewall-cmd", "--zone=trusted", "--add-interface="+guests[0].Port())
-			evidence = fmt.Sprintf("firewalld's chain %s decides on what is forwarded", h.Chain)
-		case "docker":
-			fix = fmt.Sprintf("iptables -I DOCKER-USER -m mark --mark 0x%x/0x%x -j ACCEPT", mark(f), mark(f))
-		case "ufw":
-			fix = fmt.Sprintf("iptables -I ufw-before-forward -m mark --mark 0x%x/0x%x -j ACCEPT", mark(f), mark(f))
-		}
-		if h.Variant == "legacy" {
-			fix = fmt.Sprintf("iptables-legacy -I FORWARD -m mark --mark 0x%x/0x%x -j ACCEPT", mark(f), mark(f))
-		}
-		all = append(all, Finding{
+		found := Finding{
 			Subject: host, Sentence: fmt.Sprintf("The rules of %s drop what routed guests send and receive.", h.Owner),
-			Evidence: []string{evidence}, Fix: []string{fix},
-		})
+			Evidence: []string{dropsBy(h)}, Fix: letPass(h, guests),
+		}
+		switch {
+		case h.Owner == "firewalld":
+			found.Evidence = []string{fmt.Sprintf("firewalld's chain %s decides on what is forwarded", h.Chain)}
+		case h.Rule == 0:
+			found.Evidence = append(found.Evidence, fmt.Sprintf("no rule there accepts the mark 0x%x of guests' packets", f.Mark()))
+		}
+		all = append(all, found)
 	}
 	return all
 }
 
-// mark is what packets of routed guests carry.
-func mark(f *survey.Facts) uint32 {
-	if f.Config != nil && f.Config.Host.Mark != 0 {
-		return f.Config.Host.Mark
+// dropsBy tells by what a foreign chain drops.
+func dropsBy(h survey.ForeignHook) string {
+	chain := "the chain " + h.Chain
+	if h.Program != "" {
+		chain = "FORWARD of " + h.Program
 	}
-	return 0x10000000
+	if h.Rule > 0 {
+		return fmt.Sprintf("rule %d of %s drops whatever is new", h.Rule, chain)
+	}
+	return chain + " has the policy drop"
+}
+
+// letPass is what lets guests' packets pass a foreign chain. iptables' policy we
+// get around; anything else is somebody's to change, who names the ports.
+func letPass(h survey.ForeignHook, guests []*survey.NIC) (commands []string) {
+	if h.Program != "" && h.Rule == 0 {
+		return []string{"vifctl repair"}
+	}
+	var ports []string
+	for _, n := range guests {
+		ports = append(ports, n.Port())
+	}
+	switch {
+	case h.Owner == "firewalld":
+		for _, port := range ports {
+			commands = append(commands, plan.Command("firewall-cmd", "--zone=trusted", "--add-interface="+port))
+		}
+	case h.Program != "":
+		for _, port := range ports {
+			commands = append(
+				commands,
+				plan.Command(h.Program, "-I", "FORWARD", "-i", port, "-j", "ACCEPT"), plan.Command(h.Program, "-I", "FORWARD", "-o", port, "-j", "ACCEPT"),
+			)
+		}
+	default:
+		for _, side := range []string{"iifname", "oifname"} {
+			commands = append(commands, fmt.Sprintf("nft insert rule %s %s '{ %s }' accept", h.Chain, side, strings.Join(ports, ", ")))
+		}
+	}
+	return commands
 }
 
 func bridgeNetfilter(f *survey.Facts) []Finding {
@@ -220,7 +248,7 @@ func bridgeNetfilter(f *survey.Facts) []Finding {
 		if f.Bridge(&f.NICs[i]) != "" {
 			return one(Finding{
 				Subject: host, Sentence: fmt.Sprintf("Bridged packets go through iptables, where the rules of %s drop them.", f.Foreign[0].Owner),
-				Evidence: []string{"net." + strings.ReplaceAll(key, "/", ".") + " is 1", "the chain " + f.Foreign[0].Chain + " has the policy drop"},
+				Evidence: []string{"net." + strings.ReplaceAll(key, "/", ".") + " is 1", dropsBy(f.Foreign[0])},
 				Fix:      []string{"sysctl -w net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0"},
 			})
 		}
@@ -236,7 +264,7 @@ func tableMissing(f *survey.Facts) []Finding {
 		for _, p := range f.NICs[i].Ports() {
 			for _, a := range p.Missing() {
 				r, ok := a.Step.(plan.Rule)
-				if !ok || f.Iptables {
+				if !ok || f.Iptables || !wasTaken(p, a.Step) {
 					continue
 				}
 				family := "inet"
@@ -260,6 +288,11 @@ func tableMissing(f *survey.Facts) []Finding {
 		Subject: host, Sentence: "Somebody has flushed vifctl's rules: guests are not held to their addresses, and not translated.",
 		Evidence: evidence, Fix: []string{"vifctl repair"},
 	})
+}
+
+// wasTaken: a call did it, so somebody has undone it.
+func wasTaken(p *survey.Port, s plan.Step) bool {
+	return p.Record != nil && slices.ContainsFunc(p.Record.Entries, func(e journal.Entry) bool { return e.Step.Key() == s.Key() })
 }
 
 func dropped(f *survey.Facts) []Finding {

@@ -168,9 +168,16 @@ func isRule(kinds ...plan.RuleKind) func(plan.Step) bool {
 }
 
 func translationMissing(f *survey.Facts) []Finding {
-	kinds := isRule(plan.RuleOneToOne, plan.RuleMasquerade, plan.RuleForward, plan.RulePrivate, plan.RuleRouted)
+	kinds := isRule(plan.RuleOneToOne, plan.RuleMasquerade, plan.RuleForward, plan.RulePrivate)
 	return lacking(f, kinds, func(n *survey.NIC, p *survey.Port, _ []plan.Step) Finding {
 		return Finding{Sentence: fmt.Sprintf("The addresses of %s are not translated behind %s as they should be.", n.Label(), p.Name), Evidence: []string{}}
+	})
+}
+
+// markMissing: only what carries the mark passes others' filters.
+func markMissing(f *survey.Facts) []Finding {
+	return lacking(f, isRule(plan.RuleRouted), func(_ *survey.NIC, p *survey.Port, _ []plan.Step) Finding {
+		return Finding{Sentence: fmt.Sprintf("What %s forwards has no mark that other programs' rules let pass.", p.Name), Evidence: []string{}}
 	})
 }
 

@@ -3,16 +3,20 @@ package survey
 import (
 	"context"
 
+	"vifctl/hooks/firewall"
 	"vifctl/hooks/openvswitch"
 	"vifctl/hooks/plan"
 )
 
-// DropCounter counts the packets that antispoofing has dropped: by the reason,
-// and by the ifindex of the port they came from, which is nil where it does not
-// count so.
-type DropCounter interface {
+// Firewall is asked about what our rules did, and what somebody else's do.
+type Firewall interface {
+	// Drops counts the packets that antispoofing has dropped by the reason, and
+	// DropsByPort by the ifindex of the port they came from: nil where nobody
+	// counts so.
 	Drops(ctx context.Context) (map[string]uint64, error)
 	DropsByPort(ctx context.Context) (map[int]uint64, error)
+	// Filters tells what iptables' FORWARD drops, in either variant.
+	Filters() ([]firewall.Filter, error)
 }
 
 func (f *Facts) readDrops(ctx context.Context, s Sources) {

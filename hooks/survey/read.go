@@ -31,8 +31,9 @@ type Sources struct {
 	ConfigErr   error
 	// Progress, where it is not nil, is called before each NIC is looked at.
 	Progress func(done, all int)
-	// Firewall tells what has been dropped; nil where that is not asked.
-	Firewall DropCounter
+	// Firewall tells what has been dropped, and who else filters; nil where that
+	// is not asked.
+	Firewall Firewall
 	// ScriptsDir is the folder of Xen's scripts, and Scripts the names there that
 	// should be ours.
 	ScriptsDir string

@@ -20,7 +20,7 @@ func (f *Facts) readSurroundings(ctx context.Context, s Sources) {
 	f.readManaged()
 	f.Watcher = watcherRuns()
 	f.readScripts(s)
-	f.readForeign(ctx)
+	f.readForeign(s)
 	f.readDrops(ctx, s)
 	for _, n := range f.NICs {
 		if n.Alive || f.XenstoreErr != nil {

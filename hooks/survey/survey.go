@@ -11,6 +11,7 @@ import (
 
 	"vifctl/configs"
 	"vifctl/hooks"
+	"vifctl/hooks/firewall"
 	"vifctl/hooks/journal"
 	"vifctl/hooks/plan"
 	"vifctl/hooks/snapshot"
@@ -219,6 +220,14 @@ func (f *Facts) Uplink(n *NIC) string {
 		}
 	}
 	return ""
+}
+
+// Mark is what packets of routed guests carry.
+func (f *Facts) Mark() uint32 {
+	if f.Config != nil && f.Config.Host.Mark != 0 {
+		return f.Config.Host.Mark
+	}
+	return firewall.DefaultMark
 }
 
 // Traffic is what the guest has received and sent, by both its ports: what the
