@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -72,6 +73,19 @@ func (r *Runtime) Foresee(ctx context.Context, g xlcfg.Guest, domid int) []Fores
 		}
 	}
 	return all
+}
+
+// Besides is what a port gets that the NIC does not have from another one: what
+// serves the whole guest, as its public addresses do, is done with the first.
+func (w *Work) Besides(first *Work) *Work {
+	shared := map[string]bool{}
+	for _, a := range first.Actions {
+		shared[a.Step.Key()] = a.Step.Owner() != plan.OwnerPort
+	}
+	rest := *w
+	rest.Actions = slices.DeleteFunc(slices.Clone(w.Actions), func(a plan.Action) bool { return shared[a.Step.Key()] })
+	rest.Warnings = slices.DeleteFunc(slices.Clone(w.Warnings), func(s string) bool { return slices.Contains(first.Warnings, s) })
+	return &rest
 }
 
 // foreseen names the interfaces that libxl would make, and the script.

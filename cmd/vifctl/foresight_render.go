@@ -4,18 +4,24 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"vifctl/hooks"
 )
 
-// portText is what each port would get, as lines of a script.
-func (f *foresight) portText(p hooks.ForeseenPort) ([]string, error) {
-	var text strings.Builder
-	if err := p.Work.WriteText(&text); err != nil {
-		return nil, err
+// portText is what a NIC's port would get, as lines of a script. beside names the
+// port with which it shares what is not listed again, "" for none.
+func portText(n hooks.Foreseen, port int) (lines []string, beside string, err error) {
+	work := n.Ports[port].Work
+	if port > 0 && n.Ports[0].Work != nil {
+		work, beside = work.Besides(n.Ports[0].Work), n.Ports[0].Device
 	}
-	return strings.Split(strings.TrimSuffix(text.String(), "\n"), "\n"), nil
+	var text strings.Builder
+	if err := work.WriteText(&text); err != nil {
+		return nil, "", err
+	}
+	return strings.Split(strings.TrimSuffix(text.String(), "\n"), "\n"), beside, nil
 }
 
 func (f *foresight) writeText(out io.Writer) error {
@@ -34,22 +40,22 @@ func (f *foresight) writeText(out io.Writer) error {
 		if n.Foreign != "" {
 			page.line("  %s", n.Foreign)
 		}
-		for _, p := range n.Ports {
+		for port, p := range n.Ports {
 			if p.Refusal != nil {
 				page.line("  %s would be refused: %v", p.Device, p.Refusal)
 				continue
 			}
-			lines, err := f.portText(p)
+			lines, beside, err := portText(n, port)
 			if err != nil {
 				return err
 			}
-			page.line("  %s gets", p.Device)
+			if beside != "" {
+				beside = ", besides what it shares with " + beside
+			}
+			page.line("  %s gets%s", p.Device, beside)
 			for _, l := range lines {
-				switch {
-				case strings.HasPrefix(l, "# online ") || strings.HasPrefix(l, "# add ") || strings.HasPrefix(l, "# guest ") || strings.HasPrefix(l, "# mode "):
-				case strings.HasPrefix(l, "# firewall: "):
-					page.line("    %s", strings.TrimPrefix(l, "# "))
-				default:
+				known := func(head string) bool { return strings.HasPrefix(l, head) }
+				if !slices.ContainsFunc([]string{"# online ", "# add ", "# guest ", "# mode "}, known) {
 					page.line("    %s", strings.TrimPrefix(l, "# "))
 				}
 			}
@@ -79,12 +85,12 @@ func (f *foresight) writeShell(out io.Writer) error {
 		if n.Foreign != "" {
 			page.line("# %s", n.Foreign)
 		}
-		for _, p := range n.Ports {
+		for port, p := range n.Ports {
 			if p.Refusal != nil {
 				page.line("# %s would be refused: %v", p.Device, p.Refusal)
 				continue
 			}
-			lines, err := f.portText(p)
+			lines, _, err := portText(n, port)
 			if err != nil {
 				return err
 			}
