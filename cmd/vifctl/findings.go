@@ -115,5 +115,8 @@ func writeAnswers(out io.Writer, paint terminal.Paint, answers []probe.Answer) e
 		}
 		p.line("  %s  %s: %s", mark, printable(cmp.Or(a.Guest, a.Port)), printable(a.Said))
 	}
+	if len(answers) > 0 {
+		p.line("  %s", paint.Faint("Nothing can be sent in a guest's name: its own way out is judged by what it answers."))
+	}
 	return p.err
 }

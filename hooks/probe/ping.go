@@ -13,13 +13,17 @@ import (
 	"golang.org/x/net/ipv6"
 )
 
-// ping sends echo requests until one is answered or patience ends.
-func ping(ctx context.Context, to netip.Addr) (took time.Duration, answered bool, err error) {
+// ping sends echo requests until one is answered or patience ends; from an address
+// of this host's, or from that which the kernel picks where it is not valid.
+func ping(ctx context.Context, from, to netip.Addr) (took time.Duration, answered bool, err error) {
 	network, listen, protocol := "ip4:icmp", "0.0.0.0", 1
 	var request, reply icmp.Type = ipv4.ICMPTypeEcho, ipv4.ICMPTypeEchoReply
 	if to.Is6() {
 		network, listen, protocol = "ip6:ipv6-icmp", "::", 58
 		request, reply = ipv6.ICMPTypeEchoRequest, ipv6.ICMPTypeEchoReply
+	}
+	if from.IsValid() {
+		listen = from.String()
 	}
 	conn, err := icmp.ListenPacket(network, listen)
 	if err != nil {
@@ -59,21 +63,25 @@ func ping(ctx context.Context, to netip.Addr) (took time.Duration, answered bool
 
 // pingTraced pings a guest and watches what the rules do with what it answers.
 // trace is "" where there is nothing to tell.
-func pingTraced(ctx context.Context, port string, to netip.Addr) (good bool, said, trace string) {
+func pingTraced(ctx context.Context, port string, from, to netip.Addr) (good bool, said, trace string) {
 	t, traceErr := startTrace(port)
-	took, answered, err := ping(ctx, to)
+	took, answered, err := ping(ctx, from, to)
+	by := "a ping"
+	if from.IsValid() {
+		by = "a ping from its gateway's address " + from.String()
+	}
 	if traceErr == nil {
-		trace = t.stop()
+		trace = t.stop(to)
 	}
 	switch {
 	case err != nil:
 		return false, fmt.Sprintf("%s could not be pinged: %v", to, err), trace
 	case !answered && traceErr != nil:
-		return false, fmt.Sprintf("%s does not answer a ping; what the rules do with it cannot be told: %v", to, traceErr), ""
+		return false, fmt.Sprintf("%s does not answer %s; what the rules do with it cannot be told: %v", to, by, traceErr), ""
 	case !answered && trace == "":
-		return false, fmt.Sprintf("%s does not answer a ping, and nothing came from %s", to, port), ""
+		return false, fmt.Sprintf("%s does not answer %s, and no answer came from %s", to, by, port), ""
 	case !answered:
-		return false, fmt.Sprintf("%s does not answer a ping", to), trace
+		return false, fmt.Sprintf("%s does not answer %s", to, by), trace
 	}
-	return true, fmt.Sprintf("%s answers a ping after %s", to, took.Round(10*time.Microsecond)), ""
+	return true, fmt.Sprintf("%s answers %s after %s", to, by, took.Round(10*time.Microsecond)), ""
 }

@@ -1,7 +1,9 @@
 // Package probe asks the network: whether a guest answers for its addresses at
 // its own port, whether it answers a ping, and what the rules did with what it
-// sent. It sends a few frames to the guests asked about and nothing to anybody
-// else; the rules that make the kernel tell of a packet's way go when it ends.
+// sent. Nothing can be sent in a guest's name: its way to its gateway is judged by
+// an answer that goes there. The package sends a few frames to the guests asked
+// about and asks for their bridge's gateway, nothing else; the rules that make the
+// kernel tell of a packet's way go when it ends.
 package probe
 
 import (
@@ -9,8 +11,11 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
+	"vifctl/hooks/plan"
+	"vifctl/hooks/snapshot"
 	"vifctl/hooks/survey"
 )
 
@@ -18,7 +23,7 @@ import (
 type Answer struct {
 	Port  string `json:"port"`
 	Guest string `json:"guest"`
-	// Question is "arp", "neighbour", "ping" or "trace".
+	// Question is "arp", "neighbour", "ping", "gateway" or "trace".
 	Question string `json:"question"`
 	Address  string `json:"address,omitempty"`
 	// Good: it is as it should be.
@@ -70,13 +75,25 @@ func NIC(ctx context.Context, f *survey.Facts, n *survey.NIC) (answers []Answer)
 			add(question, ip.String(), true, "%s answers for %s after %s", mac, ip, took.Round(10*time.Microsecond))
 		}
 		if reachable(f, n, p, ip) {
-			good, said, trace := pingTraced(ctx, p.Name, ip)
+			good, said, trace := pingTraced(ctx, p.Name, gatewayOf(f, n, p, ip), ip)
 			add("ping", ip.String(), good, "%s", said)
 			if trace != "" {
 				add("trace", ip.String(), good, "%s", trace)
 			}
 		} else {
 			add("ping", ip.String(), true, "%s is not pinged: no route of this host leads to it by %s", ip, where(f, n, p))
+		}
+	}
+	if g, bridge, ok := beyond(f, n); ok {
+		mac, took, err := whoHas(ctx, bridge.Index, sourceOf(f, &survey.Port{Link: &bridge}, g), g)
+		switch {
+		case err != nil:
+			add("gateway", g.String(), false, "%s, the gateway of this network, could not be asked for at %s: %v", g, bridge.Name, err)
+		case mac == nil:
+			add("gateway", g.String(), false, "nobody at %s answers for %s, the gateway of this network", bridge.Name, g)
+		default:
+			add("gateway", g.String(), true, "%s, the gateway of this network, answers at %s after %s; whether the guest reaches it only the guest can tell: ping %s there",
+				g, bridge.Name, took.Round(10*time.Microsecond), g)
 		}
 	}
 	if !asked {
@@ -90,6 +107,29 @@ func where(f *survey.Facts, n *survey.NIC, p *survey.Port) string {
 		return bridge
 	}
 	return p.Name
+}
+
+// gatewayOf is the address on a routed port that the guest has as its gateway: a
+// ping from there is answered to the gateway. It is not valid where there is none.
+func gatewayOf(f *survey.Facts, n *survey.NIC, p *survey.Port, ip netip.Addr) netip.Addr {
+	if own := sourceOf(f, p, ip); ip.Is4() && !own.IsUnspecified() && f.Bridge(n) == "" {
+		return own
+	}
+	return netip.Addr{}
+}
+
+// beyond is the gateway of a bridged guest's network, which is another machine: as
+// far as the host is told of it, by its own default route through the bridge.
+func beyond(f *survey.Facts, n *survey.NIC) (gateway netip.Addr, bridge snapshot.HostLink, ok bool) {
+	bridge, ok = f.Host.Named(f.Bridge(n))
+	r, found := f.Host.Default(false)
+	if !ok || !found || r.Index != bridge.Index || !r.Gateway.Is4() {
+		return gateway, bridge, false
+	}
+	same := slices.ContainsFunc(f.Host.Addresses[bridge.Index], func(own plan.Addr) bool {
+		return own.Prefix.Contains(r.Gateway) && slices.ContainsFunc(n.Addresses, func(a netip.Prefix) bool { return own.Prefix.Contains(a.Addr()) })
+	})
+	return r.Gateway, bridge, same
 }
 
 // sourceOf is the host's address that it asks with: its own on the port, or none

@@ -1,9 +1,11 @@
 package probe
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -38,6 +40,19 @@ type step struct {
 	handle       uint64
 	verdict      string
 	policy       bool
+	// network and transport begin the headers of the packet, where they are told.
+	network, transport []byte
+}
+
+// answers reports whether it is a packet's that answers a ping to an address.
+func (s step) answers(from netip.Addr) bool {
+	source, protocol, icmp, reply := 12, 9, byte(unix.IPPROTO_ICMP), byte(0)
+	if from.Is6() {
+		source, protocol, icmp, reply = 8, 6, unix.IPPROTO_ICMPV6, 129
+	}
+	ip := from.AsSlice()
+	return len(s.network) >= source+len(ip) && bytes.Equal(s.network[source:source+len(ip)], ip) && s.network[protocol] == icmp &&
+		len(s.transport) > 0 && s.transport[0] == reply
 }
 
 // traceGroup is NFNLGRP_NFTRACE of linux/netfilter/nfnetlink.h; traceTypePolicy
@@ -114,9 +129,9 @@ func (t *trace) listen() {
 	}
 }
 
-// stop takes the rules away and says what became of the last packet that died,
-// "" where none came or all were accepted.
-func (t *trace) stop() string {
+// stop takes the rules away and says what became of the packets that died, and of
+// the answers to a ping if none did; "" where no answer came.
+func (t *trace) stop(to netip.Addr) string {
 	// What the kernel has told by now is on its way.
 	time.Sleep(patience / 50)
 	close(t.quit)
@@ -125,16 +140,18 @@ func (t *trace) stop() string {
 		t.rules.DelTable(table)
 	}
 	err := errors.Join(t.rules.Flush(), t.socket.Close())
-	told := t.tell(packets)
+	told := t.tell(packets, to)
 	if err != nil {
 		told = strings.TrimPrefix(told+fmt.Sprintf("; the table %s could not be taken away: %v", tableName, err), "; ")
 	}
 	return told
 }
 
-func (t *trace) tell(packets map[uint32][]step) string {
+func (t *trace) tell(packets map[uint32][]step, to netip.Addr) string {
 	var deaths []string
+	answered := false
 	for _, steps := range packets {
+		answered = answered || slices.ContainsFunc(steps, func(s step) bool { return s.answers(to) })
 		last := steps[len(steps)-1]
 		if last.verdict != "drop" {
 			continue
@@ -158,8 +175,8 @@ func (t *trace) tell(packets map[uint32][]step) string {
 	}
 	slices.Sort(deaths)
 	deaths = slices.Compact(deaths)
-	if len(deaths) == 0 && len(packets) > 0 {
-		return "what came from the guest was accepted by every rule"
+	if len(deaths) == 0 && answered {
+		return "every rule accepted what the guest answered"
 	}
 	return strings.Join(deaths, "; ")
 }
@@ -201,6 +218,10 @@ func parseTrace(m netlink.Message) (id uint32, s step, ok bool) {
 			id = d.Uint32()
 		case unix.NFTA_TRACE_TYPE:
 			s.policy = d.Uint32() == traceTypePolicy
+		case unix.NFTA_TRACE_NETWORK_HEADER:
+			s.network = d.Bytes()
+		case unix.NFTA_TRACE_TRANSPORT_HEADER:
+			s.transport = d.Bytes()
 		case unix.NFTA_TRACE_POLICY:
 			s.verdict = verdictName(d.Uint32())
 		case unix.NFTA_TRACE_VERDICT:
