@@ -153,6 +153,9 @@ func (f *HostFirewall) Prune(ctx context.Context, keep func() ([]plan.Rule, erro
 // Dropped reports whether somebody's filter drops what is forwarded unless a
 // rule accepts it; not where that cannot be found out.
 func (f *HostFirewall) Dropped() bool {
+	if f.opened == nil && firewall.Untouched() {
+		return false
+	}
 	fw, err := f.open()
 	if err != nil {
 		return false
