@@ -2,6 +2,7 @@ package firewall
 
 import (
 	"encoding/binary"
+	"errors"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,7 +25,7 @@ func Untouched() bool {
 func emptyFile(path string) bool {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return err == unix.ENOENT
+		return errors.Is(err, unix.ENOENT)
 	}
 	defer unix.Close(fd)
 	var first [1]byte
