@@ -59,6 +59,9 @@ type BashHooks struct {
 	// Self is the absolute path of the vifctl binary, for the functions that
 	// read and write the xenstore.
 	Self string
+	// Apart: each runs in a unit of systemd's own, since ours may do less than
+	// a hook has to.
+	Apart bool
 }
 
 // Run runs one hook within hookDeadline. A failing hook's last line becomes
@@ -75,5 +78,10 @@ func (b BashHooks) Run(ctx context.Context, hook plan.HookRun) error {
 			env = append(env, name+"="+v)
 		}
 	}
-	return process.Run(ctx, []string{"/bin/bash", "--noprofile", "--norc", "-c", b.Shim, "vif-post", hook.Path}, env)
+	argv := []string{"/bin/bash", "--noprofile", "--norc", "-c", b.Shim, "vif-post", hook.Path}
+	if b.Apart {
+		unit := strings.Join([]string{"vifctl-hook", hook.Vars["vif"], hook.Vars["type_if"], filepath.Base(hook.Path)}, "-")
+		return process.Apart(ctx, unit, argv, env)
+	}
+	return process.Run(ctx, argv, env)
 }

@@ -91,7 +91,7 @@ func TestInTheUnitsRights(t *testing.T) {
 	dom0.Need(t, "setpriv", "unshare")
 	unit := string(units.Systemd[0].Text())
 	require.Contains(t, unit, "\nCapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW\n")
-	require.Contains(t, unit, "\nReadWritePaths=/proc/sys/net -/run/xtables.lock\n")
+	require.Contains(t, unit, "\nReadWritePaths=/proc/sys/net -/run/xtables.lock -/run/vifctl-dhcp\n")
 	d := driftingHost(t)
 	p := hvm(t, d, "route", 9)
 	plugTap(t, p)

@@ -146,7 +146,9 @@ func scriptOf(inv invocation, args []string) string {
 type session struct {
 	hooks.Runtime
 	// dir is where the journal is, and the iptables backend's book.
-	dir     string
+	dir string
+	// apart: hooks are run in units of systemd's own.
+	apart   bool
 	closers []func()
 }
 
@@ -211,7 +213,7 @@ func (s *session) openTools() error {
 	s.Reader.Rules, s.Reader.Switch, s.Reader.Limits, s.Reader.DHCP = fw, openvswitch.Host{}, limit.Host{}, dhcp.Host{}
 	s.Executor, err = apply.Open(kernel, apply.Tools{
 		Xenstore: s.Xenstore,
-		Hooks:    hooks.BashHooks{Shim: xenscripts.HookShim, Self: self},
+		Hooks:    hooks.BashHooks{Shim: xenscripts.HookShim, Self: self, Apart: s.apart},
 		Firewall: fw,
 		Switch:   openvswitch.Host{},
 		Limits:   limit.Host{},

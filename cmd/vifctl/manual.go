@@ -112,6 +112,7 @@ func manualOf(name string) manual {
 			options: []option{
 				{"--once", "", "do what there is to do, and end"},
 				{"--metrics", "SOCKET", "answer Prometheus at this Unix socket"},
+				{"--hooks-apart", "", "run each hook of vif-post.d in a unit of systemd's own"},
 				{"--without-hooks", "", "run no hook of vif-post.d for a late tap"},
 				{"--buffer", "BYTES", "room for the kernel's events"},
 			},

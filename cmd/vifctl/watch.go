@@ -25,8 +25,9 @@ type watchOptions struct {
 	once    bool
 	buffer  int
 	metrics string
-	// withoutHooks: no hook of vif-post.d is run.
-	withoutHooks bool
+	// withoutHooks: no hook of vif-post.d is run. hooksApart: each is run in a
+	// unit of systemd's own.
+	withoutHooks, hooksApart bool
 }
 
 // watchCommand is the daemon. It stays in the foreground, as whoever supervises
@@ -34,7 +35,7 @@ type watchOptions struct {
 func watchCommand(ctx context.Context, inv invocation) int {
 	o, err := watchFlags(inv.Args)
 	if err != nil {
-		inv.complain("watch takes --once, --metrics SOCKET, --without-hooks, and --buffer BYTES for the kernel's events")
+		inv.complain("watch takes --once, --metrics SOCKET, --hooks-apart or --without-hooks, and --buffer BYTES for the kernel's events")
 		return usage
 	}
 	// Whoever reads what we say may be started again; that must not end us.
@@ -84,6 +85,8 @@ func watchFlags(args []string) (o watchOptions, err error) {
 			o.once = true
 		case args[0] == "--without-hooks":
 			o.withoutHooks = true
+		case args[0] == "--hooks-apart":
+			o.hooksApart = true
 		case args[0] == "--metrics" && len(args) > 1:
 			args = args[1:]
 			o.metrics = args[0]
@@ -132,7 +135,7 @@ func newWatcher(inv invocation, o watchOptions) (*watch.Watcher, error) {
 	}, log)
 	return &watch.Watcher{
 		Open: func() watch.Runtime {
-			return &lateRuntime{dir: dir, hookDir: hookDir, log: log, store: store, settings: settings}
+			return &lateRuntime{dir: dir, hookDir: hookDir, apart: o.hooksApart, log: log, store: store, settings: settings}
 		},
 		Journal: journal.Open(dir),
 		Store:   store,
@@ -164,6 +167,7 @@ func watchLog(inv invocation) *slog.Logger {
 type lateRuntime struct {
 	dir      string
 	hookDir  string // "" is none
+	apart    bool   // see session
 	log      *slog.Logger
 	store    *watch.Store
 	settings *liveSettings
@@ -231,7 +235,7 @@ func (r *lateRuntime) ready(up bool) error {
 		}
 		r.Close() // the firewall is opened by the host's settings
 	}
-	s := &session{Runtime: hooks.Runtime{HookDir: r.hookDir, Log: r.log, Xenstore: r.store}}
+	s := &session{Runtime: hooks.Runtime{HookDir: r.hookDir, Log: r.log, Xenstore: r.store}, apart: r.apart}
 	config, err := r.settings.current()
 	if err != nil && up {
 		return err

@@ -18,7 +18,7 @@ func Detach(argv, env []string) (release func(), err error) {
 	}
 	defer read.Close()
 	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Env = append([]string{path, "LANG=POSIX", "HOME=/"}, env...)
+	cmd.Env = append(clean(), env...)
 	cmd.Dir = "/"
 	cmd.Stdin = read
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}

@@ -23,12 +23,15 @@ import (
 // path is where programs are looked for, whatever the caller's PATH says.
 const path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
 
+// clean is the environment that every program gets.
+func clean() []string { return []string{path, "LANG=POSIX", "HOME=/"} }
+
 // Run runs argv (its first word an absolute path) in / with env, NAME=value,
 // added to a clean environment, and waits for it. Its standard output and
 // error go to our standard error; the last line it wrote there is part of the
 // error of one that failed.
 func Run(ctx context.Context, argv, env []string) error {
-	return run(ctx, name(argv), argv, env, nil, os.Stderr, 0)
+	return run(ctx, task{name: name(argv), argv: argv, env: env, out: os.Stderr})
 }
 
 // outputLimit is how much a program may say to Output, in bytes.
@@ -43,7 +46,7 @@ func Output(ctx context.Context, argv []string, input string) (string, error) {
 	// It dies with the thread that starts it.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	err := run(ctx, filepath.Base(argv[0]), argv, nil, strings.NewReader(input), &limited{&said, outputLimit}, syscall.SIGKILL)
+	err := run(ctx, task{name: filepath.Base(argv[0]), argv: argv, in: strings.NewReader(input), out: &limited{&said, outputLimit}, withUs: syscall.SIGKILL})
 	return said.String(), err
 }
 
@@ -60,17 +63,37 @@ func (l *limited) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func run(ctx context.Context, name string, argv, env []string, in io.Reader, out io.Writer, withUs syscall.Signal) error {
-	if !filepath.IsAbs(argv[0]) {
-		return fmt.Errorf("%s is not run: its path is not absolute", argv[0])
+// task is a program to be run.
+type task struct {
+	// name is what a sentence calls it.
+	name      string
+	argv, env []string
+	in        io.Reader
+	out       io.Writer
+	// withUs is the signal it gets when we die, 0 for none.
+	withUs syscall.Signal
+	// end is what ends it beside the death of its group; nil is nothing.
+	end func()
+}
+
+func run(ctx context.Context, t task) error {
+	if !filepath.IsAbs(t.argv[0]) {
+		return fmt.Errorf("%s is not run: its path is not absolute", t.argv[0])
 	}
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Env = append([]string{path, "LANG=POSIX", "HOME=/"}, env...)
+	name := t.name
+	cmd := exec.CommandContext(ctx, t.argv[0], t.argv[1:]...)
+	cmd.Env = append(clean(), t.env...)
 	cmd.Dir = "/"
 	said := &tail{}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, out, said
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: withUs}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = t.in, t.out, said
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: t.withUs}
+	cmd.Cancel = func() error {
+		err := syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		if t.end != nil {
+			t.end()
+		}
+		return err
+	}
 	// A grandchild may keep our pipe open after its parent has gone.
 	cmd.WaitDelay = time.Second
 	err := cmd.Run()
