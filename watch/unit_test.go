@@ -2,6 +2,8 @@ package watch_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -206,6 +208,46 @@ touch /etc/made-by-a-hook
 	u.run("systemctl", "stop", "vifctl-watch")
 	require.Equal(t, "success", u.property("Result"))
 	u.soon(func() bool { return u.hookUnits() == "" }, "the hook goes on")
+}
+
+// dnsmasq runs in a unit of its own, which is reloaded when what it is to lease
+// changes, by the watcher that may signal nobody.
+func TestUnitOfDnsmasq(t *testing.T) {
+	t.Parallel()
+	dom0.Need(t, "dnsmasq", "dhcp_release")
+	d := newDom0(t)
+	config := "[host]\nantispoof = \"strict\"\ngateway = \"192.168.1.1\"\ndhcp = \"dnsmasq\"\n\n[[guest]]\nname = \"win1\"\naddress = [\"192.168.1.2\"]\n"
+	require.NoError(t, d.WriteFile(dom0.ConfigFile, config, 0o644))
+	root, err := dom0.Root()
+	require.NoError(t, err)
+	require.NoError(t, d.WriteFile("/etc/xen/vifctl-dnsmasq.d/range.conf", "dhcp-range=192.168.1.1,static,255.255.255.0\n", 0o644))
+	hvm(t, d, "nat", 1)
+	u := watcherUnit(t, d)
+	for from, to := range map[string]string{
+		"vifctl-dnsmasq.conf": "/etc/xen/vifctl-dnsmasq.conf", "vifctl-dnsmasq.service": "/etc/systemd/system/vifctl-dnsmasq.service",
+	} {
+		text, err := os.ReadFile(filepath.Join(root, "configs/dnsmasq", from))
+		require.NoError(t, err)
+		require.NoError(t, d.WriteFile(to, string(text), 0o644))
+	}
+	u.run("systemctl", "daemon-reload")
+	u.run("systemctl", "enable", "--now", "vifctl-dnsmasq")
+	reads := func() int {
+		return strings.Count(u.run("journalctl", "--no-pager", "--output=cat", "--unit=vifctl-dnsmasq"), "read /run/vifctl-dhcp/hosts/")
+	}
+	u.soon(func() bool { return reads() == 1 }, "dnsmasq has not read what there is")
+
+	require.NoError(t, d.WriteFile(dom0.ConfigFile, strings.Replace(config, "1.2\"", "1.7\"", 1), 0o644))
+	u.soon(func() bool {
+		line, _ := d.ReadFile("/run/vifctl-dhcp/hosts/00-16-3e-01-01-00")
+		return strings.Contains(line, "192.168.1.7")
+	}, "the address has not changed")
+	u.soon(func() bool {
+		return strings.Contains(u.run("journalctl", "--no-pager", "--unit=vifctl-dnsmasq"), "Reloaded")
+	}, "dnsmasq was not reloaded")
+	u.soon(func() bool { return reads() > 1 }, "dnsmasq has not read what has changed")
+	require.NotContains(t, u.log(), "rror")
+	u.run("systemctl", "stop", "vifctl-watch", "vifctl-dnsmasq")
 }
 
 // hookUnits lists the units of hooks that there are.

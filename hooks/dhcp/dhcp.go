@@ -20,6 +20,9 @@ import (
 	"vifctl/hooks/process"
 )
 
+// unit is systemd's name of it.
+const unit = "vifctl-dnsmasq.service"
+
 // Host is the dnsmasq of this host.
 type Host struct{}
 
@@ -41,7 +44,7 @@ func (Host) ReadDHCP(hosts []plan.DHCPHost, s *plan.Snapshot) error {
 // SetDHCP has an address leased, or no longer.
 func (Host) SetDHCP(ctx context.Context, h plan.DHCPHost) error {
 	if h.Absent {
-		if err := forget(h); err != nil {
+		if err := forget(ctx, h); err != nil {
 			return fmt.Errorf("%s: no longer lease %s to %s: %w", h.Port, h.IP, h.MAC, err)
 		}
 		return nil
@@ -72,29 +75,34 @@ func lease(ctx context.Context, h plan.DHCPHost) error {
 		return err
 	}
 	if replaced {
-		if err := readAnew(); err != nil {
+		if err := readAnew(ctx); err != nil {
 			return err
 		}
 	}
 	return release(ctx, h)
 }
 
-func forget(h plan.DHCPHost) error {
+func forget(ctx context.Context, h plan.DHCPHost) error {
 	err := os.Remove(h.File())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	return errors.Join(err, readAnew())
+	return errors.Join(err, readAnew(ctx))
 }
 
 // readAnew has dnsmasq read the folder from the start: it sees by itself what
 // comes, but not what goes. No dnsmasq has nothing to read.
-func readAnew() error {
+func readAnew(ctx context.Context) error {
 	pid, err := server()
 	if pid == 0 || err != nil {
 		return err
 	}
-	if err := unix.Kill(pid, unix.SIGHUP); err != nil && !errors.Is(err, unix.ESRCH) {
+	err = unix.Kill(pid, unix.SIGHUP)
+	if errors.Is(err, unix.EPERM) {
+		// We run in a unit that may signal nobody.
+		_, err = process.Output(ctx, []string{"/usr/bin/systemctl", "reload", unit}, "")
+	}
+	if err != nil && !errors.Is(err, unix.ESRCH) {
 		return fmt.Errorf("have dnsmasq read its folder anew: %w", err)
 	}
 	return nil
@@ -121,10 +129,14 @@ func server() (pid int, err error) {
 	}
 	// The file outlives a dnsmasq that was killed, and its number may be
 	// somebody else's by now.
-	if name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); err != nil || strings.TrimSpace(string(name)) != "dnsmasq" {
-		return 0, nil //nolint:nilerr // it has gone
+	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	switch {
+	case err == nil && strings.TrimSpace(string(name)) == "dnsmasq":
+		return pid, nil
+	case err != nil && errors.Is(unix.Kill(pid, 0), unix.EPERM):
+		return pid, nil // in a unit that may see nobody else's processes
 	}
-	return pid, nil
+	return 0, nil //nolint:nilerr // it has gone
 }
 
 // release gives back what another hardware address has leased of the address:
