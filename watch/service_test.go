@@ -7,6 +7,7 @@ import (
 	"net"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -84,12 +85,20 @@ func TestSystemdIsTold(t *testing.T) {
 	require.Equal(t, "STOPPING=1", last)
 }
 
+// watchersUnit is its text.
+func watchersUnit(t *testing.T) string {
+	t.Helper()
+	i := slices.IndexFunc(units.Systemd, func(u units.Unit) bool { return u.Service == "vifctl-watch" })
+	require.NotEqual(t, -1, i)
+	return string(units.Systemd[i].Text())
+}
+
 // In what the unit leaves it of root's rights and of the file system, it does all
 // of its work.
 func TestInTheUnitsRights(t *testing.T) {
 	t.Parallel()
 	dom0.Need(t, "setpriv", "unshare")
-	unit := string(units.Systemd[0].Text())
+	unit := watchersUnit(t)
 	require.Contains(t, unit, "\nCapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW\n")
 	require.Contains(t, unit, "\nReadWritePaths=/proc/sys/net -/run/xtables.lock -/run/vifctl-dhcp\n")
 	d := driftingHost(t)

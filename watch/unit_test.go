@@ -220,17 +220,12 @@ func TestUnitOfDnsmasq(t *testing.T) {
 	require.NoError(t, d.WriteFile(dom0.ConfigFile, config, 0o644))
 	root, err := dom0.Root()
 	require.NoError(t, err)
+	text, err := os.ReadFile(filepath.Join(root, "configs/dnsmasq/vifctl-dnsmasq.conf"))
+	require.NoError(t, err)
+	require.NoError(t, d.WriteFile("/etc/xen/vifctl-dnsmasq.conf", string(text), 0o644))
 	require.NoError(t, d.WriteFile("/etc/xen/vifctl-dnsmasq.d/range.conf", "dhcp-range=192.168.1.1,static,255.255.255.0\n", 0o644))
 	hvm(t, d, "nat", 1)
 	u := watcherUnit(t, d)
-	for from, to := range map[string]string{
-		"vifctl-dnsmasq.conf": "/etc/xen/vifctl-dnsmasq.conf", "vifctl-dnsmasq.service": "/etc/systemd/system/vifctl-dnsmasq.service",
-	} {
-		text, err := os.ReadFile(filepath.Join(root, "configs/dnsmasq", from))
-		require.NoError(t, err)
-		require.NoError(t, d.WriteFile(to, string(text), 0o644))
-	}
-	u.run("systemctl", "daemon-reload")
 	u.run("systemctl", "enable", "--now", "vifctl-dnsmasq")
 	reads := func() int {
 		return strings.Count(u.run("journalctl", "--no-pager", "--output=cat", "--unit=vifctl-dnsmasq"), "read /run/vifctl-dhcp/hosts/")
