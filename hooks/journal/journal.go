@@ -4,14 +4,10 @@
 package journal
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-
-	"github.com/google/renameio/v2"
 
 	"vifctl/hooks/journal/jot"
 	"vifctl/hooks/plan"
@@ -76,16 +72,9 @@ func (j *Journal) path(nic plan.NIC, kind plan.Kind) string {
 // Read returns the record of a port, nil where there is none.
 func (j *Journal) Read(nic plan.NIC, kind plan.Kind) (*Record, error) {
 	path := j.path(nic, kind)
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("journal: %w", err)
-	}
 	var r Record
-	if err := codec.Read(data, &r); err != nil {
-		return nil, fmt.Errorf("journal %s is damaged: %w", path, err)
+	if there, err := j.get(path, &r); !there || err != nil {
+		return nil, err
 	}
 	if r.NIC != nic || r.Kind != kind || r.Index <= 0 {
 		return nil, fmt.Errorf("journal %s is damaged: it does not speak of %s %s", path, kind, nic)
@@ -95,28 +84,11 @@ func (j *Journal) Read(nic plan.NIC, kind plan.Kind) (*Record, error) {
 
 // Write puts a record in place, whole or not at all.
 func (j *Journal) Write(r *Record) error {
-	if err := os.MkdirAll(j.dir, 0o700); err != nil {
-		return fmt.Errorf("journal: %w", err)
-	}
-	data, err := codec.Append(nil, r)
-	if err != nil {
-		return fmt.Errorf("journal: %w", err)
-	}
-	if err := renameio.WriteFile(j.path(r.NIC, r.Kind), append(data, '\n'), 0o600,
-		// Else the caller's TMPDIR would be asked for a place.
-		renameio.WithTempDir(j.dir)); err != nil {
-		return fmt.Errorf("journal: %w", err)
-	}
-	return nil
+	return j.put(j.path(r.NIC, r.Kind), r)
 }
 
 // Delete forgets a port. Forgetting what was never written is no error.
-func (j *Journal) Delete(nic plan.NIC, kind plan.Kind) error {
-	if err := os.Remove(j.path(nic, kind)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("journal: %w", err)
-	}
-	return nil
-}
+func (j *Journal) Delete(nic plan.NIC, kind plan.Kind) error { return j.remove(j.path(nic, kind)) }
 
 // SetAside moves a record that cannot be read out of the way and returns where
 // it is now: a damaged file must not keep a guest from the network.

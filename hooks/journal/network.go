@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/google/renameio/v2"
-
 	"vifctl/hooks/plan"
 )
 
@@ -59,16 +57,12 @@ func (j *Journal) networkPath(mode, name string) string {
 // ReadNetwork returns a network's record, nil where there is none.
 func (j *Journal) ReadNetwork(mode, name string) (*Network, error) {
 	path := j.networkPath(mode, name)
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("journal: %w", err)
-	}
 	var n Network
-	if err := codec.Read(data, &n); err != nil {
-		return nil, fmt.Errorf("journal %s is damaged: %w (what it spoke of is not undone any more once it is moved away)", path, err)
+	switch there, err := j.get(path, &n); {
+	case err != nil:
+		return nil, fmt.Errorf("%w (what it spoke of is not undone any more once it is moved away)", err)
+	case !there:
+		return nil, nil
 	}
 	if n.Mode != mode || n.Name != name {
 		return nil, fmt.Errorf("journal %s is damaged: it does not speak of the network %s %s", path, mode, name)
@@ -121,11 +115,7 @@ func (j *Journal) Networks() ([]*Network, error) {
 
 // WriteNetwork puts a record in place, whole or not at all.
 func (j *Journal) WriteNetwork(n *Network) error {
-	data, err := codec.Append(nil, n)
-	if err != nil {
-		return fmt.Errorf("journal: %w", err)
-	}
-	return j.put(j.networkPath(n.Mode, n.Name), append(data, '\n'))
+	return j.put(j.networkPath(n.Mode, n.Name), n)
 }
 
 // DeleteNetwork forgets a network. Forgetting what was never written is no
@@ -142,29 +132,11 @@ func (j *Journal) SetLastWords(sentence string) error {
 	if sentence == "" {
 		return j.remove(path)
 	}
-	return j.put(path, []byte(sentence+"\n"))
+	return j.write(path, []byte(sentence+"\n"))
 }
 
 // LastWords is the sentence that was left, "" for none.
 func (j *Journal) LastWords() string {
 	data, _ := os.ReadFile(filepath.Join(j.dir, lastWords))
 	return strings.TrimSpace(string(data))
-}
-
-func (j *Journal) put(path string, data []byte) error {
-	if err := os.MkdirAll(j.dir, 0o700); err != nil {
-		return fmt.Errorf("journal: %w", err)
-	}
-	// Else the caller's TMPDIR would be asked for a place.
-	if err := renameio.WriteFile(path, data, 0o600, renameio.WithTempDir(j.dir)); err != nil {
-		return fmt.Errorf("journal: %w", err)
-	}
-	return nil
-}
-
-func (j *Journal) remove(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("journal: %w", err)
-	}
-	return nil
 }

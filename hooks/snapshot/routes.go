@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"syscall"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -87,19 +88,9 @@ func parseRoute(m []byte) (rt route, ok bool, err error) {
 	if err != nil {
 		return route{}, false, fmt.Errorf("a route the kernel reported: %w", err)
 	}
-	dst := netip.IPv4Unspecified()
-	if msg.Family == unix.AF_INET6 {
-		dst = netip.IPv6Unspecified()
-	}
-	rt.Protocol = int(msg.Protocol)
+	rt.RouteEntry = entryOf(msg, attrs)
 	for _, a := range attrs {
 		switch a.Attr.Type {
-		case unix.RTA_DST:
-			dst, _ = netip.AddrFromSlice(a.Value)
-		case unix.RTA_PREFSRC:
-			rt.Source, _ = netip.AddrFromSlice(a.Value)
-		case unix.RTA_PRIORITY:
-			rt.Metric = int(binary.NativeEndian.Uint32(a.Value))
 		case unix.RTA_OIF:
 			rt.index = int(binary.NativeEndian.Uint32(a.Value))
 		case unix.RTA_MULTIPATH:
@@ -109,6 +100,26 @@ func parseRoute(m []byte) (rt route, ok bool, err error) {
 			}
 		}
 	}
-	rt.Dst = netip.PrefixFrom(dst, int(msg.Dst_len))
 	return rt, true, nil
+}
+
+// entryOf is a route but for its way.
+func entryOf(msg *nl.RtMsg, attrs []syscall.NetlinkRouteAttr) plan.RouteEntry {
+	entry := plan.RouteEntry{Protocol: int(msg.Protocol)}
+	dst := netip.IPv4Unspecified()
+	if msg.Family == unix.AF_INET6 {
+		dst = netip.IPv6Unspecified()
+	}
+	for _, a := range attrs {
+		switch a.Attr.Type {
+		case unix.RTA_DST:
+			dst, _ = netip.AddrFromSlice(a.Value)
+		case unix.RTA_PREFSRC:
+			entry.Source, _ = netip.AddrFromSlice(a.Value)
+		case unix.RTA_PRIORITY:
+			entry.Metric = int(binary.NativeEndian.Uint32(a.Value))
+		}
+	}
+	entry.Dst = netip.PrefixFrom(dst, int(msg.Dst_len))
+	return entry
 }

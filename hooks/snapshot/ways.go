@@ -50,24 +50,14 @@ func parseWay(m []byte) (entry plan.RouteEntry, through []int, err error) {
 	if err != nil {
 		return entry, nil, fmt.Errorf("a route the kernel reported: %w", err)
 	}
-	entry.Protocol = int(msg.Protocol)
+	entry = entryOf(msg, attrs)
 	entry.Way = plan.Way{
 		Table: int(msg.Table), Type: int(msg.Type), Scope: int(msg.Scope), TOS: int(msg.Tos), OnLink: msg.Flags&unix.RTNH_F_ONLINK != 0,
 	}
 	w := &entry.Way
-	dst := netip.IPv4Unspecified()
-	if msg.Family == unix.AF_INET6 {
-		dst = netip.IPv6Unspecified()
-	}
 	strange := ""
 	for _, a := range attrs {
 		switch a.Attr.Type {
-		case unix.RTA_DST:
-			dst, _ = netip.AddrFromSlice(a.Value)
-		case unix.RTA_PREFSRC:
-			entry.Source, _ = netip.AddrFromSlice(a.Value)
-		case unix.RTA_PRIORITY:
-			entry.Metric = int(binary.NativeEndian.Uint32(a.Value))
 		case unix.RTA_TABLE:
 			w.Table = int(binary.NativeEndian.Uint32(a.Value))
 		case unix.RTA_OIF:
@@ -102,7 +92,6 @@ func parseWay(m []byte) (entry plan.RouteEntry, through []int, err error) {
 			return entry, nil, fmt.Errorf("a route the kernel reported: %w", err)
 		}
 	}
-	entry.Dst = netip.PrefixFrom(dst, int(msg.Dst_len))
 	if w.Table == plan.LocalTable {
 		return entry, nil, nil
 	}

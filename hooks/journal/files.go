@@ -1,0 +1,54 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/google/renameio/v2"
+)
+
+// get reads a record into what into points at. there is false where there is
+// none.
+func (j *Journal) get(path string, into any) (there bool, err error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("journal: %w", err)
+	}
+	if err := codec.Read(data, into); err != nil {
+		return false, fmt.Errorf("journal %s is damaged: %w", path, err)
+	}
+	return true, nil
+}
+
+// put puts a record in place, whole or not at all.
+func (j *Journal) put(path string, record any) error {
+	data, err := codec.Append(nil, record)
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return j.write(path, append(data, '\n'))
+}
+
+func (j *Journal) write(path string, data []byte) error {
+	if err := os.MkdirAll(j.dir, 0o700); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	// Else the caller's TMPDIR would be asked for a place.
+	if err := renameio.WriteFile(path, data, 0o600, renameio.WithTempDir(j.dir)); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return nil
+}
+
+// remove removes a file. That it is not there is no error.
+func (j *Journal) remove(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return nil
+}
