@@ -173,6 +173,22 @@ func (f *HostFirewall) Filters() ([]firewall.Filter, error) {
 	return fw.Filters()
 }
 
+// Damaged lists the chains of ours in nf_tables that are not as we made them.
+func (f *HostFirewall) Damaged(ctx context.Context) ([]string, error) {
+	fw, err := f.open()
+	if err != nil {
+		return nil, err
+	}
+	looker, ok := fw.Firewall.(interface {
+		Damaged(context.Context) ([]string, error)
+	})
+	if !ok {
+		return nil, nil
+	}
+	chains, err := looker.Damaged(ctx)
+	return chains, explain(err)
+}
+
 // Close frees what was opened.
 func (f *HostFirewall) Close() {
 	if f.opened != nil {

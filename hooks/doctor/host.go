@@ -267,16 +267,13 @@ func tableMissing(f *survey.Facts) []Finding {
 				if !ok || f.Iptables || !wasTaken(p, a.Step) {
 					continue
 				}
-				family := "inet"
-				if r.Bridged {
-					family = "bridge"
-				}
-				if !slices.Contains(f.Tables, family) {
-					lost[family] = true
+				for _, family := range tablesOf(r) {
+					lost[family] = lost[family] || !slices.Contains(f.Tables, family)
 				}
 			}
 		}
 	}
+	maps.DeleteFunc(lost, func(_ string, is bool) bool { return !is })
 	if len(lost) == 0 {
 		return nil
 	}
@@ -286,6 +283,35 @@ func tableMissing(f *survey.Facts) []Finding {
 	}
 	return one(Finding{
 		Subject: host, Sentence: "Somebody has flushed vifctl's rules: guests are not held to their addresses, and not translated.",
+		Evidence: evidence, Fix: []string{"vifctl repair"},
+	})
+}
+
+// tablesOf are the families of our tables that a rule is in.
+func tablesOf(r plan.Rule) []string {
+	switch checks := slices.Contains([]plan.RuleKind{plan.RuleStrict, plan.RuleMAC, plan.RuleOwnMAC, plan.RuleOwnAddress}, r.Kind); {
+	case checks && r.Bridged:
+		return []string{"bridge"}
+	case checks && r.Prefix.Addr().Is6():
+		return []string{"inet"}
+	case checks:
+		return []string{"arp", "inet"}
+	}
+	return []string{"inet"}
+}
+
+// chainsChanged looks for chains of ours in which there is not what we put there:
+// elements alone protect nobody.
+func chainsChanged(f *survey.Facts) []Finding {
+	if len(f.Damaged) == 0 {
+		return nil
+	}
+	var evidence []string
+	for _, chain := range f.Damaged {
+		evidence = append(evidence, fmt.Sprintf("nft list chain %s: not as many rules, or ways to it, as vifctl made", chain))
+	}
+	return one(Finding{
+		Subject: host, Sentence: "Somebody has changed the chains of vifctl's own tables: what they checked and translated, they may not any more.",
 		Evidence: evidence, Fix: []string{"vifctl repair"},
 	})
 }

@@ -101,14 +101,22 @@ func isRoute(s plan.Step) bool {
 func routeMissing(f *survey.Facts) []Finding {
 	return lacking(f, isRoute, func(_ *survey.NIC, p *survey.Port, steps []plan.Step) Finding {
 		var to, evidence []string
+		another := true
 		for _, s := range steps {
 			r := s.(plan.Route).Route
 			to = append(to, plan.Bare(r.Dst))
 			way := "nowhere"
-			if best, ok := survey.BestRoute(f, r.Dst.Addr()); ok {
+			best, ok := survey.BestRoute(f, r.Dst.Addr())
+			if ok {
 				way = "to " + f.Host.Links[best.Index].Name
 			}
+			another = another && ok && best.Index == p.Link.Index && best.Dst == r.Dst
 			evidence = append(evidence, fmt.Sprintf("ip route get %s leads %s", r.Dst.Addr(), way))
+		}
+		if another {
+			return Finding{
+				Severity: Warning, Sentence: fmt.Sprintf("The route to the guest's %s behind %s is not quite what it should be.", strings.Join(to, ", "), p.Name), Evidence: evidence,
+			}
 		}
 		return Finding{Sentence: fmt.Sprintf("No route leads to the guest's %s behind %s.", strings.Join(to, ", "), p.Name), Evidence: evidence}
 	})
@@ -136,10 +144,17 @@ func isProxyNDP(s plan.Step) bool {
 }
 
 func proxyNDP(f *survey.Facts) []Finding {
-	return lacking(f, isProxyNDP, func(n *survey.NIC, _ *survey.Port, _ []plan.Step) Finding {
+	return lacking(f, isProxyNDP, func(n *survey.NIC, _ *survey.Port, steps []plan.Step) Finding {
+		uplink := f.Uplink(n)
+		switch s := steps[0].(type) {
+		case plan.ProxyNeighbour:
+			uplink = s.Dev.Name
+		case plan.Sysctl:
+			uplink = s.Dev.Name
+		}
 		return Finding{
-			Sentence: fmt.Sprintf("%s does not answer for the guest's IPv6 addresses: nobody outside finds the guest.", f.Uplink(n)),
-			Evidence: []string{fmt.Sprintf("net/ipv6/conf/%s/proxy_ndp is %q", f.Uplink(n), f.Setting("ipv6/conf", f.Uplink(n), "proxy_ndp"))},
+			Sentence: fmt.Sprintf("%s does not answer for the guest's IPv6 addresses: nobody outside finds the guest.", uplink),
+			Evidence: []string{fmt.Sprintf("net/ipv6/conf/%s/proxy_ndp is %q", uplink, f.Setting("ipv6/conf", uplink, "proxy_ndp"))},
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"vifctl/hooks/plan"
+	"vifctl/hooks/snapshot"
 	"vifctl/hooks/survey"
 )
 
@@ -102,7 +103,39 @@ func uplinkDown(f *survey.Facts) (all []Finding) {
 			})
 		}
 	}
+	if guests := routed(f); len(guests) > 0 && len(names) == 0 {
+		for _, l := range lost(f) {
+			all = append(all, Finding{
+				Subject: l.Name, Sentence: fmt.Sprintf("The uplink %s of %s is down, and its default route went with it.", l.Name, who(guests)),
+				Evidence: []string{"no default route", addressesOn(f, &survey.Port{Name: l.Name, Link: &l}) + " and is down"},
+				Fix:      []string{plan.Command("ip", "link", "set", l.Name, "up"), "ip route add default via GATEWAY dev " + l.Name},
+			})
+		}
+	}
 	return all
+}
+
+// lost are the links that may have been the way out of a host that has none any
+// more: those of no guest that are down and have an address.
+func lost(f *survey.Facts) (all []snapshot.HostLink) {
+	for _, l := range links(f) {
+		if guest, _ := f.PortOf(l.Index); guest != nil || l.Up && l.Carrier || l.Master != 0 {
+			continue
+		}
+		if slices.ContainsFunc(f.Host.Addresses[l.Index], func(a plan.Addr) bool {
+			return a.Prefix.Addr().IsGlobalUnicast()
+		}) {
+			all = append(all, l)
+		}
+	}
+	return all
+}
+
+func lostNames(f *survey.Facts) (names []string) {
+	for _, l := range lost(f) {
+		names = append(names, l.Name)
+	}
+	return names
 }
 
 func uplinkAddress(f *survey.Facts) (all []Finding) {
@@ -161,6 +194,7 @@ func noDefaultRoute(f *survey.Facts) (all []Finding) {
 		for _, n := range guests {
 			found.of = append(found.of, f.Uplink(n), n.Backend["gatewaydev"], n.Entry.Uplink)
 		}
+		found.of = append(found.of, lostNames(f)...)
 		all = append(all, found)
 	}
 	return all

@@ -47,6 +47,9 @@ type Facts struct {
 	Drops map[string]uint64
 	// Tables of ours that the kernel has, by family.
 	Tables []string
+	// Damaged are the chains of ours that somebody has changed, as `nft list
+	// chain` takes them.
+	Damaged []string
 	// Iptables: vifctl's own rules are iptables'.
 	Iptables bool
 	// VLANs are the VLANs that bridges' ports are in, by ifindex; empty where the

@@ -1,0 +1,63 @@
+package firewall
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/google/nftables"
+)
+
+// familyName is that of one of our tables.
+func familyName(t *nftables.Table) string {
+	switch t {
+	case bridgeTable:
+		return "bridge"
+	case arpTable:
+		return "arp"
+	}
+	return "inet"
+}
+
+// Damaged lists the chains of ours that have lost rules, or got others: as `nft
+// list chain` takes them. Tables that are not there at all, and parts that were
+// never needed, are no damage.
+func (n *NFTables) Damaged(ctx context.Context) (chains []string, err error) {
+	release, err := n.hold(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("look at the firewall: %w", err)
+	}
+	defer release()
+	var all []needs
+	for _, p := range parts {
+		var marker needs
+		marker.add(p, p.marker().name, string(host(p.stamp(n.options))), "")
+		all = append(all, marker)
+	}
+	v, err := n.look(all)
+	if err != nil {
+		return nil, fmt.Errorf("look at the firewall: %w", err)
+	}
+	for _, p := range parts {
+		have := v.tables[p.table]
+		// A part of another version or other options is made anew by the next call.
+		if _, made := v.there[v.mark(p)]; !made {
+			continue
+		}
+		for chain, uses := range uses(p.chains(n.options, have.inUse(p))) {
+			if have.uses[chain] != uses {
+				chains = append(chains, fmt.Sprintf("%s %s %s", familyName(p.table), TableName, chain))
+			}
+		}
+	}
+	slices.Sort(chains)
+	return chains, nil
+}
+
+// Damaged lists the chains of the guard's: see NFTables.
+func (x *IPTables) Damaged(ctx context.Context) ([]string, error) {
+	if x.guard == nil {
+		return nil, nil
+	}
+	return x.guard.Damaged(ctx)
+}
