@@ -25,6 +25,13 @@ equal() {
 	note "$1: $3"
 }
 
+# finds CODE: vifctl doctor has that finding; $S/remedy is the command it names first.
+finds() {
+	vifctl doctor >"$S/doctor" || :
+	awk -v RS= -v code="  code  $1" 'substr($0, length($0) - length(code) + 1) == code' "$S/doctor" | sed -n 's/^  do    //p' >"$S/remedy"
+	grep -qx "  code  $1" "$S/doctor"
+}
+
 # refuses WHAT COMMAND… expects the command to fail.
 refuses() {
 	local what=$1

@@ -60,6 +60,17 @@ reach_from nora 10.1.0.254
 seen_as nora 10.1.0.1
 reads nora 203.0.113.44 / nadia
 
+step 'the table of connections is full: doctor names it, and what to do'
+refuses 'a fault is found where none is' finds conntrack-full
+reach_from nadia 10.1.0.254
+most=$(sysctl -n net.netfilter.nf_conntrack_max)
+sysctl -q -w net.netfilter.nf_conntrack_max="$(sysctl -n net.netfilter.nf_conntrack_count)"
+finds conntrack-full || { cat "$S/doctor"; die 'doctor does not see it'; }
+note "$(cat "$S/remedy")"
+bash "$S/remedy"
+refuses 'it is still found' finds conntrack-full
+sysctl -q -w net.netfilter.nf_conntrack_max="$most"
+
 step 'reboot from inside: reached again'
 type_in nadia '1 reboot -f'
 up nadia

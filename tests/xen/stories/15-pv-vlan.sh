@@ -42,6 +42,16 @@ connected vera 0
 reach_from vera 10.10.0.254
 world_reaches 10.10.0.2
 
+step 'the card leaves the VLAN: doctor names it, and the way back'
+refuses 'a fault is found where none is' finds vlan-not-on-uplink
+bridge vlan del dev eth0 vid 10
+refuses 'the guest reaches the world without the card' in_guest vera 'ping -c 2 -W 2 10.10.0.254'
+finds vlan-not-on-uplink || { cat "$S/doctor"; die 'doctor does not see it'; }
+equal 'the remedy' 'bridge vlan add vid 10 dev eth0' "$(cat "$S/remedy")"
+bash "$S/remedy"
+reach_from vera 10.10.0.254
+refuses 'it is still found' finds vlan-not-on-uplink
+
 step 'more of them, tagged; once more is the same; fewer'
 in_vlan "$id" 10p/20-21/30u
 equal "VLANs of vif$id.0" '10 PVID Egress Untagged 20 21 30 Egress Untagged' "$(vlans "vif$id.0")"
