@@ -2,10 +2,13 @@ package main
 
 import (
 	"cmp"
+	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"vifctl/cmd/vifctl/terminal"
 	"vifctl/hooks/doctor"
@@ -78,10 +81,28 @@ func wrapped(words []string, width int) (lines []string) {
 
 // whom names the guest where the sentence does not.
 func whom(f doctor.Finding) string {
-	if f.Guest == "" || strings.Contains(f.Sentence, f.Guest) {
+	if f.Guest == "" || mentions(f.Sentence, f.Guest) {
 		return ""
 	}
 	return f.Guest + ": "
+}
+
+// mentions reports whether a sentence has a name in it, and not only as a part of
+// another, as web is of web0.
+func mentions(sentence, name string) bool {
+	within := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("-_", r) }
+	for rest := sentence; ; {
+		before, after, found := strings.Cut(rest, name)
+		if !found {
+			return false
+		}
+		last, _ := utf8.DecodeLastRuneInString(before)
+		next, _ := utf8.DecodeRuneInString(after)
+		if !within(last) && !within(next) {
+			return true
+		}
+		rest = after
+	}
 }
 
 // follow tells what follows from a finding, and what from that.
@@ -92,8 +113,15 @@ func follow(f doctor.Finding, indent string, lines *[]string) {
 	}
 }
 
+// listed is how many lines of one kind a finding shows: of a thousand guests some
+// are enough to see it, and --json has all.
+const listed = 8
+
 // list writes lines behind one word.
 func (p *page) list(title string, lines []string) {
+	if more := len(lines) - listed; more > 1 {
+		lines = append(slices.Clone(lines[:listed]), fmt.Sprintf("… and %d more (--json has them all)", more))
+	}
 	for i, l := range lines {
 		if i == 0 {
 			p.line("  %s  %s", title, printable(l))
@@ -110,7 +138,10 @@ func writeAnswers(out io.Writer, paint terminal.Paint, answers []probe.Answer) e
 			p.line("\nasked at the ports:")
 		}
 		mark := paint.Good("yes")
-		if !a.Good {
+		switch {
+		case a.Unasked:
+			mark = paint.Faint("-  ")
+		case !a.Good:
 			mark = paint.Bad("no ")
 		}
 		p.line("  %s  %s: %s", mark, printable(cmp.Or(a.Guest, a.Port)), printable(a.Said))

@@ -338,8 +338,11 @@ func dropped(f *survey.Facts) []Finding {
 			}
 		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(f.DropsElsewhere)) {
+		evidence = append(evidence, fmt.Sprintf("from %s, with a guest's address: %s", name, packets(f.DropsElsewhere[name])))
+	}
 	return one(Finding{
-		Subject: host, Sentence: "Antispoofing has dropped packets of guests that pretended to be others, or have addresses that nobody told vifctl of.",
+		Subject: host, Sentence: "Antispoofing has dropped packets: somebody pretended to be another, or has an address that nobody told vifctl of.",
 		Evidence: evidence, Fix: []string{},
 	})
 }

@@ -28,6 +28,8 @@ type Answer struct {
 	Address  string `json:"address,omitempty"`
 	// Good: it is as it should be.
 	Good bool `json:"good"`
+	// Unasked: the question could not be put.
+	Unasked bool `json:"unasked,omitempty"`
 	// Said is a sentence about it.
 	Said string `json:"said"`
 }
@@ -82,6 +84,7 @@ func NIC(ctx context.Context, f *survey.Facts, n *survey.NIC) (answers []Answer)
 			}
 		} else {
 			add("ping", ip.String(), true, "%s is not pinged: no route of this host leads to it by %s", ip, where(f, n, p))
+			answers[len(answers)-1].Unasked = true
 		}
 	}
 	if g, bridge, ok := beyond(f, n); ok {
@@ -98,6 +101,7 @@ func NIC(ctx context.Context, f *survey.Facts, n *survey.NIC) (answers []Answer)
 	}
 	if !asked {
 		add("arp", "", true, "nobody told vifctl of an address of the guest's, so it is asked for none")
+		answers[len(answers)-1].Unasked = true
 	}
 	return answers
 }

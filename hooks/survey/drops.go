@@ -28,6 +28,14 @@ func (f *Facts) readDrops(ctx context.Context, s Sources) {
 	f.Damaged, _ = s.Firewall.Damaged(ctx)
 	f.Drops, _ = s.Firewall.Drops(ctx)
 	byPort, _ := s.Firewall.DropsByPort(ctx)
+	f.DropsElsewhere = map[string]uint64{}
+	for index, n := range byPort {
+		if l, there := f.Host.Links[index]; there {
+			if guest, _ := f.PortOf(index); guest == nil {
+				f.DropsElsewhere[l.Name] = n
+			}
+		}
+	}
 	for i := range f.NICs {
 		for _, p := range f.NICs[i].Ports() {
 			if p.Record == nil || p.Link == nil {

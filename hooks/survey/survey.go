@@ -45,6 +45,9 @@ type Facts struct {
 	Variants []string
 	// Drops are how many packets antispoofing has dropped, by the reason.
 	Drops map[string]uint64
+	// DropsElsewhere are those from interfaces that are no guest's, by name:
+	// somebody there used a guest's address.
+	DropsElsewhere map[string]uint64
 	// Tables of ours that the kernel has, by family.
 	Tables []string
 	// Damaged are the chains of ours that somebody has changed, as `nft list

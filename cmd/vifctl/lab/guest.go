@@ -207,6 +207,9 @@ func (d *Dom0) use(ctx context.Context, g *Domain, nic string) error {
 			return err
 		}
 	}
+	if nic == pvNIC {
+		return d.store.Write(ctx, g.backend()+"/state", "4") // as netback does when the driver has connected
+	}
 	return nil
 }
 

@@ -68,7 +68,7 @@ web           vif1.0        bridge  xenbr0  192.0.2.1                   up      
               vif1.0-emu *                  2001:db8::/64
 a?[2Jname #1  vif2.1        nat     -       -              203.0.113.1  dead         0B     0     0B     0           unknown
 * carries the traffic; received and sent: by the guest; spoofed: packets of the guest that antispoofing dropped
-dropped by antispoofing: 1.2M spoofed mac
+dropped by antispoofing, whoever sent it: 1.2M spoofed mac
 this may not be all: nobody answers
 what is off: `+"`vifctl plan PORT`; put right by `vifctl repair`; why it matters: `vifctl doctor`\n", text(t, false, 0))
 }

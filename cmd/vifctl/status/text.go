@@ -242,7 +242,7 @@ func (r Report) footer(b *strings.Builder, paint terminal.Paint, marked bool, sh
 		}
 	}
 	if len(drops) > 0 {
-		fmt.Fprintln(b, paint.Warn("dropped by antispoofing: "+strings.Join(drops, ", ")))
+		fmt.Fprintln(b, paint.Warn("dropped by antispoofing, whoever sent it: "+strings.Join(drops, ", ")))
 	}
 	for _, p := range r.Problems {
 		fmt.Fprintln(b, paint.Bad("this may not be all: "+oneLine(p)))
