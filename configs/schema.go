@@ -18,10 +18,10 @@ type mode struct {
 }
 
 var modes = []mode{
-	{"bridge", []string{"public", "forward", "nat66", "masquerade", "gateway", "uplink", "dhcp"}},
-	{"route", []string{"public", "forward", "nat66", "masquerade", "bridge", "vlan"}},
+	{"bridge", []string{"public", "forward", "nat66", "open6", "masquerade", "gateway", "uplink", "dhcp"}},
+	{"route", []string{"public", "forward", "nat66", "open6", "masquerade", "bridge", "vlan"}},
 	{"nat", []string{"bridge", "vlan"}},
-	{"openvswitch", []string{"public", "forward", "nat66", "masquerade", "gateway", "uplink", "dhcp"}},
+	{"openvswitch", []string{"public", "forward", "nat66", "open6", "masquerade", "gateway", "uplink", "dhcp"}},
 }
 
 func hostSettings() []setting[Host] {
@@ -65,6 +65,7 @@ func guestSettings() []setting[entry] {
 		{"dhcp", `"dnsmasq"`, text(func(r *reader, s string, at place, e *entry) { e.DHCP = oneOf(r, s, at, DHCPDnsmasq, DHCPOff) })},
 		{"link_local", `"auto"`, readLinkLocal},
 		{"nat66", "true", truth(func(b bool, e *entry) { e.NAT66 = b })},
+		{"open6", "true", truth(func(b bool, e *entry) { e.Open6 = b })},
 		{"masquerade", "true", truth(func(b bool, e *entry) { e.masquerade = &b })},
 		{"forward", "", readForwards},
 	}

@@ -60,6 +60,7 @@ func request(w *Work, entry configs.Guest, g guest, port plan.Link) plan.Request
 		Public:       entry.Public,
 		Forwards:     forwards(entry.Forwards),
 		NAT66:        entry.NAT66,
+		Open6:        entry.Open6,
 		NoMasquerade: !entry.Masquerade,
 		DHCP:         entry.DHCP == configs.DHCPDnsmasq,
 		Antispoof:    plan.Antispoof(entry.Antispoof),

@@ -446,6 +446,42 @@ func TestAnnouncements(t *testing.T) {
 	}
 }
 
+// A guest of mode nat is reached by what is configured alone, in both families.
+func TestPrivate(t *testing.T) {
+	t.Parallel()
+	const (
+		no  = "# firewall: nobody outside reaches the guest behind vif1.0 but by its public addresses"
+		no4 = "# firewall: nobody outside reaches the guest behind vif1.0 by IPv4 but by its public addresses"
+	)
+	for _, c := range []struct {
+		ips   []netip.Prefix
+		open6 bool
+		want  []string
+	}{
+		{prefixes("192.168.1.2/32", "2001:db8:f::10/128"), false, []string{no}},
+		{prefixes("192.168.1.2/32", "2001:db8:f::10/128"), true, []string{no4}},
+		{prefixes("2001:db8:f::10/128"), false, []string{no}},
+		{prefixes("2001:db8:f::10/128"), true, nil},
+		{prefixes("192.168.1.0/29", "2001:db8:f::10/128"), true, []string{no4}},
+		{nil, false, []string{no}},
+		{nil, true, []string{no4}},
+	} {
+		mode, err := modes.Find("nat")
+		require.NoError(t, err)
+		r := request(nil)
+		r.IPs, r.Open6 = c.ips, c.open6
+		p, err := mode.Plan(r, host())
+		require.NoError(t, err)
+		var got []string
+		for _, line := range strings.Split(commands(p.Steps, host()), "\n") {
+			if strings.Contains(line, "nobody outside") {
+				got = append(got, line)
+			}
+		}
+		require.Equal(t, c.want, got, "%v %v", c.ips, c.open6)
+	}
+}
+
 func announces(s plan.Step) bool {
 	_, ok := s.(plan.Announce)
 	return ok

@@ -85,7 +85,7 @@ func (f *foresight) facts(i int) []fact {
 	} else {
 		take("gateway", gatewayOf(n), "the mode's own rule")
 		take("uplink", "the default route's device", "vifctl's own default")
-		for _, key := range []string{"masquerade", "nat66", "forward"} {
+		for _, key := range []string{"masquerade", "nat66", "open6", "forward"} {
 			take(key, "", "")
 		}
 		if asked.DHCP {

@@ -183,7 +183,7 @@ func isRule(kinds ...plan.RuleKind) func(plan.Step) bool {
 }
 
 func translationMissing(f *survey.Facts) []Finding {
-	kinds := isRule(plan.RuleOneToOne, plan.RuleMasquerade, plan.RuleForward, plan.RulePrivate)
+	kinds := isRule(plan.RuleOneToOne, plan.RuleMasquerade, plan.RuleForward, plan.RulePrivate, plan.RulePrivate4)
 	return lacking(f, kinds, func(n *survey.NIC, p *survey.Port, _ []plan.Step) Finding {
 		return Finding{Sentence: fmt.Sprintf("The addresses of %s are not translated behind %s as they should be.", n.Label(), p.Name), Evidence: []string{}}
 	})

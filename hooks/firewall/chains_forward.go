@@ -35,18 +35,22 @@ var privatePart = &part{
 	name:     "private",
 	table:    inetTable,
 	needs:    []*part{markPart},
-	version:  1,
+	version:  2,
 	counters: []string{notPublic},
-	sets:     []setDef{{"natports", setOf(ifname)}},
+	sets:     []setDef{{"natports", setOf(ifname)}, {"natports4", setOf(ifname)}},
 	chains: func(Options, lengths) []chain {
+		strange := rule{
+			notIn("gports", iifname),
+			none(ctState.and(host(expr.CtStateBitESTABLISHED | expr.CtStateBitRELATED)...)),
+			none(ctStatus.and(host(statusDNAT)...)),
+			refuse(notPublic),
+		}
 		return []chain{{
 			name: "forward_private", kind: nftables.ChainTypeFilter, hook: unix.NF_INET_FORWARD, priority: beforeFilter,
-			rules: []rule{{
-				in("natports", oifname), notIn("gports", iifname),
-				none(ctState.and(host(expr.CtStateBitESTABLISHED | expr.CtStateBitRELATED)...)),
-				none(ctStatus.and(host(statusDNAT)...)),
-				refuse(notPublic),
-			}},
+			rules: []rule{
+				append(rule{in("natports", oifname)}, strange...),
+				append(rule{over4, in("natports4", oifname)}, strange...),
+			},
 		}}
 	},
 }

@@ -64,6 +64,8 @@ func translateRule(r plan.Rule) (needs, error) {
 		return perPort(r, "gports", []*part{markPart})
 	case plan.RulePrivate:
 		return perPort(r, "natports", []*part{privatePart})
+	case plan.RulePrivate4:
+		return perPort(r, "natports4", []*part{privatePart})
 	case plan.RuleOwnMAC:
 		return ownMAC(r)
 	case plan.RuleOwnAddress:

@@ -115,7 +115,7 @@ var errWithoutNFTables = errors.New("this kernel has no nf_tables, and iptables 
 // who reaches what is behind it.
 func isGuard(r plan.Rule) bool {
 	switch r.Kind {
-	case plan.RuleStrict, plan.RuleMAC, plan.RuleOwnMAC, plan.RuleOwnAddress, plan.RuleRouted, plan.RulePrivate:
+	case plan.RuleStrict, plan.RuleMAC, plan.RuleOwnMAC, plan.RuleOwnAddress, plan.RuleRouted, plan.RulePrivate, plan.RulePrivate4:
 		return true
 	}
 	return false

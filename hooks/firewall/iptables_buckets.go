@@ -28,6 +28,16 @@ type bucketKind struct {
 	table string
 	// lines are the rules of a bucket, without "-A CHAIN".
 	lines func(b bucket, held []plan.Rule) []string
+	// each: a line for each of our rules, no more and no less.
+	each bool
+}
+
+// count tells how many lines there are.
+func (k *bucketKind) count(b bucket, held []plan.Rule) int {
+	if k.each {
+		return len(held)
+	}
+	return len(k.lines(b, held))
 }
 
 // The stems. Their order within a chain is their order here.
@@ -46,17 +56,17 @@ const (
 )
 
 var bucketKinds = map[string]*bucketKind{
-	stemIn:      {"mangle", inLines},
-	stemAlone:   {"mangle", aloneLines},
-	stemOut:     {"mangle", outLines},
-	stemTCP:     {"nat", forwardLines},
-	stemUDP:     {"nat", forwardLines},
-	stemPublic:  {"nat", publicLines},
-	stemPrivate: {"nat", privateLines},
-	stemStay:    {"nat", stayLines},
-	stemAddress: {"raw", addressLines},
-	stemNet:     {"raw", addressLines},
-	stemPort:    {"raw", portLines},
+	stemIn:      {"mangle", inLines, true},
+	stemAlone:   {"mangle", aloneLines, true},
+	stemOut:     {"mangle", outLines, true},
+	stemTCP:     {"nat", forwardLines, true},
+	stemUDP:     {"nat", forwardLines, true},
+	stemPublic:  {"nat", publicLines, true},
+	stemPrivate: {"nat", privateLines, true},
+	stemStay:    {"nat", stayLines, false},
+	stemAddress: {"raw", addressLines, false},
+	stemNet:     {"raw", addressLines, false},
+	stemPort:    {"raw", portLines, false},
 }
 
 // bucketOf finds the bucket that a chain of the kernel's is; ok is false for
@@ -98,6 +108,10 @@ func (x *IPTables) pieces(r plan.Rule) []piece {
 			each(f, stemOut, byName(r.Dev.Name), r)
 		case plan.RulePrivate:
 			each(f, stemAlone, byName(r.Dev.Name), r)
+		case plan.RulePrivate4:
+			if !f.is6 {
+				each(f, stemAlone, byName(r.Dev.Name), r)
+			}
 		case plan.RuleStrict, plan.RuleMAC, plan.RuleOwnMAC:
 			each(f, stemPort, byName(r.Dev.Name), r)
 		case plan.RuleOwnAddress:

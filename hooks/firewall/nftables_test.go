@@ -227,7 +227,7 @@ func TestVersions(t *testing.T) {
 		"arp":       "2 f03607f3",
 		"routed":    "2 6ed68624",
 		"mark":      "1 42617917",
-		"private":   "1 69cb5be2",
+		"private":   "2 85af6337",
 		"nat":       "1 e2683e85",
 	}
 	for _, p := range parts {

@@ -94,6 +94,9 @@ type Request struct {
 	// NAT66: IPv6 is masqueraded, too, instead of routed. NoMasquerade: what
 	// has no public address does not leave at all.
 	NAT66, NoMasquerade bool
+	// Open6: new flows from outside reach the guest's own IPv6 addresses, in a
+	// mode in which they do not by themselves.
+	Open6 bool
 
 	// DHCP: the guest gets its IPv4 address by DHCP.
 	DHCP bool

@@ -30,6 +30,8 @@ const (
 	// RulePrivate: Dev's guest is private; new flows from outside reach it
 	// only by DNAT.
 	RulePrivate RuleKind = "private"
+	// RulePrivate4: the same in IPv4 alone.
+	RulePrivate4 RuleKind = "private4"
 	// RuleOneToOne: the public address Public stands for the private one: DNAT
 	// in, SNAT out.
 	RuleOneToOne RuleKind = "one_to_one"
@@ -126,6 +128,8 @@ func (s Rule) sentence() []string {
 		return []string{s.Dev.Name, "is in firewalld's zone trusted"}
 	case RulePrivate:
 		return []string{"nobody outside reaches the guest behind", s.Dev.Name, "but by its public addresses"}
+	case RulePrivate4:
+		return []string{"nobody outside reaches the guest behind", s.Dev.Name, "by IPv4 but by its public addresses"}
 	case RuleOneToOne:
 		return []string{s.Public.String(), "stands for", s.Private.String()}
 	case RuleMasquerade:

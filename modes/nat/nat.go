@@ -32,19 +32,16 @@ func (Mode) Plan(r plan.Request, s *plan.Snapshot) (plan.Plan, error) {
 		p.Warn("the guest has no address (ip=): it is to use %s", own)
 	}
 	r.IPs = ips // antispoofing holds the guest to what it is to use
-	private := first(ips, false)
 	gateway := r.Gateway
-	if !gateway.IsValid() && private.IsValid() {
-		gateway = GatewayOf(private)
+	if own := first(ips, false); !gateway.IsValid() && own.IsValid() {
+		gateway = GatewayOf(own)
 	}
 	port := routed.Port{Host4: gateway, Host6: r.Gateway6, IPs: ips}
 	if s.Uplink != nil {
 		port.Answer = s.Uplink.Dev
 	}
 	port.Rules = append(port.Rules, plan.Rule{Kind: plan.RuleRouted, Dev: r.Port})
-	if private.IsValid() {
-		port.Rules = append(port.Rules, plan.Rule{Kind: plan.RulePrivate, Dev: r.Port})
-	}
+	port.Rules = append(port.Rules, private(r, ips)...)
 	translation, err := translate(r, s, ips)
 	if err != nil {
 		return p, err
@@ -69,6 +66,17 @@ func (Mode) Plan(r plan.Request, s *plan.Snapshot) (plan.Plan, error) {
 	p.Announce(s.Uplink, append(slices.Clone(r.Public), open6(r, ips)...))
 	routed.WarnForwarding(&p, s.Uplink, ips)
 	return p, err
+}
+
+// private keeps strangers from the guest's own addresses.
+func private(r plan.Request, ips []netip.Prefix) []plan.Step {
+	switch {
+	case !r.Open6:
+		return []plan.Step{plan.Rule{Kind: plan.RulePrivate, Dev: r.Port}}
+	case slices.ContainsFunc(ips, func(ip netip.Prefix) bool { return ip.Addr().Is4() }):
+		return []plan.Step{plan.Rule{Kind: plan.RulePrivate4, Dev: r.Port}}
+	}
+	return nil
 }
 
 // translate returns the rules of the guest's addresses: one to one for the
