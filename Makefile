@@ -52,6 +52,7 @@ lint: $(LINT)
 bench: build deps-test
 	$(GO) run ./tests/bench
 	$(GO) run ./tests/bench/watcher
+	$(GO) run ./tests/bench/firewall
 
 clean:
 	rm -rf bin .cache

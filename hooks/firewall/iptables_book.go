@@ -67,13 +67,13 @@ func (b book) read(k bucket) ([]plan.Rule, error) {
 
 // buckets are those that there is something in, in order.
 func (b book) buckets() ([]bucket, error) {
-	files, err := os.ReadDir(b.dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	files, err := namesIn(b.dir)
+	if err != nil {
 		return nil, err
 	}
 	var all []bucket
 	for _, file := range files {
-		version, chain, _ := strings.Cut(file.Name(), ".")
+		version, chain, _ := strings.Cut(file, ".")
 		stem, key, whole := strings.Cut(chain, ".")
 		if !whole || strings.HasSuffix(key, beside) {
 			continue
@@ -85,6 +85,19 @@ func (b book) buckets() ([]bucket, error) {
 		}
 	}
 	return inOrder(all), nil
+}
+
+// namesIn lists a folder, in no order.
+func namesIn(dir string) ([]string, error) {
+	f, err := os.Open(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.Readdirnames(-1)
 }
 
 // write writes down what has changed.

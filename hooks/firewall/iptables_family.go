@@ -3,6 +3,7 @@ package firewall
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/google/nftables"
@@ -43,9 +44,8 @@ func (f *xtFamily) lastByte(key string) string {
 	if f.is6 {
 		return "::" + key + "/::ff"
 	}
-	var n int
-	_, _ = fmt.Sscanf(key, "%02x", &n)
-	return fmt.Sprintf("0.0.0.%d/0.0.0.255", n)
+	n, _ := strconv.ParseUint(key, 16, 8)
+	return "0.0.0." + strconv.FormatUint(n, 10) + "/0.0.0.255"
 }
 
 // to is where DNAT leads: an address, or one of its ports.

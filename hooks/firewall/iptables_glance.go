@@ -49,7 +49,7 @@ func (s *sight) booked(f *xtFamily, table string) (all []bucket, err error) {
 }
 
 // glanceXT asks for some chains of a table of iptables-nft's.
-func (s *sight) glanceXT(f *xtFamily, table string, fixed []xtChain, buckets []bucket) (c tally, err error) {
+func (s *sight) glanceXT(f *xtFamily, table string, fixed []xtChain, buckets []bucket) (tally, error) {
 	var chains []string
 	for _, chain := range fixed {
 		chains = append(chains, chain.name)
@@ -57,11 +57,7 @@ func (s *sight) glanceXT(f *xtFamily, table string, fixed []xtChain, buckets []b
 	for _, b := range buckets {
 		chains = append(chains, b.chain())
 	}
-	c = emptyTally()
-	t := &nftables.Table{Name: table, Family: f.table}
-	c.rules = func(chain string) (int, error) { return s.x.chains.countRules(t, chain) }
-	c.uses, err = s.x.chains.chainUses(t, chains)
-	return c, err
+	return s.x.chains.someChains(&nftables.Table{Name: table, Family: f.table}, chains...)
 }
 
 // glanceLegacy asks for a table's head alone: the kernel tells all of its rules
@@ -83,7 +79,7 @@ func (s *sight) glanceLegacy(f *xtFamily, table string, fixed []xtChain) (c tall
 	}
 	for b, held := range s.buckets {
 		if b.family == f && b.kind().table == table && len(held) > 0 {
-			rules[b.chain()] = len(b.kind().lines(b, held))
+			rules[b.chain()] = b.kind().count(b, held)
 			c.uses[b.chain()] = rules[b.chain()] + 1
 		}
 	}
@@ -158,7 +154,7 @@ func (s *sight) isAsBooked(f *xtFamily, table string, c tally, now *sight) (bool
 			continue
 		}
 		held, err := s.x.book.read(b)
-		if err != nil || c.uses[b.chain()] != len(b.kind().lines(b, held))+1 {
+		if err != nil || c.uses[b.chain()] != b.kind().count(b, held)+1 {
 			return false, err
 		}
 	}

@@ -59,14 +59,15 @@ func (n *NFTables) countXT(f *xtFamily, table string, known *chainList) (tally, 
 	return c, nil
 }
 
-// chainUses asks for some chains by their names.
-func (n *NFTables) chainUses(t *nftables.Table, chains []string) (map[string]int, error) {
+// someChains asks for some chains by their names.
+func (n *NFTables) someChains(t *nftables.Table, chains ...string) (tally, error) {
+	c := emptyTally()
+	c.rules = func(chain string) (int, error) { return n.countRules(t, chain) }
 	release, err := n.holdFor(answerTimeout)
 	if err != nil {
-		return nil, err
+		return c, err
 	}
 	defer release()
-	there := map[string]int{}
 	for some := range slices.Chunk(chains, atOnce) {
 		asked := make([]netlink.Message, len(some))
 		for i, chain := range some {
@@ -75,24 +76,40 @@ func (n *NFTables) chainUses(t *nftables.Table, chains []string) (map[string]int
 				e.String(unix.NFTA_CHAIN_NAME, chain)
 			})
 			if err != nil {
-				return nil, err
+				return c, err
 			}
 		}
 		if asked, err = n.socket.SendMessages(asked); err == nil {
-			err = n.receive(asked, func(i int, m netlink.Message) error {
-				return answer(m, func(d *netlink.AttributeDecoder) {
-					if d.Type() == unix.NFTA_CHAIN_USE {
-						there[some[i]] = int(d.Uint32())
-					}
-				})
+			err = n.receive(asked, func(_ int, m netlink.Message) error {
+				_, chain, uses, policy, err := chainIn(m)
+				c.uses[chain], c.drops[chain] = uses, policy == drops
+				return err
 			})
 		}
 		if err != nil {
 			n.drain()
-			return nil, fmt.Errorf("look for chains of the table %s: %w", t.Name, err)
+			return c, fmt.Errorf("look for chains of the table %s: %w", t.Name, err)
 		}
 	}
-	return there, nil
+	return c, nil
+}
+
+// chainIn reads a chain out of an answer.
+func chainIn(m netlink.Message) (table, chain string, uses int, policy uint32, err error) {
+	policy = accepts
+	err = answer(m, func(d *netlink.AttributeDecoder) {
+		switch d.Type() {
+		case unix.NFTA_CHAIN_TABLE:
+			table = name(d)
+		case unix.NFTA_CHAIN_NAME:
+			chain = name(d)
+		case unix.NFTA_CHAIN_USE:
+			uses = int(d.Uint32())
+		case unix.NFTA_CHAIN_POLICY:
+			policy = d.Uint32()
+		}
+	})
+	return table, chain, uses, policy, err
 }
 
 func (n *NFTables) listChains(f *xtFamily) (map[string]tally, error) {
@@ -107,21 +124,7 @@ func (n *NFTables) listChains(f *xtFamily) (map[string]tally, error) {
 	}
 	all := map[string]tally{}
 	err = n.list(ask, func(m netlink.Message) error {
-		var in, chain string
-		var uses int
-		policy := uint32(accepts)
-		err := answer(m, func(d *netlink.AttributeDecoder) {
-			switch d.Type() {
-			case unix.NFTA_CHAIN_TABLE:
-				in = name(d)
-			case unix.NFTA_CHAIN_NAME:
-				chain = name(d)
-			case unix.NFTA_CHAIN_USE:
-				uses = int(d.Uint32())
-			case unix.NFTA_CHAIN_POLICY:
-				policy = d.Uint32()
-			}
-		})
+		in, chain, uses, policy, err := chainIn(m)
 		if all[in].uses == nil {
 			all[in] = tally{uses: map[string]int{}, drops: map[string]bool{}}
 		}

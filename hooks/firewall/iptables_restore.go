@@ -158,7 +158,7 @@ func (s *sight) intact(b bucket) bool {
 	if len(s.buckets[b]) == 0 {
 		return !there
 	}
-	return there && uses == len(b.kind().lines(b, s.buckets[b]))+1
+	return there && uses == b.kind().count(b, s.buckets[b])+1
 }
 
 // holds reports whether a rule is in force.

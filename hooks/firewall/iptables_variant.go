@@ -97,9 +97,9 @@ func (x *IPTables) variantInUse() (Variant, error) {
 				there, err = f.legacy.holdsIn(table)
 			case v == VariantNFT && x.guard != nil:
 				first := x.fixed(f, table, nil)[0].name
-				var uses map[string]int
-				uses, err = x.chains.chainUses(&nftables.Table{Name: table, Family: f.table}, []string{first})
-				there = len(uses) > 0
+				var c tally
+				c, err = x.chains.someChains(&nftables.Table{Name: table, Family: f.table}, first)
+				there = len(c.uses) > 0
 			}
 			if err != nil {
 				return "", err

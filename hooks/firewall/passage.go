@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/google/nftables"
+
 	"vifctl/hooks/plan"
 	"vifctl/hooks/process"
 )
@@ -70,7 +72,6 @@ func (p *Passage) acceptChain() string {
 
 // gaps finds where FORWARD drops and does not let our mark pass.
 func (p *Passage) gaps() (open, all []gap, err error) {
-	var known chainList
 	for _, f := range p.families {
 		for _, v := range []Variant{VariantNFT, VariantLegacy} {
 			var c tally
@@ -80,7 +81,7 @@ func (p *Passage) gaps() (open, all []gap, err error) {
 			case p.chains == nil:
 				continue
 			default:
-				c, err = p.chains.countXT(f, "filter", &known)
+				c, err = p.chains.someChains(&nftables.Table{Name: "filter", Family: f.table}, "FORWARD", dockerUser, p.acceptChain())
 			}
 			if err != nil {
 				return nil, nil, fmt.Errorf("look at others' filters: %w", err)

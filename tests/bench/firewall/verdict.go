@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// What vifctl has to be.
+const (
+	// mostGrowth of nftables' figures, from no other guests to the most.
+	mostGrowth = 1.25
+	// mostByIPTables is what it may take to put one guest's rules in place by iptables, with the most guests.
+	mostByIPTables = 30 * time.Millisecond
+	// mostForStrict is the CPU time that a call may take for antispoofing.
+	mostForStrict = 4 * time.Millisecond
+)
+
+// A verdict is one promise, and whether it was kept.
+type verdict struct {
+	kept  bool
+	words string
+}
+
+// String implements fmt.Stringer.
+func (v verdict) String() string {
+	if v.kept {
+		return "yes  " + v.words
+	}
+	return "NO   " + v.words
+}
+
+// verdicts judges by the medians.
+func (r *report) verdicts() []verdict {
+	many := r.scope.sizes[len(r.scope.sizes)-1]
+	all := []verdict{
+		r.growth("a guest's rules put in place by nftables", add, many),
+		r.growth("a packet through the router, by nftables", packet, many),
+		r.growth("a new flow through the router, by nftables", flow, many),
+		r.growth("a connection through the router, by nftables", connection, many),
+		r.byIPTables(xtNFT, many),
+		r.byIPTables(xtLegacy, many),
+	}
+	return append(all, r.forStrict()...)
+}
+
+// growth compares with the one of nftables' that stays without other guests, round by round: what else the machine had to
+// do in a round both had to bear.
+func (r *report) growth(words, what string, size int) verdict {
+	grown := ratio(r.samples[key{nftables, what, size}], r.samples[key{control, what, size}])
+	return verdict{
+		grown > 0 && grown <= mostGrowth,
+		fmt.Sprintf("%s: with %d guests at most %.2f times its figure with none (%.2f)", words, size, mostGrowth, grown),
+	}
+}
+
+// ratio is the median of how many times as long a took as b in the same round; 0 where there is nothing to compare.
+func ratio(a, b *sample) float64 {
+	if a == nil || b == nil {
+		return 0
+	}
+	var all []float64
+	for i := range min(len(a.wall), len(b.wall)) {
+		if b.wall[i] > 0 {
+			all = append(all, float64(a.wall[i])/float64(b.wall[i]))
+		}
+	}
+	if len(all) == 0 {
+		return 0
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
+}
+
+// byIPTables tells by how much the limit was missed, and how much of that is iptables' own.
+func (r *report) byIPTables(who string, size int) verdict {
+	took, alone := r.took(who, add, size), r.took(who, floor, size)
+	v := verdict{took > 0 && took <= mostByIPTables, fmt.Sprintf("a guest's rules put in place by %s, with %d guests: at most %.0f ms (%.1f)",
+		who, size, ms(mostByIPTables), ms(took))}
+	if took > mostByIPTables {
+		v.words += fmt.Sprintf(": missed by %.1f (%.1f of CPU); iptables alone takes %.1f (%.1f of CPU) for one rule",
+			ms(took-mostByIPTables), ms(r.used(who, add, size)), ms(alone), ms(r.used(who, floor, size)))
+	}
+	return v
+}
+
+// forStrict judges the CPU time that the calls take for antispoofing alone.
+func (r *report) forStrict() (all []verdict) {
+	for _, command := range []string{online, offline} {
+		var worst time.Duration
+		of := "never called"
+		for _, mode := range []string{"bridge", "route", "nat"} {
+			what := mode + " " + command
+			if more := r.used(strict, what, 0) - r.used(off, what, 0); r.used(strict, what, 0) > 0 && (of == "never called" || more > worst) {
+				worst, of = more, mode
+			}
+		}
+		all = append(all, verdict{
+			of != "never called" && worst <= mostForStrict,
+			fmt.Sprintf("strict antispoofing takes a call's %s at most %.0f ms more of CPU (%.2f: %s)", command, ms(mostForStrict), ms(worst), of),
+		})
+	}
+	return all
+}
