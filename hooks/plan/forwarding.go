@@ -65,7 +65,10 @@ func (s Forwarding) Satisfied(h *Snapshot) bool { return h.Settings[s.Path()] ==
 
 // Inverse implements Step.
 func (s Forwarding) Inverse(h *Snapshot) []Step {
-	before := h.Settings[s.Path()]
+	before, there := h.Settings[s.Path()]
+	if !there {
+		return nil
+	}
 	undo := []Step{Setting{Path: s.Path(), Want: before}}
 	for _, path := range s.beside() {
 		if v, ok := h.Settings[path]; ok {

@@ -12,7 +12,7 @@ var differences = []difference{
 	{
 		Name: "no host IPv6 on a routed port whose guest has none",
 		Why:  "as on a bridge port",
-		In:   `vif-route/.*`,
+		In:   `vif-(route|nat)/.*`,
 		Stock: `address PORT inet6 fe80::fc.*|route6 .*fe80::.* dev PORT .*|route6 multicast ff00::/8 dev PORT .*|` +
 			`sysctl net/ipv6/conf/PORT/disable_ipv6 = 0`,
 		Ours: `sysctl net/ipv6/conf/PORT/disable_ipv6 = 1`,
@@ -42,8 +42,8 @@ var differences = []difference{
 	{
 		Name: "offline of a routed port takes it down, its address away and proxy ARP off",
 		Why:  "Debian's scripts only take the routes away; the rest waits for the vif to go, and stays for a tap that does not",
-		In:   `vif-route/.*`,
-		Stock: `link DOWN state=up|address DOWN inet .*|route local 10\.0\.0\.2 dev DOWN .*|` +
+		In:   `vif-(route|nat)/.*`,
+		Stock: `link DOWN state=up|address DOWN inet .*|route local [0-9.]+ dev DOWN .*|` +
 			`sysctl net/ipv4/conf/DOWN/proxy_arp = 1`,
 		Ours: `link DOWN state=down|sysctl net/ipv4/conf/DOWN/proxy_arp = 0`,
 	},
@@ -57,13 +57,13 @@ var differences = []difference{
 	{
 		Name:     "routes carry vifctl's protocol number",
 		Why:      "they can be told from everybody else's, by people and by repair",
-		In:       `vif-route/.*`,
+		In:       `vif-(route|nat)/.*`,
 		OurEdits: []edit{{`^(route6? .* dev PORT) proto (118|vifctl)`, "$1"}},
 	},
 	{
 		Name:  "proxy ARP answers at once, and nobody is redirected",
 		Why:   "the kernel delays proxy ARP by up to 0.8 s; redirects would send guests past the host that filters them",
-		In:    `vif-route/.*`,
+		In:    `vif-(route|nat)/.*`,
 		Stock: `sysctl net/ipv4/(conf/PORT/send_redirects = 1|neigh/PORT/proxy_delay = 80)`,
 		Ours:  `sysctl net/ipv4/(conf/PORT/send_redirects = 0|neigh/PORT/proxy_delay = 0)`,
 	},
@@ -155,6 +155,45 @@ var differences = []difference{
 			`sysctl net/ipv4/conf/PORT/proxy_arp = 0`,
 		Ours: `exit 0|link PORT state=up|(address|route) .*PORT .*|store .*/hotplug-status = "connected"|` +
 			`sysctl net/ipv4/conf/PORT/proxy_arp = 1`,
+	},
+	{
+		Name: "vif-nat translates by itself",
+		Why:  "Debian's script leaves it to a rule of network-nat's, for all that leaves the host; the tables are the host's and stay",
+		In:   `vif-nat/.*`,
+		Ours: `nft .*`,
+	},
+	{
+		Name:     "a private guest's route has its NIC's metric",
+		Why:      "as in vif-route, so that an emulated NIC works, too",
+		In:       `vif-nat/.*`,
+		OurEdits: []edit{{`^(route .* dev PORT .*) metric 2`, "$1"}},
+	},
+	{
+		Name:  "NIC 1 is not NIC 10",
+		Why:   "Debian's script takes vif1.1 to be up already because vif1.10 is, and leaves it hanging",
+		In:    `vif-nat/NICs 10 and 1`,
+		Stock: `link vif1\.1 state=down|store .*/1/1/hotplug-status = ""|sysctl net/ipv4/conf/vif1\.1/proxy_arp = 0`,
+		Ours: `link vif1\.1 state=up|store .*/1/1/hotplug-status = "connected"|sysctl net/ipv4/conf/vif1\.1/proxy_arp = 1|` +
+			`address vif1\.1 inet 192\.168\.1\.138/32 .*|route .* dev vif1\.1 .*`,
+	},
+	{
+		Name: "there is a gateway for any private address",
+		Why:  "Debian's script adds 127 to the last part, also where that makes 327",
+		In:   `vif-nat/a large last part`,
+		Stock: `exit non-zero|store .*/hotplug-(error = .*|status = "error")|` +
+			`sysctl net/ipv4/conf/PORT/proxy_arp = 0`,
+		Ours: `exit 0|store .*/hotplug-status = "connected"|address PORT inet 192\.168\.1\.73/32 .*|route .* dev PORT .*|` +
+			`sysctl net/ipv4/conf/PORT/proxy_arp = 1`,
+	},
+	{
+		Name: "a private guest may have several addresses, of both families",
+		Why:  "Debian's script takes all of ip= as one address, and fails",
+		In:   `vif-nat/(several addresses|IPv6 address)`,
+		Stock: `exit non-zero|store .*/hotplug-(error = .*|status = "error")|address PORT inet6 fe80::fc.*|route6 .*fe80::fc.* dev PORT .*|` +
+			`sysctl net/ipv4/conf/PORT/proxy_arp = 0|sysctl net/ipv6/(conf/PORT/(accept_ra = 1|addr_gen_mode = 0)|neigh/PORT/proxy_delay = 80)`,
+		Ours: `exit 0|store .*/hotplug-status = "connected"|address PORT inet6 fe80::1/64 .*|route6? .* dev PORT .*|` +
+			`neighbour6 2001:db8::5 dev eth0 proxy|sysctl net/ipv4/conf/PORT/proxy_arp = 1|` +
+			`sysctl net/ipv6/(conf/PORT/(accept_ra = 0|addr_gen_mode = 1)|neigh/PORT/proxy_delay = 0)`,
 	},
 	{
 		Name:     "a port of Open vSwitch's has an iface-id",

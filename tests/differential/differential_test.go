@@ -38,6 +38,10 @@ func scenarios() []scenario {
 		s.script = "vif-route"
 		all = append(all, s)
 	}
+	for _, s := range natScenarios {
+		s.script = "vif-nat"
+		all = append(all, s)
+	}
 	for _, s := range switchScenarios {
 		s.script = "vif-openvswitch"
 		all = append(all, s)

@@ -5,5 +5,7 @@
 // Every line that differs must belong to a deliberate difference: a named entry of differences_test.go that says why. An
 // entry that explains nothing any more fails the test too, so the list is neither longer nor shorter than the truth.
 //
+// Debian ships no network-* script: there the other twin is made by hand what xend's own would have made it.
+//
 // The package has no code of its own, only tests.
 package differential
