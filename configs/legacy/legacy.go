@@ -135,10 +135,11 @@ func (i *importer) networkScript(from string, words []string) {
 		key, value, _ := strings.Cut(word, "=")
 		switch {
 		case key == "antispoof" && value == "yes":
-			i.host(from, "antispoof", "strict")
+			network = append(network, word)
 		case key == "antispoof":
-		case key == "dhcp" && value == "yes":
-			i.note("%s: the files of a DHCP server are not edited: see dhcp in `vifctl config example`", from)
+		case key == "dhcp" && value == "yes" && mode != "bridge":
+			network = append(network, word)
+			i.note("%s: its guests are leased by vifctl-dnsmasq.service, no longer by dhcpd: see dhcp in `vifctl config example`", from)
 		case key == "dhcp":
 		case key == "bridge" || key == "netdev" || key == "vifnum":
 			network = append(network, word)

@@ -22,16 +22,15 @@ func TestImport(t *testing.T) {
 		},
 		{
 			"nat by another card", "(network-script 'network-nat netdev=eth1 dhcp=yes')\n(vif-script vif-nat) # private\n", "",
-			"# xend-config.sxp:1: (network-script network-nat netdev=eth1 dhcp=yes): the files of a DHCP server are not edited: see dhcp in `vifctl config example`\n" +
+			"# xend-config.sxp:1: (network-script network-nat netdev=eth1 dhcp=yes): its guests are leased by vifctl-dnsmasq.service, no longer by dhcpd: see dhcp in `vifctl config example`\n" +
 				"# xend-config.sxp:2: (vif-script vif-nat): in xl.conf that is vif.default.script=\"vif-nat\", and vifctl answers to it\n\n" +
-				"[host]\n# xend-config.sxp:1: (network-script network-nat netdev=eth1 dhcp=yes)\nnetwork = [\"nat netdev=eth1\"]\n" +
+				"[host]\n# xend-config.sxp:1: (network-script network-nat netdev=eth1 dhcp=yes)\nnetwork = [\"nat netdev=eth1 dhcp=yes\"]\n" +
 				"# xend-config.sxp:1: (network-script network-nat netdev=eth1 dhcp=yes)\nuplink = \"eth1\"\n",
 		},
 		{
 			"antispoofing, both kinds of quotes", "(network-script \"network-bridge bridge=xenbr0 netdev=eth0 antispoof=yes\")\n(vif-script 'vif-bridge bridge=xenbr0')", "",
 			"# xend-config.sxp:2: (vif-script vif-bridge bridge=xenbr0): in xl.conf that is vif.default.bridge=\"xenbr0\"\n\n" +
-				"[host]\n# xend-config.sxp:1: (network-script network-bridge bridge=xenbr0 netdev=eth0 antispoof=yes)\nnetwork = [\"bridge bridge=xenbr0 netdev=eth0\"]\n" +
-				"# xend-config.sxp:1: (network-script network-bridge bridge=xenbr0 netdev=eth0 antispoof=yes)\nantispoof = \"strict\"\n",
+				"[host]\n# xend-config.sxp:1: (network-script network-bridge bridge=xenbr0 netdev=eth0 antispoof=yes)\nnetwork = [\"bridge bridge=xenbr0 netdev=eth0 antispoof=yes\"]\n",
 		},
 		{
 			"scripts of one's own", "(network-script /root/bin/my-network)(vif-script\nvif-mine)", "",

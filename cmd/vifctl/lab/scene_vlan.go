@@ -28,7 +28,8 @@ var vlanScene = Scene{
 		if err != nil {
 			return fmt.Errorf("dom0: make the bridge xenbr1: %w", err)
 		}
-		return d.up("xenbr1")
+		// It is for guests alone, and without one it has no carrier that a link-local address would come with.
+		return errors.Join(d.Do(func() error { return setting("ipv6/conf/xenbr1/disable_ipv6", "1") }), d.up("xenbr1"))
 	},
 	Play: func(ctx context.Context, d *Dom0) error {
 		d.Report.Note("dom0 has xenbr1: ip link add xenbr1 type bridge vlan_filtering 1")
