@@ -35,8 +35,9 @@ func manualOf(name string) manual {
 			detail:  "It takes a call's arguments and environment as xl gives them to the script, and does all of it or nothing. Calling it again repairs what is missing.",
 			options: callOptions(),
 		}
-		if name == "online" {
-			m.examples = []example{{"vifctl online --dry-run type_if=vif XENBUS_PATH=backend/vif/1/0", "what xl's call for the first guest would do"}}
+		m.examples = []example{{"vifctl online --dry-run type_if=vif XENBUS_PATH=backend/vif/1/0", "what xl's call for the first guest would do"}}
+		if name == "add" {
+			m.examples = []example{{"vifctl add --dry-run type_if=tap INTERFACE=vif2.0-emu XENBUS_PATH=backend/vif/2/0", "what xl's call for an emulated NIC's tap would do"}}
 		}
 		return m
 	case "offline", "remove":
@@ -76,7 +77,8 @@ func manualOf(name string) manual {
 	case "status":
 		return manual{
 			detail: "A line a network interface: the guest, its vif and tap (* carries the traffic), the mode, the bridge or uplink, its addresses, " +
-				"whether it is up, what the guest has received and sent, and how many things are not as they should be.",
+				"whether it is up, what the guest has received and sent, how many packets of it antispoofing has dropped (spoofed), and how many things are not " +
+				"as they should be (drift).",
 			options: statusOptions(),
 			examples: []example{
 				{"vifctl status", "all of them"},
@@ -159,14 +161,23 @@ func manualOf(name string) manual {
 				{"--dir", "DIR", "the folder of Xen's scripts"},
 				{"--without-units", "", "put the scripts there, and no units of systemd's"},
 			},
+			examples: []example{
+				{"mkdir /etc/xen/try && vifctl install --dir /etc/xen/try --without-units", "to try it with one guest: script=/etc/xen/try/vif-bridge"},
+			},
 		}
 	case "uninstall":
-		return manual{options: []option{{"--dir", "DIR", "the folder of Xen's scripts"}}}
+		return manual{
+			options:  []option{{"--dir", "DIR", "the folder of Xen's scripts"}},
+			examples: []example{{"vifctl uninstall --dir /etc/xen/try", "go back to what was there"}},
+		}
 	case "lab":
-		return manual{options: []option{
-			{"--keep", "", "start a shell in it afterwards"},
-			{"--quiet", "", "print only the checks and the summary"},
-		}}
+		return manual{
+			options: []option{
+				{"--keep", "", "start a shell in it afterwards"},
+				{"--quiet", "", "print only the checks and the summary"},
+			},
+			examples: []example{{"vifctl lab --keep", "have a look around afterwards"}},
+		}
 	case "xenstore":
 		return manual{examples: []example{{"vifctl xenstore read backend/vif/1/0/mac", "a guest's hardware address"}}}
 	case "version":

@@ -34,8 +34,11 @@ func repairCommand(ctx context.Context, inv invocation) int {
 		inv.complain("%v", err)
 		return failed
 	}
+	step, told := progress(inv, "looking at the ports")
+	defer told()
 	end, wrong := done, 0
-	for _, p := range ports {
+	for i, p := range ports {
+		step(i, len(ports))
 		look := s.Repair
 		if flags.dryRun {
 			look = s.Check
