@@ -24,7 +24,18 @@ type Map struct {
 	// it.
 	Ways []Way
 	// Wrong is what is about the host itself.
-	Wrong []string
+	Wrong []Fault
+}
+
+// Fault is something that is wrong; where it is Mild nothing is broken yet.
+type Fault struct {
+	Said string
+	Mild bool
+}
+
+// broken reports whether one of them is not mild.
+func broken(faults []Fault) bool {
+	return slices.ContainsFunc(faults, func(f Fault) bool { return !f.Mild })
 }
 
 // Way is an uplink, a bridge with the cards in it, or what has neither.
@@ -37,7 +48,7 @@ type Way struct {
 	Addresses []string
 	MTU       int
 	Down      bool
-	Wrong     []string
+	Wrong     []Fault
 	Guests    []Guest
 }
 
@@ -51,7 +62,7 @@ type Guest struct {
 	// Translated are public addresses and forwards, as "203.0.113.4 ⇄ 192.168.1.2".
 	Translated []string
 	Down       bool
-	Wrong      []string
+	Wrong      []Fault
 }
 
 // Port is one interface.
@@ -138,7 +149,7 @@ func (w *Way) fill(f *survey.Facts, l snapshot.HostLink) {
 	}
 }
 
-func guest(n *survey.NIC, wrong map[string][]string) Guest {
+func guest(n *survey.NIC, wrong map[string][]Fault) Guest {
 	g := Guest{Name: n.Label(), Mode: n.Mode, Down: !n.Up() || !n.Alive}
 	if n.Devid > 0 {
 		g.Name += fmt.Sprintf(" #%d", n.Devid)
@@ -179,13 +190,13 @@ func guest(n *survey.NIC, wrong map[string][]string) Guest {
 
 // bySubject lists what is wrong with each thing, causes and consequences alike,
 // notes left out.
-func bySubject(findings []doctor.Finding) map[string][]string {
-	wrong := map[string][]string{}
+func bySubject(findings []doctor.Finding) map[string][]Fault {
+	wrong := map[string][]Fault{}
 	var take func([]doctor.Finding)
 	take = func(list []doctor.Finding) {
 		for _, f := range list {
 			if f.Severity != doctor.Note {
-				wrong[f.Subject] = append(wrong[f.Subject], strings.TrimSuffix(f.Sentence, "."))
+				wrong[f.Subject] = append(wrong[f.Subject], Fault{strings.TrimSuffix(f.Sentence, "."), f.Severity == doctor.Warning})
 			}
 			take(f.Consequences)
 		}

@@ -76,7 +76,8 @@ func hosting() *survey.Facts {
 	add(4, "db", "route", configs.Guest{Addresses: prefixes("203.0.113.7/32", "2001:db8::7/128")}, link(14, 0, "vif4.0", true), nil, up)
 	add(5, "shop", "bridge", configs.Guest{Bridge: "xenbr7"}, link(15, 0, "vif5.0", false), nil,
 		map[string]string{"hotplug-status": "error", "hotplug-error": "vif5.0: attach to xenbr7: no such bridge", "bridge": "xenbr7"})
-	add(6, "backup", "bridge", configs.Guest{}, link(16, 4, "vif6.0", true), nil, up)
+	add(6, "backup", "bridge", configs.Guest{}, link(16, 4, "vif6.0", true), nil,
+		map[string]string{"hotplug-status": "connected", "state": "2"})
 	return f
 }
 

@@ -49,9 +49,9 @@ func (m Map) WriteSVG(out io.Writer) error {
 	}
 	width := columnLeft(columns-1) + guestWidth + margin
 	y := margin + 46
-	for _, line := range m.Wrong {
-		for _, part := range wrap(line, letters(width-2*margin, charWidth)) {
-			d.text(margin, y, "bad", part)
+	for _, f := range m.Wrong {
+		for _, part := range wrap(f.Said, letters(width-2*margin, charWidth)) {
+			d.text(margin, y, f.class(), part)
 			y += lineHeight
 		}
 	}
@@ -92,8 +92,9 @@ text { font: 13px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; 
 .wire { fill: none; stroke: #9fb3c8; stroke-width: 2 }
 .cut { stroke: #d64545; stroke-dasharray: 6 5 }
 .bad { fill: #c52727 }
+.warn { fill: #9a5300 }
 .good { fill: #2f9e5b }
-.public { fill: #8a5a00 }
+.public { fill: #5b3f9e }
 @media (prefers-color-scheme: dark) {
   :root { background: #12181f }
   text { fill: #dde5ee }
@@ -105,8 +106,9 @@ text { font: 13px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; 
   .wire { stroke: #4d6176 }
   .cut { stroke: #e66a6a }
   .bad { fill: #ff8a8a }
+  .warn { fill: #f2a65a }
   .good { fill: #56c986 }
-  .public { fill: #e3b557 }
+  .public { fill: #b9a5f0 }
 }
 </style>
 `
@@ -146,13 +148,13 @@ func (d *drawing) way(w Way, top int) (bottom int) {
 		lines = append(lines, cut("faint", "with "+strings.Join(w.Cards, ", "), wayWidth)...)
 	}
 	for _, wrong := range w.Wrong {
-		lines = append(lines, cut("bad", wrong, wayWidth)...)
+		lines = append(lines, cut(wrong.class(), wrong.Said, wayWidth)...)
 	}
 	if w.Down && len(w.Wrong) == 0 {
 		lines = append(lines, line{"bad", "down"})
 	}
 	class, wire := "box way", "wire"
-	if len(w.Wrong) > 0 || w.Down || w.Kind == "nowhere" {
+	if broken(w.Wrong) || w.Down || w.Kind == "nowhere" {
 		class, wire = "box broken", "wire cut"
 	}
 	height := boxHeight(lines)
@@ -200,12 +202,23 @@ func (d *drawing) wire(class string, x1, y1, x2, y2 int) {
 // dotAt is how far below the top of a guest's box its dot is, and its branch.
 const dotAt = pad + 6
 
-func (g Guest) broken() bool { return len(g.Wrong) > 0 || g.Down }
+func (g Guest) broken() bool { return broken(g.Wrong) || g.Down }
+
+// class is how a fault is written.
+func (f Fault) class() string {
+	if f.Mild {
+		return "warn"
+	}
+	return "bad"
+}
 
 func (d *drawing) guest(g Guest, left, top int) (bottom int) {
 	dot, class := "good", "box"
-	if g.broken() {
+	switch {
+	case g.broken():
 		dot, class = "bad", "box broken"
+	case len(g.Wrong) > 0:
+		dot = "warn"
 	}
 	names := name(g.Name, guestWidth-2*pad-dotWidth)
 	lines := []line{{"faint", strings.TrimPrefix(g.Mode+" · "+g.ports(), " · ")}}
@@ -216,7 +229,7 @@ func (d *drawing) guest(g Guest, left, top int) (bottom int) {
 		lines = append(lines, cut("public", t, guestWidth)...)
 	}
 	for _, w := range g.Wrong {
-		lines = append(lines, cut("bad", w, guestWidth)...)
+		lines = append(lines, cut(w.class(), w.Said, guestWidth)...)
 	}
 	if g.Down && len(g.Wrong) == 0 {
 		lines = append(lines, line{"bad", "down"})

@@ -44,13 +44,16 @@ func (n node) branches(b *strings.Builder, paint terminal.Paint, indent string) 
 	}
 }
 
-func mark(paint terminal.Paint, wrong string) node {
-	return node{text: paint.Bad("✗ " + plain(wrong))}
+func mark(paint terminal.Paint, wrong Fault) node {
+	if wrong.Mild {
+		return node{text: paint.Warn("! " + plain(wrong.Said))}
+	}
+	return node{text: paint.Bad("✗ " + plain(wrong.Said))}
 }
 
 func (w Way) node(paint terminal.Paint) node {
 	name := paint.Bold(plain(w.Name))
-	if w.Down || len(w.Wrong) > 0 {
+	if w.Down || broken(w.Wrong) {
 		name = paint.Bad(plain(w.Name))
 	}
 	words := []string{name}
@@ -76,8 +79,10 @@ func (g Guest) node(paint terminal.Paint) node {
 	switch {
 	case g.Down:
 		dot = paint.Bad("○")
-	case len(g.Wrong) > 0:
+	case broken(g.Wrong):
 		dot = paint.Bad("●")
+	case len(g.Wrong) > 0:
+		dot = paint.Warn("●")
 	}
 	words := []string{dot + " " + paint.Bold(plain(g.Name)), paint.Faint(g.Mode), g.ports()}
 	words = append(words, g.Addresses...)
