@@ -44,6 +44,20 @@ type Finding struct {
 
 	// of are the other subjects that this one depends on.
 	of []string
+	// touches are the guests and ports that suffer from it, where it is about more
+	// than one; empty where it is about everybody.
+	touches []string
+}
+
+// touching tells of whom a finding is.
+func (f Finding) touching(guests []*survey.NIC) Finding {
+	for _, n := range guests {
+		f.touches = append(f.touches, n.Guest, "vif"+n.NIC.String())
+		for _, p := range n.Ports() {
+			f.touches = append(f.touches, p.Name)
+		}
+	}
+	return f
 }
 
 // Check looks for one thing.
@@ -140,7 +154,7 @@ func About(all []Finding, words []string) []Finding {
 	}
 	kept := []Finding{}
 	for _, f := range all {
-		if f.concerns(words) || f.Subject == host {
+		if f.concerns(words) || f.Subject == host && len(f.touches) == 0 {
 			kept = append(kept, f)
 		}
 	}
@@ -149,6 +163,9 @@ func About(all []Finding, words []string) []Finding {
 
 func (f Finding) concerns(words []string) bool {
 	if slices.Contains(words, f.Guest) || slices.Contains(words, f.Subject) {
+		return true
+	}
+	if slices.ContainsFunc(f.touches, func(name string) bool { return slices.Contains(words, name) }) {
 		return true
 	}
 	return slices.ContainsFunc(f.Consequences, func(c Finding) bool { return c.concerns(words) })

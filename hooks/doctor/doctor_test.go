@@ -1,6 +1,7 @@
 package doctor_test
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 	"testing"
@@ -176,6 +177,24 @@ func TestMovingGuest(t *testing.T) {
 	require.Empty(t, codes(doctor.Diagnose(f)))
 	f.NICs[2].UUID = "another"
 	require.Equal(t, []string{"duplicate-mac", "duplicate-address"}, codes(doctor.Diagnose(f)))
+}
+
+// Who asks about one guest is told what touches it, and nothing else.
+func TestAbout(t *testing.T) {
+	t.Parallel()
+	f := host()
+	f.Settings["ipv4/ip_forward"] = "0"
+	l := f.Host.Links[1]
+	l.Carrier = false
+	f.Host.Links[1] = l
+	found := doctor.Diagnose(f)
+	require.Equal(t, []string{"uplink-down", "forwarding-off"}, codes(found))
+	require.Equal(t, found, doctor.About(found, []string{"db"}))
+	require.Equal(t, found, doctor.About(found, []string{"vif2.0"}))
+	require.Len(t, doctor.About(found, []string{"eth0"}), 1)
+	require.Empty(t, doctor.About(found, []string{"web"}))
+	f.XenstoreErr = errors.New("nobody answers")
+	require.Equal(t, []string{"xenstore"}, codes(doctor.About(doctor.Diagnose(f), []string{"web"})))
 }
 
 // The cause comes first, and what follows from it is under it, as severe as the

@@ -130,9 +130,11 @@ func watcher(f *survey.Facts) []Finding {
 		return nil
 	}
 	var taps []string
+	var guests []*survey.NIC
 	for i := range f.NICs {
 		n := &f.NICs[i]
 		if n.Alive && n.Backend["type"] == "vif_ioemu" {
+			guests = append(guests, n)
 			taps = append(taps, fmt.Sprintf("%s has an emulated NIC (%s/type is vif_ioemu)", n.Label(), backend(n)))
 		}
 	}
@@ -143,7 +145,7 @@ func watcher(f *survey.Facts) []Finding {
 		Subject: host, Sentence: "vifctl watch is not running: an emulated NIC's tap that appears late gets no network.",
 		Evidence: append([]string{"no process `vifctl watch` in this network namespace"}, taps...),
 		Fix:      []string{"systemctl enable --now vifctl-watch"},
-	})
+	}.touching(guests))
 }
 
 func conntrackFull(f *survey.Facts) []Finding {
@@ -192,7 +194,7 @@ func foreignDrop(f *survey.Facts) (all []Finding) {
 		case h.Rule == 0:
 			found.Evidence = append(found.Evidence, fmt.Sprintf("no rule there accepts the mark 0x%x of guests' packets", f.Mark()))
 		}
-		all = append(all, found)
+		all = append(all, found.touching(guests))
 	}
 	return all
 }

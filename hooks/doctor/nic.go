@@ -24,6 +24,7 @@ func each(f *survey.Facts, find func(*survey.NIC) []Finding) (all []Finding) {
 			found.Guest = cmp.Or(found.Guest, n.Guest)
 			found.Subject = cmp.Or(found.Subject, n.Port())
 			found.of = append(found.of, "vif"+n.NIC.String(), f.Uplink(n), n.WantedBridge())
+			found.of = append(found.of, former(f, n)...)
 			if f.Uplink(n) == "" {
 				found.of = append(found.of, lostNames(f)...)
 			}

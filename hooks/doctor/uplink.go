@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -70,7 +71,7 @@ func uplinkMissing(f *survey.Facts) (all []Finding) {
 			Subject: name, Sentence: fmt.Sprintf("The uplink %s of %s does not exist.", name, who(guests[name])),
 			Evidence: []string{"no link " + name, saidBy(guests[name][0], "gatewaydev", "uplink")},
 			Fix:      []string{"ip -brief link"},
-		})
+		}.touching(guests[name]))
 	}
 	return all
 }
@@ -95,12 +96,12 @@ func uplinkDown(f *survey.Facts) (all []Finding) {
 			all = append(all, Finding{
 				Subject: name, Sentence: fmt.Sprintf("The uplink %s of %s is down.", name, who(guests[name])),
 				Evidence: []string{"link " + name + " is down"}, Fix: []string{plan.Command("ip", "link", "set", name, "up")},
-			})
+			}.touching(guests[name]))
 		case !l.Carrier:
 			all = append(all, Finding{
 				Subject: name, Sentence: fmt.Sprintf("The uplink %s of %s has no carrier: a cable, or a switch.", name, who(guests[name])),
 				Evidence: []string{"link " + name + " is up, without LOWER_UP"}, Fix: []string{},
-			})
+			}.touching(guests[name]))
 		}
 	}
 	if guests := routed(f); len(guests) > 0 && len(names) == 0 {
@@ -109,10 +110,59 @@ func uplinkDown(f *survey.Facts) (all []Finding) {
 				Subject: l.Name, Sentence: fmt.Sprintf("The uplink %s of %s is down, and its default route went with it.", l.Name, who(guests)),
 				Evidence: []string{"no default route", addressesOn(f, &survey.Port{Name: l.Name, Link: &l}) + " and is down"},
 				Fix:      []string{plan.Command("ip", "link", "set", l.Name, "up"), "ip route add default via GATEWAY dev " + l.Name},
-			})
+			}.touching(guests))
 		}
 	}
+	return append(all, formerDown(f, names)...)
+}
+
+// formerDown looks for what was the uplink when ports were brought up, and is down,
+// while the default route leads elsewhere by now: all that is done there seems to
+// be in the wrong place.
+func formerDown(f *survey.Facts, now []string) (all []Finding) {
+	guests := map[string][]*survey.NIC{}
+	for _, n := range routed(f) {
+		for _, name := range former(f, n) {
+			guests[name] = append(guests[name], n)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(guests)) {
+		l, _ := f.Host.Named(name)
+		if slices.Contains(now, name) || len(now) == 0 {
+			continue
+		}
+		all = append(all, Finding{
+			Subject: name, Sentence: fmt.Sprintf("%s, by which %s went out, is down, and the default route leads elsewhere.", name, who(guests[name])),
+			Evidence: []string{addressesOn(f, &survey.Port{Name: name, Link: &l}) + " and is down", "the default route leads to " + f.Uplink(nil)},
+			Fix:      []string{plan.Command("ip", "link", "set", name, "up"), "ip route add default via GATEWAY dev " + name},
+		}.touching(guests[name]))
+	}
 	return all
+}
+
+// former are the links, down by now, on which something was done for a NIC as on
+// its uplink.
+func former(f *survey.Facts, n *survey.NIC) (names []string) {
+	for _, p := range n.Ports() {
+		if p.Record == nil {
+			continue
+		}
+		for _, e := range p.Record.Entries {
+			var dev plan.Dev
+			switch s := e.Step.(type) {
+			case plan.ProxyNeighbour:
+				dev = s.Dev
+			case plan.Address:
+				if s.NIC {
+					dev = s.Dev
+				}
+			}
+			if l, ok := f.Host.Links[dev.Index]; ok && !l.Up && !slices.Contains(names, l.Name) {
+				names = append(names, l.Name)
+			}
+		}
+	}
+	return names
 }
 
 // lost are the links that may have been the way out of a host that has none any
@@ -158,7 +208,7 @@ func uplinkAddress(f *survey.Facts) (all []Finding) {
 					Subject: name, Sentence: fmt.Sprintf("The uplink %s has no %s address to share with %s.", name, family(is6), who(guests[name])),
 					Evidence: []string{fmt.Sprintf("link %s has %d addresses, none of them %s", name, len(f.Host.Addresses[l.Index]), family(is6))},
 					Fix:      []string{plan.Command("ip", "address", "add", "ADDRESS/LENGTH", "dev", name)},
-				})
+				}.touching(guests[name]))
 			}
 		}
 	}
@@ -195,7 +245,7 @@ func noDefaultRoute(f *survey.Facts) (all []Finding) {
 			found.of = append(found.of, f.Uplink(n), n.Backend["gatewaydev"], n.Entry.Uplink)
 		}
 		found.of = append(found.of, lostNames(f)...)
-		all = append(all, found)
+		all = append(all, found.touching(guests))
 	}
 	return all
 }
@@ -219,7 +269,7 @@ func forwardingOff(f *survey.Facts) (all []Finding) {
 			Subject: host, Sentence: fmt.Sprintf("This host does not forward %s: nothing behind it is within reach of %s.", family(s.is6), who(guests)),
 			Evidence: []string{name + " is 0"},
 			Fix:      []string{"sysctl -w " + name + "=1", fmt.Sprintf("echo %s=1 > /etc/sysctl.d/90-vifctl.conf", name)},
-		})
+		}.touching(guests))
 	}
 	return all
 }
@@ -253,7 +303,7 @@ func uplinkSilent(f *survey.Facts) (all []Finding) {
 			Subject: name, Sentence: fmt.Sprintf("%s does not answer for %s: nobody on its network finds them.", name, who(silent)),
 			Evidence: append([]string{fmt.Sprintf("net/ipv4/conf/%s/proxy_arp is 0, and all/proxy_arp is not 1", name)}, evidence...),
 			Fix:      []string{fmt.Sprintf("sysctl -w net/ipv4/conf/%s/proxy_arp=1", name)},
-		})
+		}.touching(silent))
 	}
 	return all
 }
