@@ -120,8 +120,8 @@ boots_from_disk() {
 	CFG
 }
 
-# xl ARGUMENTS… runs xl, shows what it says, how long it took and how it ended,
-# and holds it to the 40 s that libxl allows one script.
+# xl ARGUMENTS… runs xl, shows what it says, how long it took and how it ended. It
+# fails when libxl had to kill a script, after the 40 s that it allows one.
 xl() {
 	local rc=0 start end
 	start=$(date +%s%N)
@@ -130,8 +130,15 @@ xl() {
 	grep -v '^Parsing config from' "$S/xl.out" | sed 's/^/           | /' || :
 	XL_SECONDS=$(awk -v ns=$((end - start)) 'BEGIN { printf "%.1f", ns / 1e9 }')
 	note "xl $*  ($XL_SECONDS s, exit $rc)"
+	! grep "$killed" "$S/xl.out" || die 'libxl has killed a script'
 	return $rc
 }
+
+# Libxl's words when a script has had its 40 s.
+killed='killing execution of .* because of timeout'
+
+# in_time looks for them in what xl's daemons said. The runner calls it.
+in_time() { ! grep "$killed" /var/log/xen/xl-*.log 2>/dev/null || die 'libxl has killed a script'; }
 
 # ended NAME waits until the guest is gone, domain and all.
 ended() { eventually 60 "$1 is gone" absent "$1"; }
@@ -378,6 +385,14 @@ host_nat() {
 	remember
 }
 
+# ovs_up starts Open vSwitch, with a bridge ovs0.
+ovs_up() {
+	modprobe openvswitch
+	/usr/share/openvswitch/scripts/ovs-ctl start --system-id=random --no-monitor >"$S/ovs" 2>&1 ||
+		{ cat "$S/ovs"; die 'Open vSwitch does not start'; }
+	ovs-vsctl add-br ovs0
+}
+
 # configure takes vifctl's configuration from standard input.
 configure() {
 	cat >/etc/xen/vifctl.toml
@@ -414,7 +429,7 @@ host_reset() {
 	fi
 	for name in eth0 eth1 xenbr0 xenbr1 ovs-system; do ip link del "$name" 2>/dev/null; done
 	sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
-	rm -f "$console"/guest-*.log /etc/xen/vifctl.toml /etc/xen/scripts/vif-post.d/*.hook
+	rm -f "$console"/guest-*.log /var/log/xen/xl-*.log /etc/xen/vifctl.toml /etc/xen/scripts/vif-post.d/*.hook
 	:
 }
 

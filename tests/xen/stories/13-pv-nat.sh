@@ -5,6 +5,15 @@
 [ "$SCRIPTS" = ours ] || exit 0
 
 host_nat
+# Another way into the world, where no default route leads.
+ip link add eth1 type veth peer name up1 netns world
+ip addr add 10.5.0.1/24 dev eth1
+ip link set eth1 up
+world ip addr add 10.5.0.254/24 dev up1
+world ip link set up1 up
+world busybox httpd -p 10.5.0.254:80 -h "$S/www"
+settle eth1
+remember
 configure <<-'TOML'
 	[host]
 	antispoof = "strict"
@@ -22,6 +31,7 @@ configure <<-'TOML'
 
 	[[guest]]
 	name = "nora"
+	nic = 0
 	mode = "nat"
 	address = ["192.168.1.3"]
 TOML
@@ -70,6 +80,24 @@ note "$(cat "$S/remedy")"
 bash "$S/remedy"
 refuses 'it is still found' finds conntrack-full
 sysctl -q -w net.netfilter.nf_conntrack_max="$most"
+
+step 'network-attach: two addresses through gatewaydev, with a name, an MTU and a rate; detach'
+xl network-attach nora mac=00:16:3e:00:09:03 script=vif-nat 'ip=192.168.1.5 192.168.1.6' gatewaydev=eth1 vifname=nora-lan mtu=1400 rate=1Mb/s
+equal 'MTU of nora-lan' 1400 "$(link_field nora-lan mtu)"
+equal 'rate in the backend' 6250,50000 "$(backend nora 1 rate)"
+connected nora 1
+in_guest nora 'ip link set eth1 up; ip route add 192.168.1.1 dev eth1 table 5; ip route add default via 192.168.1.1 dev eth1 table 5'
+for n in 5 6; do
+	routed nora-lan 192.168.1.$n 2
+	in_guest nora "ip addr add 192.168.1.$n/32 dev eth1; ip rule add from 192.168.1.$n table 5"
+	reach 192.168.1.$n
+	in_guest nora "ping -c 1 -W 5 -I 192.168.1.$n 10.5.0.254"
+done
+in_guest nora 'ip rule add to 10.5.0.254 table 5'
+reads nora 10.5.0.254 /cgi-bin/who 10.5.0.1
+xl network-detach nora 1
+goes nora-lan
+seen_as nora 10.1.0.1
 
 step 'reboot from inside: reached again'
 type_in nadia '1 reboot -f'

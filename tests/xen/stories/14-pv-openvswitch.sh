@@ -4,9 +4,8 @@
 [ "$SCRIPTS" = ours ] || exit 0
 
 world_up 10.4.0.254/24 fd04::254/64
-modprobe openvswitch
-/usr/share/openvswitch/scripts/ovs-ctl start --system-id=random --no-monitor >"$S/ovs" 2>&1 || { cat "$S/ovs"; die 'Open vSwitch does not start'; }
-ovs-vsctl add-br ovs0 -- add-port ovs0 eth0
+ovs_up
+ovs-vsctl add-port ovs0 eth0
 ip addr add 10.4.0.1/24 dev ovs0
 ip link set ovs0 up
 settle ovs0
@@ -29,16 +28,23 @@ reach 10.4.0.2
 reach_from olga 10.4.0.254
 world_reaches 10.4.0.2
 
-step 'network-attach in a VLAN, with a name and an MTU; then network-detach'
-xl network-attach olga "mac=$mac:02" bridge=ovs0.7 script=vif-openvswitch vifname=olga-seven mtu=1400
+step 'network-attach in a VLAN: a name, an MTU, a rate, two addresses, a gateway device that a switch needs not; detach'
+configure <<<'host.antispoof = "strict"'
+xl network-attach olga "mac=$mac:02" bridge=ovs0.7 script=vif-openvswitch vifname=olga-seven mtu=1400 rate=1Mb/s 'ip=10.7.0.2 10.7.0.3' gatewaydev=eth0
+rm /etc/xen/vifctl.toml
 equal 'tag of olga-seven' 7 "$(ovs-vsctl get Port olga-seven tag)"
 equal 'MTU of olga-seven' 1400 "$(link_field olga-seven mtu)"
+equal 'rate in the backend' 6250,50000 "$(backend olga 1 rate)"
 connected olga 1
-in_guest olga 'ip link set eth1 up; ip addr add 10.7.0.2/24 dev eth1'
+in_guest olga 'ip link set eth1 up; for host in 2 3 4; do ip addr add 10.7.0.$host/24 dev eth1; done'
 ovs-vsctl add-port ovs0 seven tag=7 -- set Interface seven type=internal
 ip addr add 10.7.0.1/24 dev seven
 ip link set seven up
-reach_from olga 10.7.0.1
+for n in 2 3; do
+	reach 10.7.0.$n
+	in_guest olga "ping -c 1 -W 5 -I 10.7.0.$n 10.7.0.1"
+done
+in_guest olga '! ping -c 1 -W 2 -I 10.7.0.4 10.7.0.1'
 ovs-vsctl del-port seven
 xl network-detach olga 1
 goes olga-seven
