@@ -63,7 +63,11 @@ func lives(calls []Call) [][]Call {
 }
 
 func replay(t *testing.T, life []Call) {
-	d := dom0.New(t, dom0.Options{Bridges: []dom0.Bridge{{Name: "xenbr0", Ports: []string{dom0.Uplink}}}, Router: true})
+	options := dom0.Options{Bridges: []dom0.Bridge{{Name: "xenbr0", Ports: []string{dom0.Uplink}}}, Router: true}
+	if path.Base(life[0].Script) == "vif-openvswitch" {
+		options.Bridges, options.Switch = nil, "ovs0"
+	}
+	d := dom0.New(t, options)
 	in(t, d, "ip link add eth1 type bridge")
 	in(t, d, "ip address add 10.2.0.1/24 dev eth1")
 	in(t, d, "ip link set eth1 up")

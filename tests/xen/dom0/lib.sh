@@ -107,7 +107,7 @@ boots_from_disk() {
 	CFG
 	tar -C "$S/$1.disk" -cf "$S/$1.img" grub.cfg -C /boot vmlinuz guest-initrd.gz
 	cat <<-CFG
-		cpus = "1" # two HVM guests on two emulated processors: all stands still
+		cpus = "1" # dom0 keeps the other one: two HVM guests have been seen to stop it for good
 		boot = "c"
 		device_model_args_hvm = [ "-device", "ahci,id=sata",
 			"-drive", "if=none,id=first,format=raw,snapshot=on,file=/boot/grub.img",

@@ -1,5 +1,5 @@
 # The calls that xl makes, recorded for tests that have no Xen
-# limit: 400
+# limit: 1000
 # fresh dom0
 
 # Debian's own scripts answer; dom0/record notes what they are asked. The guests
@@ -14,6 +14,7 @@ label() {
 }
 
 host_bridge
+ovs_up
 ip link add eth1 type dummy
 ip addr add 10.2.0.1/24 dev eth1
 ip link set eth1 up
@@ -50,9 +51,17 @@ xl create -p "$S/rec.cfg"
 label pv-nat-destroy
 xl destroy rec
 
-label pvh-bridge-create
-guest rec pvh vif='mac=00:16:3e:00:00:01,bridge=xenbr0' driver=none
+label pv-openvswitch-create
+guest rec pv vif="mac=00:16:3e:00:00:01,bridge=ovs0.7,script=vif-openvswitch" driver=none
 xl create -p "$S/rec.cfg"
+label pv-openvswitch-destroy
+xl destroy rec
+
+label pvh-bridge-create
+guest rec pvh vif='mac=00:16:3e:00:00:01,bridge=xenbr0'
+create rec
+label pvh-bridge-migrate
+xl migrate -s '' rec 'xl migrate-receive'
 label pvh-bridge-destroy
 xl destroy rec
 

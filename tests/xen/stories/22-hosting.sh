@@ -1,5 +1,5 @@
 # Three HVM guests on private addresses behind the uplink's one MAC, each with a public address of its own
-# limit: 700
+# limit: 1000
 
 [ "$SCRIPTS" = ours ] || exit 0
 

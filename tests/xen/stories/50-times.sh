@@ -1,5 +1,5 @@
 # How long each xl command takes, with Debian's scripts and with ours
-# limit: 500
+# limit: 1000
 
 # Every command that has a script called: in each mode with paused guests, where
 # what is timed is the toolstack and the script, and on a bridge with one that
