@@ -1,5 +1,5 @@
 # A PV guest on a bridge, from create to destroy
-# limit: 300
+# limit: 500
 
 host_bridge
 ip addr add 10.9.0.1/24 dev xenbr0

@@ -1,5 +1,5 @@
 # A PV guest behind a router: two addresses, another gateway device, IPv6
-# limit: 300
+# limit: 500
 
 host_route
 mac=00:16:3e:00:02

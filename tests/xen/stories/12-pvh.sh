@@ -1,5 +1,5 @@
 # A PVH guest on a bridge
-# limit: 200
+# limit: 500
 
 host_bridge
 

@@ -1,5 +1,5 @@
 # PV guests with private addresses: seen with a public one, reached on it, and by a forward from one place only
-# limit: 300
+# limit: 500
 
 # Debian's vif-nat translates nothing.
 [ "$SCRIPTS" = ours ] || exit 0

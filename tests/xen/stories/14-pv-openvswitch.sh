@@ -1,5 +1,5 @@
 # A PV guest on a bridge of Open vSwitch's, the kernel's own datapath
-# limit: 300
+# limit: 500
 
 [ "$SCRIPTS" = ours ] || exit 0
 

@@ -1,5 +1,5 @@
 # A PV guest in a VLAN of a Linux bridge that keeps them apart
-# limit: 300
+# limit: 500
 
 [ "$SCRIPTS" = ours ] || exit 0
 

@@ -1,5 +1,5 @@
 # An HVM guest on a bridge: the emulated NIC first, then the PV driver
-# limit: 400
+# limit: 500
 
 host_bridge
 

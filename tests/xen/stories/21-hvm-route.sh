@@ -1,5 +1,5 @@
 # An HVM guest behind a router: the tap's route wins until the tap goes
-# limit: 400
+# limit: 500
 
 host_route
 

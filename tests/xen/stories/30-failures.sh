@@ -1,5 +1,5 @@
 # What xl says when a port cannot come up, and what is left: nothing
-# limit: 300
+# limit: 500
 
 host_bridge
 

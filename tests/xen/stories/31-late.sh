@@ -1,5 +1,5 @@
 # Taps that come late, a call that is killed, and a xenstored that hangs
-# limit: 300
+# limit: 500
 
 [ "$SCRIPTS" = ours ] || exit 0
 

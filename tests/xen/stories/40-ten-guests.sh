@@ -1,5 +1,5 @@
 # Ten guests created at once, then destroyed at once: nothing is left
-# limit: 400
+# limit: 500
 
 host_bridge
 

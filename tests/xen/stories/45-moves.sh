@@ -1,5 +1,5 @@
 # A guest is saved and restored, and migrates to the host it is on: reached again at once, and nothing of its old domain left
-# limit: 300
+# limit: 500
 
 [ "$SCRIPTS" = ours ] || exit 0
 

@@ -1,5 +1,5 @@
 # A driver domain: `xl devd` there calls the scripts, not dom0
-# limit: 300
+# limit: 500
 
 [ "$SCRIPTS" = ours ] || exit 0
 

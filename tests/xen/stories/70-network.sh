@@ -1,5 +1,5 @@
 # The host's side: bond and VLAN uplinks move into a bridge and back, and the kernel's own tables grow
-# limit: 400
+# limit: 500
 
 [ "$SCRIPTS" = ours ] || {
 	note 'Debian ships no network-* script'
