@@ -101,24 +101,28 @@ func fold(all []Finding) []Finding {
 	for _, c := range Checks() {
 		after[c.Code] = c.After
 	}
-	parent := make([]int, len(all))
+	first := map[place]int{}
+	for i, found := range slices.Backward(all) {
+		first[place{found.Code, found.Subject}] = i
+	}
+	below := map[int][]int{} // -1 are the roots
 	for i, found := range all {
-		parent[i] = cause(all, i, after[found.Code])
+		parent := cause(found, after[found.Code], first)
+		below[parent] = append(below[parent], i)
 	}
 	var tree func(root int) []Finding
 	tree = func(root int) []Finding {
 		list := []Finding{}
-		for i, found := range all {
-			if parent[i] == root {
-				found.Consequences = tree(i)
-				// A cause matters as much as what it comes to.
-				for _, c := range found.Consequences {
-					if rank(c.Severity) < rank(found.Severity) {
-						found.Severity = c.Severity
-					}
+		for _, i := range below[root] {
+			found := all[i]
+			found.Consequences = tree(i)
+			// A cause matters as much as what it comes to.
+			for _, c := range found.Consequences {
+				if rank(c.Severity) < rank(found.Severity) {
+					found.Severity = c.Severity
 				}
-				list = append(list, found)
 			}
+			list = append(list, found)
 		}
 		return list
 	}
@@ -127,14 +131,21 @@ func fold(all []Finding) []Finding {
 	return roots
 }
 
-// cause finds the finding that explains the one at i, -1 where none does.
-func cause(all []Finding, i int, after []string) int {
+// place is where a finding of a code is.
+type place struct{ code, subject string }
+
+// cause finds the finding that explains another one: of the nearest code, the
+// first at its subject or at one that it depends on; -1 where none does.
+func cause(found Finding, after []string, first map[place]int) int {
 	for _, code := range after {
-		for j, other := range all {
-			same := other.Subject == all[i].Subject || slices.Contains(all[i].of, other.Subject) || other.Subject == host
-			if other.Code == code && same && j != i {
-				return j
+		nearest := -1
+		for _, subject := range append([]string{found.Subject, host}, found.of...) {
+			if i, ok := first[place{code, subject}]; ok && (nearest < 0 || i < nearest) {
+				nearest = i
 			}
+		}
+		if nearest >= 0 {
+			return nearest
 		}
 	}
 	return -1
