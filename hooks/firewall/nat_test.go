@@ -196,6 +196,7 @@ func natRules(f addresses) []plan.Rule {
 func TestNAT(t *testing.T)                 { nat(t, nftablesBackend) }
 func TestNATByIPTablesNFT(t *testing.T)    { nat(t, iptablesOn(VariantNFT)) }
 func TestNATByIPTablesLegacy(t *testing.T) { nat(t, iptablesOn(VariantLegacy)) }
+func TestNATByIPTablesAlone(t *testing.T)  { nat(t, withoutNFTables) }
 
 func nat(t *testing.T, b backend) {
 	for _, o := range []Options{{Uplinks: []string{"eth0"}}, {}} {
