@@ -226,27 +226,41 @@ func (w *world) calls(size int, r *report) error {
 	return errors.Join(w.probe.Unplug(), w.probe.Plug())
 }
 
+// tries is how often vifctl's backend puts a guest's rules in place and away in one round, of which the quickest counts:
+// it is a few milliseconds, and whatever else the machine does in them only ever takes more.
+const tries = 4
+
 // rules puts one guest's rules in place and away, by vifctl's backend alone.
 func (w *world) rules(size int, r *report) error {
 	rules := guest(probe).rules()
-	return w.d.Do(func() error {
-		for _, c := range []struct {
-			what        string
-			add, remove []plan.Rule
-		}{{add, rules, nil}, {remove, nil, rules}} {
-			began, before := time.Now(), cpu()
-			if err := w.way.change(c.add, c.remove); err != nil {
-				return err
+	best := map[string]timing{}
+	err := w.d.Do(func() error {
+		for range tries {
+			for _, c := range []struct {
+				what        string
+				add, remove []plan.Rule
+			}{{add, rules, nil}, {remove, nil, rules}} {
+				began, before := time.Now(), cpu()
+				if err := w.way.change(c.add, c.remove); err != nil {
+					return err
+				}
+				t := timing{time.Since(began), cpu() - before}
+				if b, ok := best[c.what]; !ok || t.wall < b.wall {
+					best[c.what] = t
+				}
 			}
-			r.add(key{w.way.name, c.what, size}, timing{time.Since(began), cpu() - before})
 		}
 		return nil
 	})
+	for what, t := range best {
+		r.add(key{w.way.name, what, size}, t)
+	}
+	return err
 }
 
-// cpu is what this process has used until now, and those that it has waited for.
+// cpu is what this thread has used until now, and the processes that it has waited for.
 func cpu() (used time.Duration) {
-	for _, who := range []int{unix.RUSAGE_SELF, unix.RUSAGE_CHILDREN} {
+	for _, who := range []int{unix.RUSAGE_THREAD, unix.RUSAGE_CHILDREN} {
 		var u unix.Rusage
 		_ = unix.Getrusage(who, &u)
 		used += time.Duration(u.Utime.Nano() + u.Stime.Nano())
@@ -268,15 +282,19 @@ func (w *world) typing(size int, r *report) error {
 
 // floor is what iptables takes to change one rule of a table of that size, with nothing of vifctl's.
 func (w *world) floor(size int, r *report) error {
-	for _, change := range []string{"-A", "-D"} {
-		text := "*nat\n" + change + " VIFCTL-SNAT -s 192.0.2.1/32 -j MASQUERADE\nCOMMIT\n"
-		t, err := w.time(text, nil, "/usr/sbin/iptables-"+w.way.variant+"-restore", "--noflush", "-w")
-		if err != nil {
-			return err
-		}
-		if change == "-A" {
-			r.add(key{w.way.name, floor, size}, t)
+	var best timing
+	for range tries {
+		for _, change := range []string{"-A", "-D"} {
+			text := "*nat\n" + change + " VIFCTL-SNAT -s 192.0.2.1/32 -j MASQUERADE\nCOMMIT\n"
+			t, err := w.time(text, nil, "/usr/sbin/iptables-"+w.way.variant+"-restore", "--noflush", "-w")
+			if err != nil {
+				return err
+			}
+			if change == "-A" && (best.wall == 0 || t.wall < best.wall) {
+				best = t
+			}
 		}
 	}
+	r.add(key{w.way.name, floor, size}, best)
 	return nil
 }
