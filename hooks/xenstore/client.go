@@ -25,12 +25,14 @@ const maxDomid = 0x7ff0 - 1
 // Client is a connection to xenstored.
 type Client struct {
 	file *os.File
-	// device says that the connection is the kernel's xenbus device; see send for what that changes.
+	// device says that the connection is the kernel's xenbus device; see send and inTurn for what that changes.
 	device bool
 	in     *bufio.Reader
 	// writing and reading are held, by a value in them, while frames are written or read; channels because waiting for
 	// them must end with a context.
 	writing, reading chan struct{}
+	// turn is held in the same way from a request to its answer, where one has to wait for the other.
+	turn chan struct{}
 	// listening is the goroutine that reads once there is a watch; see listen.
 	listening sync.WaitGroup
 	listens   sync.Once
@@ -52,6 +54,7 @@ func newClient(f *os.File, device bool) *Client {
 		in:      bufio.NewReaderSize(f, wire.HeaderSize+wire.MaxPayload),
 		writing: make(chan struct{}, 1),
 		reading: make(chan struct{}, 1),
+		turn:    make(chan struct{}, 1),
 		pending: make(map[uint32]slot),
 	}
 }

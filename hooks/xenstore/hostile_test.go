@@ -5,6 +5,8 @@ import (
 	"context"
 	"os"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -197,10 +199,12 @@ func FuzzAnswers(f *testing.F) {
 	})
 }
 
-// The kernel's xenbus device, as drivers/xen/xenbus/xenbus_dev_frontend.c has it: a frame a write, and, in older
-// kernels, watches answered without their request's id. A packet socket keeps writes apart, so one frame too many would show.
+// The kernel's xenbus device, as drivers/xen/xenbus/xenbus_dev_frontend.c has it: a frame a write, none before the last one
+// was answered, and, in older kernels, watches answered without their request's id. A packet socket keeps writes apart, so
+// one frame too many would show.
 func TestXenbusDevice(t *testing.T) {
 	c, kernel := pair(t, unix.SOCK_SEQPACKET, true)
+	var early atomic.Bool
 	go func() {
 		packet := make([]byte, 3*(wire.HeaderSize+wire.MaxPayload))
 		var buf [wire.MaxPayload]byte
@@ -215,6 +219,11 @@ func TestXenbusDevice(t *testing.T) {
 				continue
 			}
 			reply := wire.Header{Type: h.Type, RequestID: h.RequestID}
+			_ = kernel.SetReadDeadline(time.Now().Add(5 * time.Millisecond))
+			if n, _ := kernel.Read(packet); n > 0 { // it takes the other's place
+				early.Store(true)
+			}
+			_ = kernel.SetReadDeadline(time.Time{})
 			switch h.Type {
 			case wire.TypeWatch:
 				reply.RequestID = 0
@@ -240,4 +249,10 @@ func TestXenbusDevice(t *testing.T) {
 	require.NoError(t, w.Close(ctx))
 	require.ErrorContains(t, c.Write(ctx, "a", strings.Repeat("x", 4079)), "which holds 4080")
 	require.NoError(t, c.Write(ctx, "a", strings.Repeat("x", 4078)))
+	var callers sync.WaitGroup
+	for range 3 {
+		callers.Go(func() { _, _ = c.ReadAll(ctx, "a", "b") })
+	}
+	callers.Wait()
+	require.False(t, early.Load(), "a request was written before the last one was answered")
 }

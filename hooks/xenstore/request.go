@@ -52,6 +52,44 @@ func (c *Client) one(ctx context.Context, tx uint32, typ wire.Type, a, b string)
 // ask sends the requests in one write and waits for all the answers. Its own error is about the connection, the context
 // or a request too large to be sent; in each of the answers is the daemon's.
 func (c *Client) ask(ctx context.Context, tx uint32, requests []request) ([]answer, error) {
+	if !c.device {
+		return c.exchange(ctx, tx, requests)
+	}
+	answers := make([]answer, 0, len(requests))
+	for _, r := range requests {
+		a, err := c.inTurn(ctx, tx, r)
+		if err != nil {
+			return nil, err
+		}
+		answers = append(answers, a...)
+	}
+	return answers, nil
+}
+
+// tell is ask for somebody to whom the answers do not matter: over a socket it does not wait for them.
+func (c *Client) tell(ctx context.Context, tx uint32, r request) {
+	if c.device {
+		_, _ = c.inTurn(ctx, tx, r)
+		return
+	}
+	_, _ = c.send(ctx, tx, []request{r})
+}
+
+// inTurn makes a request of the kernel's xenbus device when the one before has its answer. A thread of the kernel sends it
+// on out of the buffer into which the next write goes (xenbus_dev_request_and_reply in drivers/xen/xenbus/xenbus_xs.c):
+// a request written too early is sent in place of the one before, under that one's id, and its value taken for another's.
+func (c *Client) inTurn(ctx context.Context, tx uint32, r request) ([]answer, error) {
+	select {
+	case c.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, waited(ctx)
+	}
+	defer func() { <-c.turn }()
+	return c.exchange(ctx, tx, []request{r})
+}
+
+// exchange is ask without a thought of the device.
+func (c *Client) exchange(ctx context.Context, tx uint32, requests []request) ([]answer, error) {
 	b, err := c.send(ctx, tx, requests)
 	if err != nil {
 		return nil, err
@@ -65,7 +103,7 @@ func (c *Client) ask(ctx context.Context, tx uint32, requests []request) ([]answ
 // send writes the requests and leaves the answers to whoever wants them.
 //
 // The kernel's xenbus device (drivers/xen/xenbus/xenbus_dev_frontend.c) takes one frame a write, drops what follows it,
-// and buffers 4096 bytes with the header, so there a batch is as many writes.
+// and buffers 4096 bytes with the header: there it is called with one request only, see inTurn.
 func (c *Client) send(ctx context.Context, tx uint32, requests []request) (*batch, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -96,15 +134,12 @@ func (c *Client) send(ctx context.Context, tx uint32, requests []request) (*batc
 	frames := make([]byte, 0, size)
 	for i, r := range requests {
 		header := wire.Header{Type: r.typ, RequestID: first + uint32(i), TxID: tx}
-		if c.device {
-			frames = frames[:0]
-		}
 		frames = wire.AppendFrame(frames, header, r.a, r.b)
-		if c.device || i == len(requests)-1 {
-			if err := c.write(ctx, frames); err != nil {
-				c.forget(first+uint32(i), len(requests)-i)
-				return nil, err
-			}
+	}
+	if len(requests) > 0 {
+		if err := c.write(ctx, frames); err != nil {
+			c.forget(first, len(requests))
+			return nil, err
 		}
 	}
 	return b, nil

@@ -73,7 +73,7 @@ func (c *Client) attempt(ctx context.Context, fn func(tx *Tx) error) error {
 func (tx *Tx) abort(ctx context.Context) {
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortGrace)
 	defer cancel()
-	_, _ = tx.client.send(grace, tx.id, []request{{wire.TypeTransactionEnd, "F\x00", ""}})
+	tx.client.tell(grace, tx.id, request{wire.TypeTransactionEnd, "F\x00", ""})
 }
 
 // Read is Client.Read inside the transaction.

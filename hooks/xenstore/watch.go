@@ -68,7 +68,7 @@ func (w *Watch) Close(ctx context.Context) error {
 func (w *Watch) withdraw(ctx context.Context) {
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortGrace)
 	defer cancel()
-	_, _ = w.client.send(grace, 0, []request{{wire.TypeUnwatch, w.path, "\x00" + w.token + "\x00"}})
+	w.client.tell(grace, 0, request{wire.TypeUnwatch, w.path, "\x00" + w.token + "\x00"})
 }
 
 // subscribe gives the watch a token of its own, before the daemon hears of it: the first event may come before the answer.
