@@ -64,6 +64,13 @@ func TestDrift(t *testing.T) {
 		"a permanent neighbour":   {"ip neigh delete 10.0.0.5 dev vif2.0", "lladdr"},
 		"a public address":        {"ip address delete 203.0.113.44/32 dev eth0", "203.0.113.44/32 dev eth0"},
 		"a setting":               {"sysctl -qw net/ipv4/conf/vif3.0/proxy_arp=0", "proxy_arp=1"},
+		"a setting without event": {"sysctl -qw net/ipv4/conf/vif3.0/send_redirects=1", "send_redirects=0"},
+		"one of IPv6's":           {"sysctl -qw net/ipv6/conf/vif2.0/accept_ra=1", "accept_ra=0"},
+		"IPv6 on a bridge port":   {"sysctl -qw net/ipv6/conf/vif1.0/disable_ipv6=0", "disable_ipv6=1"},
+		"who makes addresses":     {"sysctl -qw net/ipv6/conf/vif2.0/addr_gen_mode=0", "addr_gen_mode=1"},
+		"a delay of ARP's":        {"sysctl -qw net/ipv4/neigh/vif3.0/proxy_delay=80", "net/ipv4/neigh/vif3.0/proxy_delay=0"},
+		"a delay of IPv6's":       {"sysctl -qw net/ipv6/neigh/vif2.0/proxy_delay=80", "net/ipv6/neigh/vif2.0/proxy_delay=0"},
+		"a proxy entry":           {"ip -6 neigh delete proxy 2001:db8::5 dev eth0", "ip neighbour replace proxy 2001:db8::5 dev eth0"},
 		"the port is set down":    {"ip link set vif2.0 down", "ip link set dev vif2.0 up"},
 		"the bridge port, too":    {"ip link set vif1.0 down", "ip link set dev vif1.0 up"},
 		"it is off its bridge":    {"ip link set vif1.0 nomaster", "master xenbr0"},
@@ -106,6 +113,23 @@ func TestDrift(t *testing.T) {
 	require.Equal(t, whole, unordered(d))
 	require.NotContains(t, w.Log(), "error")
 	require.NotContains(t, w.Log(), "warning")
+}
+
+// Somebody puts a route of his own in the place of ours: that is his, and told of
+// at once; when it goes, ours comes back.
+func TestRouteIsTaken(t *testing.T) {
+	t.Parallel()
+	d := driftingHost(t)
+	whole := unordered(d)
+	w := watcher(t, d)
+	says(t, w, "watching", 1)
+	time.Sleep(300 * time.Millisecond)
+	require.Zero(t, d.Run("ip", "route", "replace", "192.0.2.5", "dev", "eth0", "metric", "2").Exit)
+	says(t, w, "192.0.2.5", 1)
+	require.Zero(t, d.Run("ip", "route", "delete", "192.0.2.5", "dev", "eth0", "metric", "2").Exit)
+	says(t, w, "vif2.0: put back what was missing", 1)
+	require.Equal(t, whole, unordered(d))
+	ends(t, w)
 }
 
 // unordered is the kernel's state without the order in which it lists tables,

@@ -20,9 +20,8 @@ import (
 // see nothing.
 type folder struct {
 	*news[plan.NIC, struct{}]
-	log  *slog.Logger
-	dir  string
-	file *os.File
+	stream
+	dir string
 }
 
 // Of a record written beside and renamed, one removed, one set aside, and of
@@ -36,63 +35,40 @@ const folderEnd = unix.IN_DELETE_SELF | unix.IN_MOVE_SELF | unix.IN_IGNORED | un
 // watchFolder makes the folder where it is missing: a host on which no guest
 // has been started yet.
 func watchFolder(dir string, log *slog.Logger) (*folder, error) {
-	f := &folder{news: newNews[plan.NIC, struct{}](), log: log, dir: dir}
-	return f, f.open()
+	f := &folder{news: newNews[plan.NIC, struct{}](), dir: dir}
+	f.stream = stream{name: "the journal's folder", log: log, open: f.open, receive: f.receive, again: f.lookAgain}
+	return f, f.start()
 }
 
-func (f *folder) open() error {
+// open makes one that was taken away again, as a call would.
+func (f *folder) open() (*os.File, error) {
 	if err := os.MkdirAll(f.dir, 0o700); err != nil {
-		return fmt.Errorf("watch the journal: %w", err)
+		return nil, fmt.Errorf("watch the journal: %w", err)
 	}
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
-		return fmt.Errorf("watch the journal: %w", err)
+		return nil, fmt.Errorf("watch the journal: %w", err)
 	}
 	if _, err := unix.InotifyAddWatch(fd, f.dir, folderEvents); err != nil {
 		unix.Close(fd)
-		return fmt.Errorf("watch the journal %s: %w", f.dir, err)
+		return nil, fmt.Errorf("watch the journal %s: %w", f.dir, err)
 	}
-	f.file = os.NewFile(uintptr(fd), "inotify")
-	return nil
+	return os.NewFile(uintptr(fd), "inotify"), nil
 }
 
-// run tells of changes until ctx ends. A folder that was taken away is made
-// again, as a call would.
-func (f *folder) run(ctx context.Context) {
-	var pause backoff
-	for {
-		err := f.receiveAll(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		f.log.Warn("the journal's folder is watched anew", "error", err)
-		for err != nil && pause.wait(ctx) {
-			err = f.open()
-		}
-		if err != nil {
-			return
-		}
-		f.tellAll()
-	}
+func (f *folder) lookAgain() error {
+	f.tellAll()
+	return nil
 }
 
 var errFolderGone = errors.New("it was taken away")
 
-func (f *folder) receiveAll(ctx context.Context) error {
-	file := f.file
-	defer file.Close()
-	stop := endReads(ctx, file)
-	defer stop()
-	buffer := make([]byte, 64<<10)
-	for {
-		n, err := file.Read(buffer)
-		if err != nil {
-			return err
-		}
-		if err := f.read(buffer[:n]); err != nil {
-			return err
-		}
+func (f *folder) receive(_ context.Context, buffer []byte) error {
+	n, err := f.file.Read(buffer)
+	if err != nil {
+		return err
 	}
+	return f.read(buffer[:n])
 }
 
 // read takes struct inotify_event, of which a read returns one or more.

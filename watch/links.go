@@ -2,13 +2,11 @@ package watch
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -40,15 +38,13 @@ type linkChange struct {
 // kernel had to drop events (ENOBUFS) it is asked for the list once more.
 type links struct {
 	*news[int, linkChange]
-	log    *slog.Logger
-	buffer int
+	stream
 	// overflows counts how often the kernel had to drop events.
 	overflows atomic.Int64
 
-	socket  *os.File
 	seq     uint32
 	listing bool // the answer to a listing is under way
-	again   bool // it is worth nothing, or not enough
+	stale   bool // it is worth nothing, or not enough
 	known   map[int]knownLink
 }
 
@@ -71,135 +67,71 @@ func subscribe(buffer int, log *slog.Logger) (*links, error) {
 	if buffer == 0 {
 		buffer = standardBuffer
 	}
-	l := &links{news: newNews[int, linkChange](), log: log, buffer: buffer, known: map[int]knownLink{}}
-	if err := l.open(); err != nil {
+	l := &links{news: newNews[int, linkChange](), known: map[int]knownLink{}}
+	l.stream = stream{
+		name: "link events", log: log, receive: l.receive, again: l.listAnew,
+		open: func() (*os.File, error) { return netlinkSocket(unix.NETLINK_ROUTE, buffer, bindLinks) },
+	}
+	if err := l.start(); err != nil {
 		return nil, err
 	}
-	return l, nil
+	return l, l.listAnew()
 }
 
-func (l *links) open() error {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
-	if err != nil {
-		return fmt.Errorf("open a netlink socket: %w", err)
-	}
-	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, l.buffer) != nil {
-		// Not allowed here: as much as the host's limit lets us have.
-		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, l.buffer)
-	}
-	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: 1 << (unix.RTNLGRP_LINK - 1)}); err != nil {
-		unix.Close(fd)
-		return fmt.Errorf("subscribe to the kernel's link events: %w", err)
-	}
-	l.socket = os.NewFile(uintptr(fd), "netlink")
-	l.listing, l.again = false, false
+// listAnew asks for all interfaces through a socket that was just opened.
+func (l *links) listAnew() error {
+	l.listing = false
 	return l.list()
 }
 
-// run receives until ctx ends.
-func (l *links) run(ctx context.Context) {
-	var pause backoff
-	for {
-		err := l.receiveAll(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		l.log.Warn("the subscription to link events broke: subscribing again", "error", err)
-		for err != nil && pause.wait(ctx) {
-			err = l.open()
-		}
-		if err != nil {
-			return
-		}
+func bindLinks(fd int) error {
+	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: 1 << (unix.RTNLGRP_LINK - 1)}); err != nil {
+		return fmt.Errorf("subscribe to the kernel's link events: %w", err)
 	}
+	return nil
 }
 
-// receiveAll receives until the socket breaks or ctx ends, and closes it.
-func (l *links) receiveAll(ctx context.Context) error {
-	socket := l.socket
-	defer socket.Close()
-	stop := endReads(ctx, socket)
-	defer stop()
-	conn, err := socket.SyscallConn()
+// receive takes what one receive returned: one message or more.
+func (l *links) receive(ctx context.Context, buffer []byte) error {
+	deadline := time.Time{}
+	if l.listing {
+		deadline = time.Now().Add(listingDeadline)
+	}
+	if err := l.file.SetReadDeadline(deadline); err != nil {
+		return err
+	}
+	if ctx.Err() != nil { // it may have ended before the deadline was set
+		return ctx.Err()
+	}
+	data, err := l.datagram(buffer)
+	if errors.Is(err, unix.ENOBUFS) {
+		l.overflows.Add(1)
+		l.log.Warn("the kernel had to drop link events: looking at all interfaces again")
+		return l.list()
+	}
 	if err != nil {
 		return err
 	}
-	buffer := make([]byte, 64<<10)
-	for {
-		deadline := time.Time{}
-		if l.listing {
-			deadline = time.Now().Add(listingDeadline)
-		}
-		if err := socket.SetReadDeadline(deadline); err != nil {
-			return err
-		}
-		if ctx.Err() != nil { // it may have ended before the deadline was set
-			return ctx.Err()
-		}
-		n, err := receive(conn, buffer)
-		switch {
-		case errors.Is(err, unix.ENOBUFS):
-			l.overflows.Add(1)
-			l.log.Warn("the kernel had to drop link events: looking at all interfaces again")
-			err = l.list()
-		case err == nil:
-			err = l.read(buffer[:n])
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// endReads ends a read that waits when ctx ends.
-func endReads(ctx context.Context, f *os.File) (stop func() bool) {
-	return context.AfterFunc(ctx, func() { _ = f.SetReadDeadline(time.Unix(1, 0)) })
-}
-
-func receive(conn syscall.RawConn, buffer []byte) (n int, err error) {
-	var failed error
-	err = conn.Read(func(fd uintptr) bool {
-		var from unix.Sockaddr
-		n, from, failed = unix.Recvfrom(int(fd), buffer, 0)
-		if sender, ok := from.(*unix.SockaddrNetlink); failed == nil && (!ok || sender.Pid != 0) {
-			n = 0 // the kernel's own number is 0: nobody else is believed
-		}
-		return !errors.Is(failed, unix.EAGAIN) && !errors.Is(failed, unix.EINTR)
-	})
-	return n, errors.Join(err, failed)
+	return messages(data, l.message)
 }
 
 // list asks for all interfaces. One listing at a time is all that a socket can
 // have: another is asked for when it has ended.
 func (l *links) list() error {
 	if l.listing {
-		l.again = true
+		l.stale = true
 		return nil
 	}
 	l.seq++
-	// struct nlmsghdr, struct ifinfomsg of linux/rtnetlink.h, and one attribute
-	// that leaves the counters out.
-	const length = unix.SizeofNlMsghdr + unix.SizeofIfInfomsg + unix.SizeofRtAttr + 4
-	m := binary.NativeEndian.AppendUint32(nil, length)
-	m = binary.NativeEndian.AppendUint16(m, unix.RTM_GETLINK)
-	m = binary.NativeEndian.AppendUint16(m, unix.NLM_F_REQUEST|unix.NLM_F_DUMP)
-	m = binary.NativeEndian.AppendUint32(m, l.seq)
-	m = append(m, make([]byte, 4+unix.SizeofIfInfomsg)...)
-	m = binary.NativeEndian.AppendUint16(m, unix.SizeofRtAttr+4)
-	m = binary.NativeEndian.AppendUint16(m, unix.IFLA_EXT_MASK)
-	m = binary.NativeEndian.AppendUint32(m, 1<<3) // RTEXT_FILTER_SKIP_STATS
-	conn, err := l.socket.SyscallConn()
-	if err != nil {
-		return err
-	}
+	m := question(unix.RTM_GETLINK, l.seq, allLinks())
 	var failed error
-	err = conn.Write(func(fd uintptr) bool {
+	err := l.conn.Write(func(fd uintptr) bool {
 		failed = unix.Sendto(int(fd), m, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
 		return !errors.Is(failed, unix.EAGAIN) && !errors.Is(failed, unix.EINTR)
 	})
 	if err = errors.Join(err, failed); err != nil {
 		return fmt.Errorf("ask the kernel for all interfaces: %w", err)
 	}
-	l.listing, l.again = true, false
+	l.listing, l.stale = true, false
 	return nil
 }

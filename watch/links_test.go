@@ -161,7 +161,7 @@ func TestLinksSubscribeAgain(t *testing.T) {
 	link = binary.NativeEndian.AppendUint16(link, unix.IFLA_IFNAME)
 	link = append(link, "new\x00"...)
 	data := append(message(unix.RTM_NEWLINK, link...), message(unix.NLMSG_DONE, 0, 0, 0, 0)...)
-	require.NoError(t, l.read(data))
+	require.NoError(t, messages(data, l.message))
 	changed, all := l.take()
 	require.True(t, all)
 	require.Equal(t, map[int]linkChange{7: {gone: true}, 8: {name: "new"}}, changed)
@@ -173,6 +173,6 @@ func FuzzLinks(f *testing.F) {
 	f.Add([]byte{36, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 3, 0})
 	f.Fuzz(func(_ *testing.T, data []byte) {
 		l := &links{news: newNews[int, linkChange](), known: map[int]knownLink{}}
-		_ = l.read(data)
+		_ = messages(data, l.message)
 	})
 }

@@ -49,8 +49,9 @@ type loop struct {
 	sources
 
 	host   *Host
-	listed bool // all interfaces have been told of
-	ready  bool // and have been looked at
+	glance *glance // nil where nobody glances
+	listed bool    // all interfaces have been told of
+	ready  bool    // and have been looked at
 	ports  map[int]*port
 	// dirty are the ports to look at now, due those to look at then, though
 	// nothing changes.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"sync"
 	"sync/atomic"
 
 	"github.com/mdlayher/netlink"
@@ -46,12 +47,11 @@ type lost struct {
 
 // lostSource is one subscription.
 type lostSource struct {
-	name     string
+	stream
 	protocol int
 	groups   []int
 	filter   []bpf.Instruction
 	take     func(netlink.Message) []clue
-	socket   *os.File
 }
 
 // lostBuffer is what the kernel may keep for us of each, in bytes.
@@ -62,51 +62,66 @@ const lostBuffer = 1 << 20
 func watchLost(log *slog.Logger) (*lost, error) {
 	l := &lost{news: newNews[clue, struct{}](), log: log}
 	routing := &lostSource{
-		name: "routing", protocol: unix.NETLINK_ROUTE, take: routingClues,
+		protocol: unix.NETLINK_ROUTE, take: routingClues,
 		groups: []int{
 			unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR, unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE,
 			unix.RTNLGRP_NEIGH, unix.RTNLGRP_IPV4_NETCONF, unix.RTNLGRP_IPV6_NETCONF,
 		},
-		filter: onlyTypes(unix.RTM_DELADDR, unix.RTM_DELROUTE, unix.RTM_DELNEIGH, unix.RTM_NEWNETCONF),
+		filter: onlyLosses(),
 	}
-	if err := routing.open(); err != nil {
+	if err := l.subscribe("routing events", routing); err != nil {
 		return nil, err
 	}
-	l.sources = append(l.sources, routing)
-	rules := &lostSource{
-		name: "firewall", protocol: unix.NETLINK_NETFILTER, take: firewallClues, groups: []int{unix.NFNLGRP_NFTABLES},
-	}
-	if err := rules.open(); err == nil {
-		l.sources = append(l.sources, rules)
-	} else {
+	rules := &lostSource{protocol: unix.NETLINK_NETFILTER, take: firewallClues, groups: []int{unix.NFNLGRP_NFTABLES}}
+	if err := l.subscribe("firewall events", rules); err != nil {
 		log.Warn("what goes missing of the firewall is found by looking only", "error", err)
 	}
 	return l, nil
 }
 
-// onlyTypes keeps all other messages from waking us: on a busy host neighbour
-// entries come and change all the time. Routing messages come one by one.
-func onlyTypes(types ...uint32) []bpf.Instruction {
-	// The low byte of struct nlmsghdr's type: all of them fit.
-	offset := uint32(4)
+// onlyLosses keeps all other messages from waking us: on a busy host neighbour
+// entries come and change all the time. Routing messages come one by one. A route
+// of one address that is put in another's place is a loss, too.
+func onlyLosses() []bpf.Instruction {
+	// The low byte of struct nlmsghdr's type, and of its flags: all that counts
+	// is in there, but for NLM_F_REPLACE.
+	kind, flags := uint32(4), uint32(7)
 	if binary.NativeEndian.Uint16([]byte{0, 1}) == 1 {
-		offset = 5
+		kind, flags = 5, 6
 	}
-	program := []bpf.Instruction{bpf.LoadAbsolute{Off: offset, Size: 1}}
-	for i, t := range types {
-		program = append(program, bpf.JumpIf{Cond: bpf.JumpEqual, Val: t, SkipTrue: uint8(len(types) - i)})
+	const length = unix.SizeofNlMsghdr + 1 // struct rtmsg, rtm_dst_len
+	return []bpf.Instruction{
+		bpf.LoadAbsolute{Off: kind, Size: 1},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.RTM_DELADDR, SkipTrue: 9},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.RTM_DELROUTE, SkipTrue: 8},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.RTM_DELNEIGH, SkipTrue: 7},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.RTM_NEWNETCONF, SkipTrue: 6},
+		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: unix.RTM_NEWROUTE, SkipTrue: 4},
+		bpf.LoadAbsolute{Off: flags, Size: 1},
+		bpf.JumpIf{Cond: bpf.JumpBitsNotSet, Val: unix.NLM_F_REPLACE >> 8, SkipTrue: 2},
+		bpf.LoadAbsolute{Off: length, Size: 1},
+		bpf.JumpIf{Cond: bpf.JumpGreaterOrEqual, Val: 32, SkipTrue: 1},
+		bpf.RetConstant{Val: 0},
+		bpf.RetConstant{Val: 1 << 20},
 	}
-	return append(program, bpf.RetConstant{Val: 0}, bpf.RetConstant{Val: 1 << 20})
 }
 
-func (s *lostSource) open() error {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, s.protocol)
-	if err != nil {
-		return fmt.Errorf("open a netlink socket: %w", err)
+func (l *lost) subscribe(name string, s *lostSource) error {
+	s.stream = stream{
+		name: name, log: l.log,
+		open:    func() (*os.File, error) { return netlinkSocket(s.protocol, lostBuffer, s.bind) },
+		receive: func(_ context.Context, buffer []byte) error { return l.receive(s, buffer) },
+		again:   func() error { l.tellAll(); return nil },
 	}
-	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, lostBuffer) != nil {
-		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, lostBuffer)
+	if err := s.start(); err != nil {
+		return err
 	}
+	l.sources = append(l.sources, s)
+	return nil
+}
+
+func (s *lostSource) bind(fd int) error {
+	var err error
 	if len(s.filter) > 0 {
 		err = attachFilter(fd, s.filter)
 	}
@@ -119,10 +134,8 @@ func (s *lostSource) open() error {
 		}
 	}
 	if err != nil {
-		unix.Close(fd)
-		return fmt.Errorf("subscribe to the kernel's %s events: %w", s.name, err)
+		return fmt.Errorf("subscribe to the kernel's %s: %w", s.name, err)
 	}
-	s.socket = os.NewFile(uintptr(fd), "netlink")
 	return nil
 }
 
@@ -138,81 +151,36 @@ func attachFilter(fd int, program []bpf.Instruction) error {
 	return unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]})
 }
 
+// clue tells of one.
+func (l *lost) clue(c clue) { l.tell(c, func(struct{}) struct{} { return struct{}{} }) }
+
 // run receives from all sources until ctx ends.
 func (l *lost) run(ctx context.Context) {
-	done := make(chan struct{})
+	var all sync.WaitGroup
 	for _, s := range l.sources {
-		go func() {
-			l.runSource(ctx, s)
-			done <- struct{}{}
-		}()
+		all.Go(func() { s.run(ctx) })
 	}
-	for range l.sources {
-		<-done
-	}
+	all.Wait()
 }
 
-func (l *lost) runSource(ctx context.Context, s *lostSource) {
-	var pause backoff
-	for {
-		err := l.receiveAll(ctx, s)
-		if ctx.Err() != nil {
-			return
-		}
-		l.log.Warn("the subscription to "+s.name+" events broke: subscribing again", "error", err)
-		for err != nil && pause.wait(ctx) {
-			err = s.open()
-		}
-		if err != nil {
-			return
-		}
+func (l *lost) receive(s *lostSource, buffer []byte) error {
+	data, err := s.datagram(buffer)
+	if errors.Is(err, unix.ENOBUFS) {
+		l.overflows.Add(1)
 		l.tellAll()
+		return nil
 	}
-}
-
-func (l *lost) receiveAll(ctx context.Context, s *lostSource) error {
-	defer s.socket.Close()
-	stop := endReads(ctx, s.socket)
-	defer stop()
-	conn, err := s.socket.SyscallConn()
 	if err != nil {
 		return err
 	}
-	buffer := make([]byte, 64<<10)
-	for {
-		n, err := receive(conn, buffer)
-		switch {
-		case errors.Is(err, unix.ENOBUFS):
-			l.overflows.Add(1)
-			l.tellAll()
-		case err != nil:
-			return err
-		default:
-			l.read(buffer[:n], s.take)
+	err = messages(data, func(m message) error {
+		for _, c := range s.take(netlink.Message{Header: netlink.Header{Type: netlink.HeaderType(m.kind), Flags: netlink.HeaderFlags(m.flags)}, Data: m.body}) {
+			l.clue(c)
 		}
-	}
-}
-
-func (l *lost) read(data []byte, take func(netlink.Message) []clue) {
-	err := messages(data, func(kind uint16, body []byte) {
-		for _, c := range take(netlink.Message{Header: netlink.Header{Type: netlink.HeaderType(kind)}, Data: body}) {
-			l.tell(c, func(struct{}) struct{} { return struct{}{} })
-		}
+		return nil
 	})
 	if err != nil {
 		l.tellAll()
-	}
-}
-
-// messages hands each struct nlmsghdr's type and body to take.
-func messages(data []byte, take func(kind uint16, body []byte)) error {
-	for len(data) >= unix.SizeofNlMsghdr {
-		length := int(binary.NativeEndian.Uint32(data))
-		if length < unix.SizeofNlMsghdr || length > len(data) {
-			return errCutOff
-		}
-		take(binary.NativeEndian.Uint16(data[4:]), data[unix.SizeofNlMsghdr:length])
-		data = data[min(len(data), (length+3)&^3):]
 	}
 	return nil
 }
@@ -237,6 +205,8 @@ func routingClues(m netlink.Message) []clue {
 		header, address = unix.SizeofIfAddrmsg, []uint16{unix.IFA_ADDRESS, unix.IFA_LOCAL} // the local one counts
 	case unix.RTM_DELROUTE:
 		header, device = unix.SizeofRtMsg, unix.RTA_OIF
+	case unix.RTM_NEWROUTE: // in the place of another, of which nothing else is told
+		header, address = unix.SizeofRtMsg, []uint16{unix.RTA_DST}
 	case unix.RTM_DELNEIGH:
 		header, address = unix.SizeofNdMsg, []uint16{ndaDst}
 	case unix.RTM_NEWNETCONF:
@@ -264,7 +234,7 @@ func routingClues(m netlink.Message) []clue {
 			}
 		}
 	})
-	if err != nil || c.index <= 0 {
+	if err != nil || c.index <= 0 && !c.address.IsValid() {
 		return nil
 	}
 	return []clue{c}

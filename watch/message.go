@@ -2,53 +2,32 @@ package watch
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-var errCutOff = errors.New("a message of the kernel's is cut off")
-
-// read takes what one receive returned: one message or more.
-func (l *links) read(data []byte) error {
-	for len(data) >= unix.SizeofNlMsghdr {
-		length := int(binary.NativeEndian.Uint32(data))
-		if length < unix.SizeofNlMsghdr || length > len(data) {
-			return errCutOff
-		}
-		kind := binary.NativeEndian.Uint16(data[4:])
-		flags := binary.NativeEndian.Uint16(data[6:])
-		seq := binary.NativeEndian.Uint32(data[8:])
-		body := data[unix.SizeofNlMsghdr:length]
-		data = data[min(len(data), (length+3)&^3):]
-		if err := l.message(kind, flags, seq, body); err != nil {
-			return err
-		}
+// message takes one.
+func (l *links) message(m message) error {
+	answer := l.listing && m.seq == l.seq
+	if answer && m.flags&unix.NLM_F_DUMP_INTR != 0 {
+		l.stale = true // it may lack what was there all along
 	}
-	return nil
-}
-
-func (l *links) message(kind, flags uint16, seq uint32, body []byte) error {
-	answer := l.listing && seq == l.seq
-	if answer && flags&unix.NLM_F_DUMP_INTR != 0 {
-		l.again = true // it may lack what was there all along
-	}
-	switch kind {
+	switch m.kind {
 	case unix.RTM_NEWLINK, unix.RTM_DELLINK:
-		return l.link(kind, body, answer)
+		return l.link(m.kind, m.body, answer)
 	case unix.NLMSG_ERROR, unix.NLMSG_DONE:
 		if !answer {
 			return nil
 		}
 		l.listing = false
-		if len(body) >= 4 {
-			if errno := -int32(binary.NativeEndian.Uint32(body)); errno != 0 {
+		if len(m.body) >= 4 {
+			if errno := -int32(binary.NativeEndian.Uint32(m.body)); errno != 0 {
 				return fmt.Errorf("list the interfaces: %w", unix.Errno(errno))
 			}
 		}
-		if l.again {
+		if l.stale {
 			return l.list()
 		}
 		l.listed()
@@ -61,10 +40,15 @@ func (l *links) link(kind uint16, body []byte, answer bool) error {
 	if len(body) < unix.SizeofIfInfomsg {
 		return errCutOff
 	}
-	if body[0] == unix.AF_BRIDGE {
-		return nil // a bridge's word about its port: that it left is no end of the port
-	}
 	index := int(int32(binary.NativeEndian.Uint32(body[4:])))
+	if body[0] == unix.AF_BRIDGE {
+		// A bridge's word about its port: that it left is no end of the port, and its
+		// VLANs, say, may have changed.
+		if old, known := l.known[index]; known && kind == unix.RTM_NEWLINK {
+			l.touch(index, old)
+		}
+		return nil
+	}
 	if kind == unix.RTM_DELLINK {
 		l.drop(index)
 		return nil
@@ -89,6 +73,13 @@ func (l *links) link(kind uint16, body []byte, answer bool) error {
 		return linkChange{name: state.name, seen: seen, touched: known}
 	})
 	return nil
+}
+
+// touch tells that something about an interface may be otherwise.
+func (l *links) touch(index int, of knownLink) {
+	l.tell(index, func(before linkChange) linkChange {
+		return linkChange{name: of.name, seen: before.seen, touched: true}
+	})
 }
 
 func (l *links) drop(index int) {
@@ -125,17 +116,4 @@ func stateIn(body []byte) (s linkState, err error) {
 		}
 	})
 	return s, err
-}
-
-// attributes hands each struct rtattr to take.
-func attributes(data []byte, take func(kind uint16, value []byte)) error {
-	for len(data) >= unix.SizeofRtAttr {
-		length := int(binary.NativeEndian.Uint16(data))
-		if length < unix.SizeofRtAttr || length > len(data) {
-			return errCutOff
-		}
-		take(binary.NativeEndian.Uint16(data[2:]), data[unix.SizeofRtAttr:length])
-		data = data[min(len(data), (length+3)&^3):]
-	}
-	return nil
 }

@@ -27,8 +27,9 @@ func (l *loop) readJournal() {
 	clear(l.host.vifs)
 	clear(l.host.users)
 	clear(l.host.sharers)
+	l.glance.clear()
 	for _, s := range all {
-		l.host.SetPort(s.NIC, s.Kind, s)
+		l.setPort(s.NIC, s.Kind, s)
 	}
 	for key := range before {
 		l.mark(key.nic)
@@ -62,9 +63,20 @@ func (l *loop) readPorts(nic plan.NIC) {
 		if err != nil {
 			l.Log.Warn("a record of the journal cannot be read", "error", err)
 		}
-		l.host.SetPort(nic, kind, s)
+		l.setPort(nic, kind, s)
 	}
 	l.mark(nic)
+}
+
+// setPort takes in what the journal holds of a port; nil is nothing.
+func (l *loop) setPort(nic plan.NIC, kind plan.Kind, s *journal.Stored) {
+	if s != nil && s.Boot == l.Boot {
+		l.glance.want(portKey{nic, kind}, s)
+		s.Quiet = nil // nobody else asks for it
+	} else {
+		l.glance.want(portKey{nic, kind}, nil)
+	}
+	l.host.SetPort(nic, kind, s)
 }
 
 func (l *loop) takeFolder() {

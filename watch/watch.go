@@ -123,6 +123,14 @@ func (w *Watcher) run(ctx context.Context, once bool) error {
 	running.Go(func() { w.Store.Run(ctx) })
 	l := newLoop(w, once, sources{links.news, folder.news, lost.news, settings.news})
 	l.overflows = func() int64 { return links.overflows.Load() + lost.overflows.Load() }
+	if !once {
+		socket, err := openGlance()
+		if err != nil {
+			return err
+		}
+		l.glance = newGlance(lost.clue, w.Log)
+		running.Go(func() { l.glance.run(ctx, socket) })
+	}
 	if w.Metrics != "" {
 		metrics, err := listenForMetrics(w.Metrics, l.asked, w.Drops, w.Log)
 		if err != nil {

@@ -25,6 +25,9 @@ type Stored struct {
 	// that a rule or another interface has for the port.
 	Devs      []int
 	Addresses []netip.Addr
+	// Quiet are the steps of whose undoing the kernel tells nobody: settings and
+	// proxy entries.
+	Quiet []plan.Step
 	// Written is when the record was last put in place, by the clock on the
 	// wall.
 	Written time.Time
@@ -56,8 +59,15 @@ func (s *Stored) involve(step plan.Step) {
 	switch step := step.(type) {
 	case plan.Master:
 		dev = step.Bridge.Index
+	case plan.Sysctl:
+		s.Quiet = append(s.Quiet, step)
 	case plan.ProxyNeighbour:
 		dev, addresses = step.Dev.Index, []netip.Addr{step.IP}
+		s.Quiet = append(s.Quiet, step)
+	case plan.Route:
+		if step.Route.Dst.IsSingleIP() {
+			addresses = []netip.Addr{step.Route.Dst.Addr()}
+		}
 	case plan.Address:
 		addresses = []netip.Addr{step.Addr.Prefix.Addr()}
 	case plan.Neighbour:
