@@ -71,7 +71,7 @@ func (r *Runtime) Run(ctx context.Context, call event.Call) error {
 }
 
 func (r *Runtime) run(ctx context.Context, call event.Call) error {
-	lock, err := r.Journal.LockNIC(ctx, call.NIC)
+	lock, err := r.Journal.LockCall(ctx, call.NIC)
 	if err != nil {
 		return fmt.Errorf("%s: %w", call.Device, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -19,14 +20,16 @@ import (
 // them. It is a folder of files, which inotify sees; of /sys/class/net it would
 // see nothing.
 type folder struct {
-	*news[plan.NIC, struct{}]
+	*news[plan.NIC, []call]
 	stream
-	dir string
+	dir   string
+	calls calls
+	reads int
 }
 
-// Of a record written beside and renamed, one removed, one set aside, and of
-// the folder's own end.
-const folderEvents = unix.IN_MOVED_TO | unix.IN_MOVED_FROM | unix.IN_DELETE | unix.IN_CLOSE_WRITE |
+// Of a record written beside and renamed, one removed, one set aside; of a lock
+// that comes and goes; and of the folder's own end.
+const folderEvents = unix.IN_CREATE | unix.IN_MOVED_TO | unix.IN_MOVED_FROM | unix.IN_DELETE | unix.IN_CLOSE_WRITE |
 	unix.IN_DELETE_SELF | unix.IN_MOVE_SELF | unix.IN_ONLYDIR
 
 // folderEnd is what is told of a folder that is watched no more.
@@ -35,7 +38,7 @@ const folderEnd = unix.IN_DELETE_SELF | unix.IN_MOVE_SELF | unix.IN_IGNORED | un
 // watchFolder makes the folder where it is missing: a host on which no guest
 // has been started yet.
 func watchFolder(dir string, log *slog.Logger) (*folder, error) {
-	f := &folder{news: newNews[plan.NIC, struct{}](), dir: dir}
+	f := &folder{news: newNews[plan.NIC, []call](), dir: dir}
 	f.stream = stream{name: "the journal's folder", log: log, open: f.open, receive: f.receive, again: f.lookAgain}
 	return f, f.start()
 }
@@ -73,6 +76,8 @@ func (f *folder) receive(_ context.Context, buffer []byte) error {
 
 // read takes struct inotify_event, of which a read returns one or more.
 func (f *folder) read(data []byte) error {
+	f.reads++
+	now := time.Now()
 	for len(data) >= unix.SizeofInotifyEvent {
 		mask := binary.NativeEndian.Uint32(data[4:])
 		end := unix.SizeofInotifyEvent + int(binary.NativeEndian.Uint32(data[12:]))
@@ -87,8 +92,11 @@ func (f *folder) read(data []byte) error {
 		case mask&unix.IN_Q_OVERFLOW != 0:
 			f.tellAll()
 		default:
+			if nic, ended, ok := f.calls.see(name, mask, f.reads, now); ok {
+				f.tell(nic, func(before []call) []call { return append(before, ended) })
+			}
 			if nic, _, ok := journal.PortOf(name); ok {
-				f.tell(nic, func(struct{}) struct{} { return struct{}{} })
+				f.tell(nic, func(before []call) []call { return before })
 			}
 		}
 	}

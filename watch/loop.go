@@ -94,7 +94,7 @@ type loop struct {
 // sources are what tells that something has changed.
 type sources struct {
 	links  *news[int, linkChange]
-	folder *news[plan.NIC, struct{}]
+	folder *news[plan.NIC, []call]
 	lost   *news[clue, struct{}]
 	// settings tells of the configuration's files.
 	settings *news[struct{}, struct{}]
@@ -105,7 +105,7 @@ func newLoop(w *Watcher, once bool, from sources) *loop {
 		Watcher: w, once: once, timing: w.timing(), sources: from,
 		host: NewHost(w.Boot), ports: map[int]*port{}, dirty: map[int]bool{}, due: map[int]time.Time{},
 		left: map[plan.NIC]*leftTap{}, interrupted: map[plan.NIC]bool{},
-		asked: make(chan chan counts), overflows: func() int64 { return 0 },
+		counts: newCounts(), asked: make(chan chan counts), overflows: func() int64 { return 0 },
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"vifctl/hooks/event"
 	"vifctl/hooks/plan"
 )
 
@@ -26,6 +27,10 @@ type counts struct {
 	timed                                int
 	took                                 time.Duration // of the timed late taps, together
 	overflows                            int64
+
+	calls       map[callsOf]int
+	callsTook   map[callsOf]*histogram
+	workedOnFor map[worksOf]*histogram
 }
 
 type portsOf struct {
@@ -33,9 +38,46 @@ type portsOf struct {
 	kind plan.Kind
 }
 
+type callsOf struct {
+	mode    string
+	command event.Command
+}
+
+type worksOf struct{ what, mode string }
+
+func newCounts() counts {
+	return counts{calls: map[callsOf]int{}, callsTook: map[callsOf]*histogram{}, workedOnFor: map[worksOf]*histogram{}}
+}
+
+// called counts a call of a script's.
+func (c *counts) called(mode string, made call) {
+	of := callsOf{mode, made.command}
+	c.calls[of]++
+	if made.took > 0 {
+		observe(c.callsTook, of, made.took)
+	}
+}
+
+// worked counts work of our own.
+func (c *counts) worked(r result) {
+	of := worksOf{what: r.what()}
+	if r.work != nil {
+		of.mode = r.work.Mode
+	}
+	observe(c.workedOnFor, of, r.took)
+}
+
+func observe[K comparable](in map[K]*histogram, of K, took time.Duration) {
+	if in[of] == nil {
+		in[of] = &histogram{}
+	}
+	in[of].add(took)
+}
+
 // count is called by the one who decides.
 func (l *loop) count() counts {
 	c := l.counts
+	c.calls, c.callsTook, c.workedOnFor = maps.Clone(c.calls), cloned(c.callsTook), cloned(c.workedOnFor)
 	c.overflows = l.overflows()
 	c.ports = map[portsOf]int{}
 	for index, key := range l.host.owner {
@@ -49,6 +91,15 @@ func (l *loop) count() counts {
 		}
 	}
 	return c
+}
+
+func cloned[K comparable](of map[K]*histogram) map[K]*histogram {
+	all := map[K]*histogram{}
+	for k, h := range of {
+		one := *h
+		all[k] = &one
+	}
+	return all
 }
 
 // text is what Prometheus reads (its text format, version 0.0.4).
@@ -70,6 +121,7 @@ func (c counts) text(drops map[string]uint64) string {
 	one("late_taps_total", "counter", "Taps that were brought up without a call.", c.lateTaps)
 	metric("late_tap_seconds", "summary", "From a tap's creation to its last step.")
 	fmt.Fprintf(&out, "vifctl_late_tap_seconds_sum %g\nvifctl_late_tap_seconds_count %d\n", c.took.Seconds(), c.timed)
+	c.durations(&out, metric)
 	one("repairs_total", "counter", "How often something of a port was put back.", c.repairs)
 	one("removed_total", "counter", "Things that were nobody's any more and were removed.", c.removed)
 	one("failures_total", "counter", "Attempts that failed.", c.failures)
@@ -79,6 +131,24 @@ func (c counts) text(drops map[string]uint64) string {
 		fmt.Fprintf(&out, "vifctl_dropped_packets_total{reason=%q} %d\n", reason, drops[reason])
 	}
 	return out.String()
+}
+
+// durations are those of calls and of our own work.
+func (c counts) durations(out *strings.Builder, metric func(name, kind, help string)) {
+	byLabels := func(a, b callsOf) int { return cmp.Or(cmp.Compare(a.mode, b.mode), cmp.Compare(a.command, b.command)) }
+	metric("calls_total", "counter", "Calls of the scripts.")
+	for _, of := range slices.SortedFunc(maps.Keys(c.calls), byLabels) {
+		fmt.Fprintf(out, "vifctl_calls_total{mode=%q,command=%q} %d\n", of.mode, of.command, c.calls[of])
+	}
+	metric("call_seconds", "histogram", "From a call's first look to its end, of those that were seen to begin.")
+	for _, of := range slices.SortedFunc(maps.Keys(c.callsTook), byLabels) {
+		c.callsTook[of].text(out, "call_seconds", fmt.Sprintf("mode=%q,command=%q", of.mode, of.command))
+	}
+	metric("work_seconds", "histogram", "The watcher's own work on a port, whether there was something to do or not.")
+	byWork := func(a, b worksOf) int { return cmp.Or(cmp.Compare(a.what, b.what), cmp.Compare(a.mode, b.mode)) }
+	for _, of := range slices.SortedFunc(maps.Keys(c.workedOnFor), byWork) {
+		c.workedOnFor[of].text(out, "work_seconds", fmt.Sprintf("work=%q,mode=%q", of.what, of.mode))
+	}
 }
 
 // metricsServer answers at a Unix socket: in HTTP, of which it knows as much as

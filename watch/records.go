@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -81,13 +82,26 @@ func (l *loop) setPort(nic plan.NIC, kind plan.Kind, s *journal.Stored) {
 
 func (l *loop) takeFolder() {
 	changed, all := l.folder.take()
+	before := map[plan.NIC]string{}
+	for nic := range changed {
+		before[nic] = l.modeOf(nic)
+	}
 	if all {
 		l.readJournal()
-		return
 	}
-	for nic := range changed {
-		l.readPorts(nic)
+	for nic, calls := range changed {
+		if !all {
+			l.readPorts(nic)
+		}
+		for _, c := range calls {
+			l.counts.called(cmp.Or(l.modeOf(nic), before[nic]), c)
+		}
 	}
+}
+
+// modeOf is the mode of a NIC's ports, "" where none is up.
+func (l *loop) modeOf(nic plan.NIC) string {
+	return cmp.Or(l.host.ports[portKey{nic, plan.Vif}].Mode, l.host.ports[portKey{nic, plan.Tap}].Mode)
 }
 
 // watchLeft begins or ends the wait for the call that takes down a tap that has

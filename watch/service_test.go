@@ -162,6 +162,10 @@ func TestMetrics(t *testing.T) {
 	says(t, w, "vif9.0-emu came late and is up", 1)
 	require.Zero(t, d.Run("ip", "link", "set", "vif1.0", "nomaster").Exit)
 	says(t, w, "vif1.0: put back", 1)
+	// A call that a hook holds up.
+	require.NoError(t, d.WriteFile(dom0.ScriptsDir+"/vif-post.d/slow.hook", "sleep 0.3\n", 0o755))
+	require.Zero(t, p.Call("vif-route", "offline", "type_if=vif").Exit)
+	require.Zero(t, p.Call("vif-route", "online", "type_if=vif").Exit)
 	text := scrape(t, d)
 	head, body, _ := strings.Cut(text, "\r\n\r\n")
 	require.Contains(t, head, "HTTP/1.1 200 OK\r\n")
@@ -170,16 +174,27 @@ func TestMetrics(t *testing.T) {
 		`vifctl_ports{mode="bridge",kind="vif"} 1`, `vifctl_ports{mode="nat",kind="vif"} 1`, `vifctl_ports{mode="route",kind="tap"} 1`,
 		`vifctl_ports{mode="route",kind="vif"} 2`, "vifctl_late_taps_total 1", "vifctl_late_tap_seconds_count 1", "vifctl_repairs_total 1",
 		"vifctl_failures_total 0", "vifctl_resyncs_total 0", `vifctl_dropped_packets_total{reason="spoofed_address"} `,
+		`vifctl_calls_total{mode="route",command="offline"} 1`, `vifctl_calls_total{mode="route",command="online"} 1`,
+		`vifctl_call_seconds_bucket{mode="route",command="online",le="0.25"} 0`, `vifctl_call_seconds_bucket{mode="route",command="online",le="2.5"} 1`,
+		`vifctl_call_seconds_count{mode="route",command="online"} 1`, `vifctl_call_seconds_bucket{mode="route",command="offline",le="0.25"} 0`,
+		`vifctl_work_seconds_count{work="late_tap",mode="route"} 1`, `vifctl_work_seconds_count{work="repair",mode="bridge"} `,
+		`vifctl_work_seconds_bucket{work="late_tap",mode="route",le="+Inf"} 1`,
 	} {
 		require.Contains(t, body, "\n"+line)
 	}
 	// Every line is a comment or a metric, and every metric has been introduced.
 	for line := range strings.Lines(body) {
 		if name := strings.FieldsFunc(line, func(r rune) bool { return r == '{' || r == ' ' })[0]; !strings.HasPrefix(line, "#") {
-			name = strings.TrimSuffix(strings.TrimSuffix(name, "_sum"), "_count")
+			for _, part := range []string{"_sum", "_count", "_bucket"} {
+				name = strings.TrimSuffix(name, part)
+			}
 			require.Contains(t, body, "# TYPE "+name+" ", line)
 		}
 	}
 	require.Contains(t, scrape(t, d), "vifctl_repairs_total 1", "and again")
+	// A call that is refused.
+	require.NoError(t, d.Write(p.Backend+"/mac", "nonsense"))
+	require.NotZero(t, p.Call("vif-route", "online", "type_if=vif").Exit)
+	require.Eventually(t, func() bool { return strings.Contains(scrape(t, d), `vifctl_calls_total{mode="route",command=""} 1`) }, 5*time.Second, 5*time.Millisecond)
 	ends(t, w)
 }

@@ -153,6 +153,7 @@ func (l *loop) give(j job) {
 // ended takes in what came of a job.
 func (l *loop) ended(r result) {
 	l.working--
+	l.counts.worked(r)
 	switch {
 	case r.gone != nil:
 		l.endedLeft(r)

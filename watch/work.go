@@ -26,6 +26,19 @@ type job struct {
 	asked int
 }
 
+// what names a job's kind, for the metrics.
+func (j job) what() string {
+	switch {
+	case j.gone != nil:
+		return "removal"
+	case j.repair != nil:
+		return "repair"
+	case j.garbage:
+		return "garbage"
+	}
+	return "late_tap"
+}
+
 // result is what came of a job. Without work and error there was nothing to do.
 type result struct {
 	job
@@ -34,6 +47,8 @@ type result struct {
 	removed []string
 	err     error
 	ended   time.Time
+	// took is how long a worker was at it.
+	took time.Duration
 }
 
 // pool is the workers.
@@ -60,6 +75,7 @@ func (p *pool) work(ctx context.Context, open func() Runtime) {
 	defer rt.Close()
 	for j := range p.jobs {
 		r := result{job: j}
+		began := time.Now()
 		switch {
 		case j.gone != nil:
 			r.work, r.err = rt.RemoveGone(ctx, *j.gone)
@@ -71,6 +87,7 @@ func (p *pool) work(ctx context.Context, open func() Runtime) {
 			r.work, r.err = rt.AddLate(ctx, j.tap)
 		}
 		r.ended = time.Now()
+		r.took = r.ended.Sub(began)
 		p.results <- r
 	}
 }

@@ -26,15 +26,21 @@ type Lock struct {
 // LockNIC holds one NIC, both its ports: they share what belongs to the NIC.
 // It waits until ctx ends.
 func (j *Journal) LockNIC(ctx context.Context, nic plan.NIC) (*Lock, error) {
-	return j.lock(ctx, nic.String()+".lock", false)
+	return j.lock(ctx, nic.String()+".lock", os.O_RDONLY, false)
+}
+
+// LockCall is LockNIC for a call. Its file is opened for writing, though nothing is
+// written: whoever watches the folder tells a call by that from all others.
+func (j *Journal) LockCall(ctx context.Context, nic plan.NIC) (*Lock, error) {
+	return j.lock(ctx, nic.String()+".lock", os.O_RDWR, false)
 }
 
 // LockHost holds what belongs to the whole host; it is to be held briefly.
 func (j *Journal) LockHost(ctx context.Context) (*Lock, error) {
-	return j.lock(ctx, "host.lock", true)
+	return j.lock(ctx, "host.lock", os.O_RDONLY, true)
 }
 
-func (j *Journal) lock(ctx context.Context, name string, leave bool) (*Lock, error) {
+func (j *Journal) lock(ctx context.Context, name string, access int, leave bool) (*Lock, error) {
 	if err := os.MkdirAll(j.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
@@ -43,7 +49,7 @@ func (j *Journal) lock(ctx context.Context, name string, leave bool) (*Lock, err
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
 	for {
-		f := flock.New(path, flock.SetPermissions(0o600))
+		f := flock.New(path, flock.SetPermissions(0o600), flock.SetFlag(os.O_CREATE|access))
 		got, err := f.TryLockContext(ctx, lockRetry)
 		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 			return nil, fmt.Errorf("another call still holds %s: %w", path, err)

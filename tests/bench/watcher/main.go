@@ -106,19 +106,22 @@ func (b *bench) attach(n int) (ports []*dom0.Port, err error) {
 	return ports, nil
 }
 
-// settle waits until the watcher has looked at all there is.
+// settle waits until the watcher has looked at all there is: until it has been at rest for a while.
 func (b *bench) settle() error {
-	for before := -1; ; {
+	const pause, rests = 2 * time.Second, 5
+	before, rested := -1, 0
+	for rested < rests {
+		time.Sleep(pause)
 		now, err := b.cpu()
 		if err != nil {
 			return err
 		}
-		if now == before {
-			return nil
+		if rested++; now-before > 2 || !strings.Contains(b.w.Log(), "watching") {
+			rested = 0
 		}
 		before = now
-		time.Sleep(3 * time.Second)
 	}
+	return nil
 }
 
 // atRest is what it costs when nothing happens.
