@@ -20,7 +20,7 @@ type Guest struct {
 	Domid int
 	// HVM guests have an emulated NIC beside the PV one, until their driver unplugs it.
 	HVM bool
-	// Late: the emulated NIC comes when xl has called everything, and nobody calls for it.
+	// Late: the emulated NIC comes seconds after xl has called everything, and nobody calls for it (comeLate).
 	Late bool
 	// Script is the hotplug script: vif-bridge, vif-route, …
 	Script string
@@ -234,18 +234,16 @@ func (d *Dom0) Start(ctx context.Context, guest Guest) (*Domain, error) {
 		return nil, err
 	}
 	d.connected(ctx, g)
-	nic := pvNIC
-	if g.HVM {
-		nic = emulatedName
-		come := func() error { return d.call(ctx, g, add) }
-		if g.Late {
-			come = func() error { return d.comeLate(ctx, g) }
-		}
-		if err := come(); err != nil {
+	switch {
+	case g.Late:
+		return g, nil
+	case g.HVM:
+		if err := d.call(ctx, g, add); err != nil {
 			return nil, err
 		}
+		return g, d.use(ctx, g, emulatedName)
 	}
-	return g, d.use(ctx, g, nic)
+	return g, d.use(ctx, g, pvNIC)
 }
 
 // SwitchToPV lets an HVM guest's PV driver take over, and the emulated NIC go.

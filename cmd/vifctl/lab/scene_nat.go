@@ -88,7 +88,7 @@ func playNAT(ctx context.Context, d *Dom0) error {
 	if d.Watcher, err = d.watch(ctx); err != nil {
 		return err
 	}
-	d.Report.Note("vifctl watch is at work: the guests' emulated NICs come late, when xl has called everything")
+	d.Report.Note("vifctl watch is at work: the guests' emulated NICs come when xl has long called everything")
 	return errors.Join(playPrivate(ctx, d), d.Watcher.end())
 }
 
@@ -107,6 +107,9 @@ func playPrivate(ctx context.Context, d *Dom0) error {
 		if err := up.serve(); err != nil {
 			return err
 		}
+	}
+	if err := d.comeLate(ctx, n.guests); err != nil {
+		return err
 	}
 	if err := d.Client.serve(); err != nil {
 		return err
