@@ -82,7 +82,7 @@ func (l *loop) takeLost(now time.Time) {
 	for c := range clues {
 		key, own := l.host.owner[c.index]
 		switch {
-		case c.neighbour && !l.host.sharers[c.address][key]:
+		case c.neighbour && !l.host.neighbours[c.address][key]: // one that the kernel has learnt, and forgets
 		case own:
 			l.suspects(c.index, soon)
 		case c.base:

@@ -47,8 +47,9 @@ func TestClues(t *testing.T) {
 		"at the port":                {clue{index: 1}, true, false},
 		"an element of the port's":   {clue{port: "vif2.0"}, false, true},
 		"an address of the port's":   {clue{index: 3, address: public}, true, false},
-		"a neighbour of the port's":  {clue{index: 1, address: public, neighbour: true}, true, false},
+		"a neighbour of the port's":  {clue{index: 1, address: private, neighbour: true}, true, false},
 		"a neighbour of nobody's":    {clue{index: 1, address: public.Next(), neighbour: true}, false, false},
+		"a neighbour learnt":         {clue{index: 1, address: public, neighbour: true}, false, false},
 		"somebody else's address":    {clue{index: 3, address: public.Next()}, false, false},
 		"at an interface both need":  {clue{index: 3}, true, true},
 		"at one that nobody needs":   {clue{index: 4}, false, false},
@@ -59,7 +60,8 @@ func TestClues(t *testing.T) {
 			t.Parallel()
 			p := newPretend(t)
 			uplink := plan.Dev{Name: "eth0", Index: 3}
-			p.recordWith(first, "vif1.0", 1, plan.Address{Dev: uplink, Addr: plan.Addr{Prefix: onePrefix(public)}, NIC: true})
+			p.recordWith(first, "vif1.0", 1, plan.Address{Dev: uplink, Addr: plan.Addr{Prefix: onePrefix(public)}, NIC: true},
+				plan.Neighbour{Dev: plan.Dev{Name: "vif1.0", Index: 1}, IP: private, MAC: "00:16:3e:00:00:01"})
 			p.recordWith(plan.NIC{Domid: 2}, "vif2.0", 2, plan.Sysctl{Dev: uplink, Table: "ipv6/conf", Name: "proxy_ndp", Want: "1"})
 			p.start("vif1.0", "vif2.0", "eth0", "eth1")
 			p.soon(func() bool { return p.lookedAt("vif1.0") == 1 && p.lookedAt("vif2.0") == 1 }, "at start")

@@ -28,6 +28,8 @@ type Host struct {
 	// that an address has been given to.
 	users   map[int]portSet
 	sharers map[netip.Addr]portSet
+	// neighbours are the ports that were told an address's hardware address.
+	neighbours map[netip.Addr]portSet
 }
 
 type portSet map[portKey]bool
@@ -50,6 +52,8 @@ func NewHost(boot string) *Host {
 
 		users:   map[int]portSet{},
 		sharers: map[netip.Addr]portSet{},
+
+		neighbours: map[netip.Addr]portSet{},
 	}
 }
 
@@ -82,6 +86,9 @@ func (h *Host) SetPort(nic plan.NIC, kind plan.Kind, s *journal.Stored) {
 		for _, a := range old.Addresses {
 			leave(h.sharers, a, key)
 		}
+		for _, a := range old.Neighbours {
+			leave(h.neighbours, a, key)
+		}
 	}
 	if s == nil || s.Boot != h.boot {
 		return
@@ -92,6 +99,9 @@ func (h *Host) SetPort(nic plan.NIC, kind plan.Kind, s *journal.Stored) {
 	}
 	for _, a := range s.Addresses {
 		join(h.sharers, a, key)
+	}
+	for _, a := range s.Neighbours {
+		join(h.neighbours, a, key)
 	}
 	if kind == plan.Vif {
 		h.vifs[s.Name] = nic

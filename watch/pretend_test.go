@@ -148,7 +148,7 @@ func (p *pretend) record(nic plan.NIC, kind plan.Kind, name string, index int, p
 	}
 }
 
-var public = netip.MustParseAddr("203.0.113.44")
+var public, private = netip.MustParseAddr("203.0.113.44"), netip.MustParseAddr("192.168.1.2")
 
 func onePrefix(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
 

@@ -28,6 +28,7 @@ func (l *loop) readJournal() {
 	clear(l.host.vifs)
 	clear(l.host.users)
 	clear(l.host.sharers)
+	clear(l.host.neighbours)
 	l.glance.clear()
 	for _, s := range all {
 		l.setPort(s.NIC, s.Kind, s)

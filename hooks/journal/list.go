@@ -25,6 +25,8 @@ type Stored struct {
 	// that a rule or another interface has for the port.
 	Devs      []int
 	Addresses []netip.Addr
+	// Neighbours are those addresses whose hardware address the port was told.
+	Neighbours []netip.Addr
 	// Quiet are the steps of whose undoing the kernel tells nobody: settings and
 	// proxy entries.
 	Quiet []plan.Step
@@ -71,7 +73,7 @@ func (s *Stored) involve(step plan.Step) {
 	case plan.Address:
 		addresses = []netip.Addr{step.Addr.Prefix.Addr()}
 	case plan.Neighbour:
-		addresses = []netip.Addr{step.IP}
+		s.Neighbours = append(s.Neighbours, step.IP)
 	case plan.Rule:
 		addresses = []netip.Addr{step.Public, step.Private, step.Prefix.Masked().Addr()}
 	}

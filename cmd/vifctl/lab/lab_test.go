@@ -113,7 +113,7 @@ var natLines = []string{
 	`(?s)all three by their emulated NICs:` + natChecks + `.*all three by their PV NICs:` + natChecks,
 	`(?s)win2008-3's vif7.0\n      # [0-9]+ steps as win2008-1's, .*\n` +
 		`      # firewall: tcp 3389 of 198.51.100.2 when it comes from 203.0.113.1 goes to 192.168.1.4\n   ok   backend/vif/7/0/hotplug-status`,
-	`ok   vif5.0-emu comes late, and nobody calls: vifctl watch brings it up`, `ok   vif7.0-emu comes late`,
+	`3 seconds after xl.s last call:`, `ok   vif5.0-emu comes, and nobody calls: vifctl watch brings it up`, `ok   vif7.0-emu comes, and nobody calls`,
 	`vif-nat remove type_if=tap`,
 	`ok   of the guests, nftables and connection tracking hold nothing +[1-9][0-9]* elements gone\n` +
 		`        The tables arp vifctl, bridge vifctl, inet vifctl, netdev vifctl stay, and no element in their sets: they are the host's own.\n`,
