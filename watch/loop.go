@@ -68,6 +68,8 @@ type loop struct {
 	// at sweepAt.
 	round   []int
 	sweepAt time.Time
+	// lookTook is how long it took to look at a port, the last time.
+	lookTook time.Duration
 	// rereadAt is when the configuration is read again, zero where it need not be;
 	// mistaken: what was read last is not in force.
 	rereadAt time.Time
