@@ -22,8 +22,8 @@ const (
 	// glanceEvery is how often all ports are glanced at, if that is cheap.
 	glanceEvery = 800 * time.Millisecond
 	// glanceShare is how many times longer than a glance takes of a processor the
-	// pause after it is: 0.05 %.
-	glanceShare = 2000
+	// pause after it is: 0.03 %.
+	glanceShare = 3000
 	// glanceDeadline bounds the wait for the kernel's answer.
 	glanceDeadline = 5 * time.Second
 )
