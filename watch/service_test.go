@@ -166,6 +166,10 @@ func TestMetrics(t *testing.T) {
 	require.NoError(t, d.WriteFile(dom0.ScriptsDir+"/vif-post.d/slow.hook", "sleep 0.3\n", 0o755))
 	require.Zero(t, p.Call("vif-route", "offline", "type_if=vif").Exit)
 	require.Zero(t, p.Call("vif-route", "online", "type_if=vif").Exit)
+	// What the folder tells is taken in when the call has long returned.
+	require.Eventually(t, func() bool {
+		return strings.Contains(scrape(t, d), `vifctl_calls_total{mode="route",command="online"} 1`)
+	}, 20*time.Second, 5*time.Millisecond)
 	text := scrape(t, d)
 	head, body, _ := strings.Cut(text, "\r\n\r\n")
 	require.Contains(t, head, "HTTP/1.1 200 OK\r\n")
@@ -195,6 +199,6 @@ func TestMetrics(t *testing.T) {
 	// A call that is refused.
 	require.NoError(t, d.Write(p.Backend+"/mac", "nonsense"))
 	require.NotZero(t, p.Call("vif-route", "online", "type_if=vif").Exit)
-	require.Eventually(t, func() bool { return strings.Contains(scrape(t, d), `vifctl_calls_total{mode="route",command=""} 1`) }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(scrape(t, d), `vifctl_calls_total{mode="route",command=""} 1`) }, 20*time.Second, 5*time.Millisecond)
 	ends(t, w)
 }
