@@ -421,13 +421,17 @@ settled() { ip -6 addr show dev "$1" scope link | grep inet6 && ! ip -6 addr sho
 host_reset() {
 	local name
 	for name in $(command xl list | awk 'NR > 1 && $2 != 0 { print $2 }'); do command xl destroy "$name"; done
-	ip netns pids world 2>/dev/null | xargs -r kill
-	ip netns del world 2>/dev/null
+	for name in $(ip netns list | cut -d' ' -f1); do
+		ip netns pids "$name" | xargs -r kill
+		ip netns del "$name"
+	done
 	if [ -e /run/openvswitch/db.sock ]; then
 		ovs-vsctl --if-exists del-br ovs0
 		/usr/share/openvswitch/scripts/ovs-ctl stop >/dev/null
 	fi
-	for name in eth0 eth1 xenbr0 xenbr1 ovs-system; do ip link del "$name" 2>/dev/null; done
+	for name in $(ip -o link | sed 's/^[0-9]*: \([^:@]*\).*/\1/'); do
+		[ "$name" = lo ] || ip link del "$name" 2>/dev/null
+	done
 	sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
 	rm -f "$console"/guest-*.log /var/log/xen/xl-*.log /etc/xen/vifctl.toml /etc/xen/scripts/vif-post.d/*.hook
 	:
