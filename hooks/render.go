@@ -25,6 +25,9 @@ func (w *Work) WriteText(out io.Writer) error {
 		p.comment("domain %d, interface %d", ev.NIC.Domid, ev.NIC.Devid)
 	}
 	p.comment("mode %s", w.Mode)
+	for _, said := range w.Asked.Words() {
+		p.comment("network %s: %s", w.Network, said)
+	}
 	for _, warning := range w.Warnings {
 		p.comment("warning: %s", warning)
 	}

@@ -20,7 +20,7 @@ func (w *Work) WriteText(out io.Writer) error {
 	if w.Uplink != "" {
 		p.line("# uplink %s", w.Uplink)
 	}
-	for _, said := range guestsGet(w.ForGuests) {
+	for _, said := range w.ForGuests.Words() {
 		p.line("# guests on it: %s, where the configuration does not say", said)
 	}
 	for _, warning := range w.Warnings {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"vifctl/configs"
 	"vifctl/hooks/journal"
 	"vifctl/hooks/plan"
 	"vifctl/hooks/snapshot"
@@ -159,7 +158,7 @@ func (s Status) WriteText(out io.Writer) error {
 	}
 	p.list("addresses", s.Addresses)
 	p.list("ports", s.Ports)
-	p.list("guests", guestsGet(s.ForGuests))
+	p.list("guests", s.ForGuests.Words())
 	for _, set := range s.Settings {
 		was := "already so before"
 		if set.Was != "" {
@@ -174,17 +173,6 @@ func (s Status) WriteText(out io.Writer) error {
 		p.line("  starting it again brings that back")
 	}
 	return p.err
-}
-
-// guestsGet says what guests on a network get, in the configuration's words.
-func guestsGet(g plan.ForGuests) (words []string) {
-	if g.Antispoof != "" {
-		words = append(words, fmt.Sprintf("antispoof = %q", g.Antispoof))
-	}
-	if g.DHCP {
-		words = append(words, fmt.Sprintf("dhcp = %q", configs.DHCPDnsmasq))
-	}
-	return words
 }
 
 // printer writes lines until one fails.

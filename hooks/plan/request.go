@@ -50,6 +50,17 @@ type ForGuests struct {
 	DHCP      bool      `json:"dhcp,omitempty"`
 }
 
+// Words say it as the configuration would, a setting each.
+func (g ForGuests) Words() (words []string) {
+	if g.Antispoof != "" {
+		words = append(words, fmt.Sprintf("antispoof = %q", g.Antispoof))
+	}
+	if g.DHCP {
+		words = append(words, `dhcp = "dnsmasq"`)
+	}
+	return words
+}
+
 // Request is what a mode is asked: make this port work.
 type Request struct {
 	NIC  NIC
