@@ -30,6 +30,9 @@ type Options struct {
 	Switch string
 	// Router makes the host what network-route leaves: forwarding, and answering ARP for its guests on the uplink.
 	Router bool
+	// OneRoom has all guests live in one namespace, for a host with a thousand: of as many namespaces the kernel keeps a
+	// thousand files in /proc/sys by each name, and goes through them when one is opened. A real dom0 has one.
+	OneRoom bool
 }
 
 // A Dom0 is one pretend host and its surroundings.

@@ -134,10 +134,14 @@ func (p *Port) keys() []string {
 	return pairs
 }
 
-// Guest is the guest's own namespace, where its NICs are eth0, eth1, …, and the emulated ones emu0, emu1, ….
+// Guest is the guest's own namespace, where its NICs are eth0, eth1, …, and the emulated ones emu0, emu1, …; in OneRoom
+// they are eth1.0, eth2.0, ….
 func (d *Dom0) Guest(domid int) (*Namespace, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.options.OneRoom {
+		domid = 0
+	}
 	if guest, ok := d.guests[domid]; ok {
 		return guest, nil
 	}
@@ -161,14 +165,14 @@ func (p *Port) Plug() error {
 
 // PlugVif makes the vif. The guest's end is up at once, as a driver's would be.
 func (p *Port) PlugVif() error {
-	return p.plug(p.Vif, backendMAC, fmt.Sprintf("eth%d", p.Devid))
+	return p.plug(p.Vif, backendMAC, p.inside("eth"))
 }
 
 // PlugTap makes the emulated NIC's tap, which the device model gives a MAC of its own.
 func (p *Port) PlugTap() error {
 	mac := fmt.Sprintf("fe:54:00:01:%02x:%02x", p.Domid%256, p.Devid%256)
 	if !p.TapDevice {
-		return p.plug(p.Tap, mac, fmt.Sprintf("emu%d", p.Devid))
+		return p.plug(p.Tap, mac, p.inside("emu"))
 	}
 	var err error
 	p.TapFile, err = p.dom0.openTap(p.Tap, mac)
@@ -212,7 +216,15 @@ func (p *Port) unplug(kind string) error {
 	if err != nil {
 		return err
 	}
-	return guest.unplug(kind + strconv.Itoa(p.Devid))
+	return guest.unplug(p.inside(kind))
+}
+
+// inside is what the guest calls its end.
+func (p *Port) inside(kind string) string {
+	if p.dom0.options.OneRoom {
+		return fmt.Sprintf("%s%d.%d", kind, p.Domid, p.Devid)
+	}
+	return kind + strconv.Itoa(p.Devid)
 }
 
 func (n *Namespace) unplug(name string) error {

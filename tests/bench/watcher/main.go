@@ -45,7 +45,7 @@ type bench struct {
 }
 
 func (b *bench) run(guests, alone int, idle time.Duration, cycles int) (err error) {
-	if b.d, err = dom0.Start(dom0.Options{Router: true}); err != nil {
+	if b.d, err = dom0.Start(dom0.Options{Router: true, OneRoom: true}); err != nil {
 		return err
 	}
 	if err := b.d.WriteFile(dom0.ConfigFile, "[host]\nantispoof = \"strict\"\n", 0o644); err != nil {
