@@ -4,13 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"runtime"
-	"strings"
 	"text/tabwriter"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"vifctl/tests/bench/figures"
 )
 
 // A row is what is measured, and of whom. The programs that calibrate have no command.
@@ -124,7 +121,7 @@ func (r *report) printRushes(out io.Writer) {
 		mine.who, theirs.who = vifctl, debian
 		if a, b := r.rushes[mine], r.rushes[theirs]; a != nil && b != nil {
 			fmt.Fprintf(t, "%s %s\t%d\t%.0f\t%d of %d\t%.0f\t%d of %d\t\n", k.mode, k.command, k.size,
-				ms(median(a.took)), a.failures, a.calls, ms(median(b.took)), b.failures, b.calls)
+				figures.MS(median(a.took)), a.failures, a.calls, figures.MS(median(b.took)), b.failures, b.calls)
 		}
 	}
 	_ = t.Flush()
@@ -132,23 +129,11 @@ func (r *report) printRushes(out io.Writer) {
 
 // machine says on what was measured, and how often.
 func (r *report) machine() string {
-	var u unix.Utsname
-	_ = unix.Uname(&u)
-	model := "?"
-	info, _ := os.ReadFile("/proc/cpuinfo")
-	for line := range strings.Lines(string(info)) {
-		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-			model = strings.TrimSpace(value)
-			break
-		}
-	}
-	return fmt.Sprintf("Linux %s, %d × %s, %s; %s; %d calls each, medians unless it says otherwise",
-		unix.ByteSliceToString(u.Release[:]), runtime.NumCPU(), model, runtime.Version(), r.store, r.scope.rounds)
+	return fmt.Sprintf("%s; %s; %d calls each, medians unless it says otherwise",
+		figures.Machine(), r.store, r.scope.rounds)
 }
 
 // String is the four columns of the table: median, p90, least, and the median of the CPU time, in ms.
 func (s *sample) String() string {
-	return fmt.Sprintf("%.2f\t%.2f\t%.2f\t%.2f", ms(median(s.wall)), ms(quantile(s.wall, 0.9)), ms(quantile(s.wall, 0)), ms(median(s.cpu)))
+	return fmt.Sprintf("%.2f\t%.2f\t%.2f\t%.2f", figures.MS(median(s.wall)), figures.MS(quantile(s.wall, 0.9)), figures.MS(quantile(s.wall, 0)), figures.MS(median(s.cpu)))
 }
-
-func ms(d time.Duration) float64 { return d.Seconds() * 1000 }

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"vifctl/tests/bench/figures"
 )
 
 func TestQuantile(t *testing.T) {
@@ -28,7 +30,7 @@ func TestQuantile(t *testing.T) {
 
 // A machine on which everything takes twice as long by then tells nothing of vifctl's own growth.
 func TestGrowthIsInTimesOfAnEmptyProgram(t *testing.T) {
-	grownBy := func(ours, emptys time.Duration) verdict {
+	grownBy := func(ours, emptys time.Duration) figures.Verdict {
 		r := newReport(scope{sizes: []int{0, 5000}})
 		for _, line := range r.lines() {
 			ours, emptys := ours, emptys
@@ -46,8 +48,8 @@ func TestGrowthIsInTimesOfAnEmptyProgram(t *testing.T) {
 		}
 		return r.verdicts()[2]
 	}
-	require.True(t, grownBy(24, 20).kept, "%s", grownBy(24, 20))
-	require.False(t, grownBy(14, 10).kept, "%s", grownBy(14, 10))
+	require.True(t, grownBy(24, 20).Kept, "%s", grownBy(24, 20))
+	require.False(t, grownBy(14, 10).Kept, "%s", grownBy(14, 10))
 	require.Contains(t, grownBy(24, 20).String(), "1.20: bridge online; by the clock 2.40")
 }
 
@@ -70,7 +72,7 @@ func TestVerdictsTakeTheWorst(t *testing.T) {
 
 	kept := map[bool]int{}
 	for _, v := range r.verdicts() {
-		kept[v.kept]++
+		kept[v.Kept]++
 	}
 	// 6 ms is more than 2 × 4/1.4, 40 is less than 11 times 6, and 6 is more than 1.5 times 3.
 	require.Equal(t, map[bool]int{true: 2, false: 3}, kept, "%v", r.verdicts())

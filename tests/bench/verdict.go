@@ -1,8 +1,9 @@
 package main
 
 import (
-	"fmt"
 	"time"
+
+	"vifctl/tests/bench/figures"
 )
 
 // What vifctl has to be.
@@ -18,29 +19,15 @@ const (
 	mostPrototypes = 1.5
 )
 
-// A verdict is one promise, and whether it was kept.
-type verdict struct {
-	kept  bool
-	words string
-}
-
-// String implements fmt.Stringer.
-func (v verdict) String() string {
-	if v.kept {
-		return "yes  " + v.words
-	}
-	return "NO   " + v.words
-}
-
 // verdicts judges by the medians, and by the worst of the calls.
-func (r *report) verdicts() []verdict {
+func (r *report) verdicts() []figures.Verdict {
 	sizes := r.scope.sizes
 	few, many := sizes[0], sizes[len(sizes)-1]
 
 	scaled := func(k row) float64 {
-		return ms(median(r.of(k, empty).wall)) * float64(mostPerCall) / float64(emptyThere)
+		return figures.MS(median(r.of(k, empty).wall)) * float64(mostPerCall) / float64(emptyThere)
 	}
-	slow, measured := r.worst(few, func(k row) float64 { return ms(median(r.of(k, vifctl).wall)) / scaled(k) })
+	slow, measured := r.worst(few, func(k row) float64 { return figures.MS(median(r.of(k, vifctl).wall)) / scaled(k) })
 	slow.who = vifctl
 	limit := scaled(slow)
 
@@ -50,26 +37,26 @@ func (r *report) verdicts() []verdict {
 	grown, growth := r.worst(many, func(k row) float64 { return ratio(r.of(k, vifctl), r.of(k.at(few), vifctl)) / drift(k) })
 	bare, prototypes := r.worst(few, func(k row) float64 { return ratio(r.of(k, vifctl), r.of(k, prototype)) })
 
-	return []verdict{
-		{measured <= 1, fmt.Sprintf("ours at most %.0f ms where an empty Go program takes %.1f (scaled: limit %.2f, measured %.2f: %s)",
-			ms(mostPerCall), ms(emptyThere), limit, measured*limit, slow)},
-		{-faster >= leastFaster, fmt.Sprintf("at least %.0f times faster than the scripts at %d ports (%.1f: %s)", leastFaster, few, -faster, near)},
-		{growth <= mostGrowth, fmt.Sprintf("at %d ports at most %.1f times its own figure at %d, in times of an empty program's (%.2f: %s; by the clock %.2f)",
-			many, mostGrowth, few, growth, grown, growth*drift(grown))},
+	return []figures.Verdict{
+		figures.Judge(measured <= 1, "ours at most %.0f ms where an empty Go program takes %.1f (scaled: limit %.2f, measured %.2f: %s)",
+			figures.MS(mostPerCall), figures.MS(emptyThere), limit, measured*limit, slow),
+		figures.Judge(-faster >= leastFaster, "at least %.0f times faster than the scripts at %d ports (%.1f: %s)", leastFaster, few, -faster, near),
+		figures.Judge(growth <= mostGrowth, "at %d ports at most %.1f times its own figure at %d, in times of an empty program's (%.2f: %s; by the clock %.2f)",
+			many, mostGrowth, few, growth, grown, growth*drift(grown)),
 		r.withoutFailure(),
-		{prototypes <= mostPrototypes, fmt.Sprintf("at most %.1f times the bare prototype at %d ports (%.2f: %s)", mostPrototypes, few, prototypes, bare)},
+		figures.Judge(prototypes <= mostPrototypes, "at most %.1f times the bare prototype at %d ports (%.2f: %s)", mostPrototypes, few, prototypes, bare),
 	}
 }
 
 // withoutFailure is the verdict on calls at once.
-func (r *report) withoutFailure() verdict {
+func (r *report) withoutFailure() figures.Verdict {
 	calls, failures := 0, 0
 	for k, rush := range r.rushes {
 		if k.who == vifctl {
 			calls, failures = calls+rush.calls, failures+rush.failures
 		}
 	}
-	return verdict{failures == 0 && calls > 0, fmt.Sprintf("%d at once without one failure (%d of %d failed)", crowd, failures, calls)}
+	return figures.Judge(failures == 0 && calls > 0, "%d at once without one failure (%d of %d failed)", crowd, failures, calls)
 }
 
 // worst finds the call, with that many ports present, of which the measure is highest.

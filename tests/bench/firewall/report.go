@@ -3,14 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"vifctl/tests/bench/figures"
 )
 
 // What is measured of a way.
@@ -156,27 +154,15 @@ func (r *report) checkedCalls() (calls []string) {
 
 // machine says on what was measured, and how often.
 func (r *report) machine() string {
-	var u unix.Utsname
-	_ = unix.Uname(&u)
-	model := "?"
-	info, _ := os.ReadFile("/proc/cpuinfo")
-	for line := range strings.Lines(string(info)) {
-		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-			model = strings.TrimSpace(value)
-			break
-		}
-	}
-	return fmt.Sprintf("Linux %s, %d × %s, %s; medians of %d rounds (of vifctl's), of %d calls with and without antispoofing",
-		unix.ByteSliceToString(u.Release[:]), runtime.NumCPU(), model, runtime.Version(), r.scope.rounds, r.scope.calls)
+	return fmt.Sprintf("%s; medians of %d rounds (of vifctl's), of %d calls with and without antispoofing",
+		figures.Machine(), r.scope.rounds, r.scope.calls)
 }
-
-func ms(d time.Duration) float64 { return d.Seconds() * 1000 }
 
 func millis(d time.Duration) string {
 	if d == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%.2f", ms(d))
+	return fmt.Sprintf("%.2f", figures.MS(d))
 }
 
 func nanos(d time.Duration) string {

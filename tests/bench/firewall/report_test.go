@@ -36,7 +36,7 @@ func TestVerdicts(t *testing.T) {
 	verdicts := measured(good()).verdicts()
 	require.Len(t, verdicts, 8)
 	for _, v := range verdicts {
-		require.True(t, v.kept, v)
+		require.True(t, v.Kept, v)
 	}
 	for _, c := range []struct {
 		k    key
@@ -56,7 +56,7 @@ func TestVerdicts(t *testing.T) {
 		each[c.k] = c.took
 		missed := ""
 		for _, v := range measured(each).verdicts() {
-			if !v.kept {
+			if !v.Kept {
 				missed += v.String() + "\n"
 			}
 		}
@@ -69,7 +69,7 @@ func TestVerdicts(t *testing.T) {
 // Nothing measured is nothing kept.
 func TestNothingMeasured(t *testing.T) {
 	for _, v := range measured(nil).verdicts() {
-		require.False(t, v.kept, v)
+		require.False(t, v.Kept, v)
 	}
 }
 
@@ -82,7 +82,7 @@ func TestGrowthIsRoundByRound(t *testing.T) {
 		require.Len(t, r.samples[key{control, add, 5000}].wall, i+1)
 	}
 	v := r.growth("x", add, 5000)
-	require.True(t, v.kept, v)
+	require.True(t, v.Kept, v)
 	require.Contains(t, v.String(), "(1.20)")
 }
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"vifctl/tests/bench/figures"
 )
 
 // What vifctl has to be.
@@ -16,24 +18,10 @@ const (
 	mostForStrict = 4 * time.Millisecond
 )
 
-// A verdict is one promise, and whether it was kept.
-type verdict struct {
-	kept  bool
-	words string
-}
-
-// String implements fmt.Stringer.
-func (v verdict) String() string {
-	if v.kept {
-		return "yes  " + v.words
-	}
-	return "NO   " + v.words
-}
-
 // verdicts judges by the medians.
-func (r *report) verdicts() []verdict {
+func (r *report) verdicts() []figures.Verdict {
 	many := r.scope.sizes[len(r.scope.sizes)-1]
-	all := []verdict{
+	all := []figures.Verdict{
 		r.growth("a guest's rules put in place by nftables", add, many),
 		r.growth("a packet through the router, by nftables", packet, many),
 		r.growth("a new flow through the router, by nftables", flow, many),
@@ -46,12 +34,10 @@ func (r *report) verdicts() []verdict {
 
 // growth compares with the one of nftables' that stays without other guests, round by round: what else the machine had to
 // do in a round both had to bear.
-func (r *report) growth(words, what string, size int) verdict {
+func (r *report) growth(words, what string, size int) figures.Verdict {
 	grown := ratio(r.samples[key{nftables, what, size}], r.samples[key{control, what, size}])
-	return verdict{
-		grown > 0 && grown <= mostGrowth,
-		fmt.Sprintf("%s: with %d guests at most %.2f times its figure with none (%.2f)", words, size, mostGrowth, grown),
-	}
+	return figures.Judge(grown > 0 && grown <= mostGrowth,
+		"%s: with %d guests at most %.2f times its figure with none (%.2f)", words, size, mostGrowth, grown)
 }
 
 // ratio is the median of how many times as long a took as b in the same round; 0 where there is nothing to compare.
@@ -73,19 +59,19 @@ func ratio(a, b *sample) float64 {
 }
 
 // byIPTables tells by how much the limit was missed, and how much of that is iptables' own.
-func (r *report) byIPTables(who string, size int) verdict {
+func (r *report) byIPTables(who string, size int) figures.Verdict {
 	took, alone := r.took(who, add, size), r.took(who, floor, size)
-	v := verdict{took > 0 && took <= mostByIPTables, fmt.Sprintf("a guest's rules put in place by %s, with %d guests: at most %.0f ms (%.1f)",
-		who, size, ms(mostByIPTables), ms(took))}
+	v := figures.Judge(took > 0 && took <= mostByIPTables, "a guest's rules put in place by %s, with %d guests: at most %.0f ms (%.1f)",
+		who, size, figures.MS(mostByIPTables), figures.MS(took))
 	if took > mostByIPTables {
-		v.words += fmt.Sprintf(": missed by %.1f (%.1f of CPU); iptables alone takes %.1f (%.1f of CPU) for one rule",
-			ms(took-mostByIPTables), ms(r.used(who, add, size)), ms(alone), ms(r.used(who, floor, size)))
+		v.Words += fmt.Sprintf(": missed by %.1f (%.1f of CPU); iptables alone takes %.1f (%.1f of CPU) for one rule",
+			figures.MS(took-mostByIPTables), figures.MS(r.used(who, add, size)), figures.MS(alone), figures.MS(r.used(who, floor, size)))
 	}
 	return v
 }
 
 // forStrict judges the CPU time that the calls take for antispoofing alone.
-func (r *report) forStrict() (all []verdict) {
+func (r *report) forStrict() (all []figures.Verdict) {
 	for _, command := range []string{online, offline} {
 		var worst time.Duration
 		of := "never called"
@@ -95,10 +81,8 @@ func (r *report) forStrict() (all []verdict) {
 				worst, of = more, mode
 			}
 		}
-		all = append(all, verdict{
-			of != "never called" && worst <= mostForStrict,
-			fmt.Sprintf("strict antispoofing takes a call's %s at most %.0f ms more of CPU (%.2f: %s)", command, ms(mostForStrict), ms(worst), of),
-		})
+		all = append(all, figures.Judge(of != "never called" && worst <= mostForStrict,
+			"strict antispoofing takes a call's %s at most %.0f ms more of CPU (%.2f: %s)", command, figures.MS(mostForStrict), figures.MS(worst), of))
 	}
 	return all
 }
