@@ -80,7 +80,7 @@ func (r *Runtime) Foresee(ctx context.Context, g xlcfg.Guest, domid int) []Fores
 func (w *Work) Besides(first *Work) *Work {
 	shared := map[string]bool{}
 	for _, a := range first.Actions {
-		shared[a.Step.Key()] = a.Step.Owner() != plan.OwnerPort
+		shared[a.Step.Key()] = a.Step.Traits().Owner != plan.OwnerPort
 	}
 	rest := *w
 	rest.Actions = slices.DeleteFunc(slices.Clone(w.Actions), func(a plan.Action) bool { return shared[a.Step.Key()] })

@@ -90,7 +90,7 @@ func (r *Runtime) check(ctx context.Context, port journal.Port) (*Work, error) {
 func (w *Work) Missing() []plan.Action {
 	var missing []plan.Action
 	for _, a := range w.Actions {
-		if !a.Satisfied && !plan.IsDeed(a.Step) {
+		if !a.Satisfied && !a.Step.Traits().Effect {
 			missing = append(missing, a)
 		}
 	}

@@ -53,7 +53,7 @@ func (r *Runtime) share(w *Work, entries []journal.Entry) (undo, left []journal.
 	return undo, left
 }
 
-func isShared(e journal.Entry) bool { return e.Step.Owner() == plan.OwnerNIC }
+func isShared(e journal.Entry) bool { return e.Step.Traits().Owner == plan.OwnerNIC }
 
 // enrol prepares a port's coming up once more, now that everybody knows of it
 // and nobody can undo what it finds, and writes its intent.

@@ -175,7 +175,7 @@ func (r *Runtime) undo(ctx context.Context, entries []journal.Entry) (left []jou
 func together(entries []journal.Entry) []journal.Entry {
 	n := 1
 	for n < len(entries) && len(entries[n-1].Undo) == 1 && len(entries[n].Undo) == 1 &&
-		apply.Together(entries[n-1].Undo[0], entries[n].Undo[0]) {
+		plan.Together(entries[n-1].Undo[0], entries[n].Undo[0]) {
 		n++
 	}
 	return entries[:n]

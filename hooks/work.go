@@ -228,7 +228,7 @@ func (r *Runtime) prepareUp(ctx context.Context, w *Work, keys map[string]string
 	}
 	w.Actions = plan.Resolve(steps, s)
 	for i, a := range w.Actions {
-		if a.Satisfied && a.Step.Owner() == plan.OwnerNIC && others[a.Step.Key()] {
+		if a.Satisfied && a.Step.Traits().Owner == plan.OwnerNIC && others[a.Step.Key()] {
 			// Made for another port of the guest, and ours as well from now
 			// on: the last of them undoes it.
 			w.Actions[i].Undo = a.Step.Inverse(s)
@@ -248,7 +248,7 @@ func (r *Runtime) prepareUp(ctx context.Context, w *Work, keys map[string]string
 // and tells, or strips it of all that.
 func (r *Runtime) withDeeds(w *Work, steps []plan.Step) ([]plan.Step, error) {
 	if w.again {
-		return slices.DeleteFunc(slices.Clone(steps), plan.IsDeed), nil
+		return slices.DeleteFunc(slices.Clone(steps), func(s plan.Step) bool { return s.Traits().Effect }), nil
 	}
 	runs, err := r.hookRuns(w)
 	if err != nil {
@@ -284,7 +284,7 @@ func (r *Runtime) prepareDown(w *Work, keys map[string]string, g guest) error {
 		}
 		w.Gone = !there
 		for _, e := range slices.Backward(w.old.Entries) {
-			if len(e.Undo) > 0 && (there || plan.DevOf(e.Step).Index != w.old.Index) {
+			if len(e.Undo) > 0 && (there || e.Step.Traits().Dev.Index != w.old.Index) {
 				entries = append(entries, e)
 			}
 		}

@@ -118,7 +118,7 @@ func deeds(w *hooks.Work) string {
 	var kinds []string
 	count := map[string]int{}
 	did := func(s plan.Step) {
-		kind := plan.KindOf(s)
+		kind := s.Traits().Kind
 		if count[kind]++; count[kind] == 1 {
 			kinds = append(kinds, kind)
 		}

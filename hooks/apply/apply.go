@@ -137,7 +137,7 @@ func (x *Executor) Mend(ctx context.Context, actions []plan.Action) error {
 			continue
 		}
 		actions = actions[len(steps):]
-		if errors.Join(failed...) != nil && slices.ContainsFunc(steps, connects) {
+		if errors.Join(failed...) != nil && slices.ContainsFunc(steps, admits) {
 			failed = append(failed, fmt.Errorf("%s: left as it is until the rest is right", steps[0].Key()))
 			continue
 		}
@@ -155,7 +155,7 @@ func (x *Executor) Mend(ctx context.Context, actions []plan.Action) error {
 func together(actions []plan.Action) []plan.Step {
 	var steps []plan.Step
 	for _, a := range actions {
-		if a.Satisfied || len(steps) > 0 && !Together(steps[len(steps)-1], a.Step) {
+		if a.Satisfied || len(steps) > 0 && !plan.Together(steps[len(steps)-1], a.Step) {
 			break
 		}
 		steps = append(steps, a.Step)
@@ -163,16 +163,7 @@ func together(actions []plan.Action) []plan.Step {
 	return steps
 }
 
-// connects reports whether a step lets a guest's frames in.
-func connects(s plan.Step) bool {
-	switch s := s.(type) {
-	case plan.Up:
-		return s.Want
-	case plan.Master:
-		return !s.Bridge.IsZero()
-	}
-	return false
-}
+func admits(s plan.Step) bool { return s.Traits().Admits }
 
 // RollbackError says that a step failed, and not all that was done before it could be
 // undone.
@@ -193,7 +184,7 @@ func (x *Executor) Undo(ctx context.Context, steps []plan.Step) error {
 	var failed []error
 	for len(steps) > 0 {
 		n := 1
-		for n < len(steps) && Together(steps[n-1], steps[n]) {
+		for n < len(steps) && plan.Together(steps[n-1], steps[n]) {
 			n++
 		}
 		if err := x.do(ctx, steps[:n]); err != nil && !gone(err) {
@@ -202,20 +193,6 @@ func (x *Executor) Undo(ctx context.Context, steps []plan.Step) error {
 		steps = steps[n:]
 	}
 	return errors.Join(failed...)
-}
-
-// Together reports whether two steps that stand side by side are one request
-// to the kernel: rules, flows, or attributes of one link.
-func Together(a, b plan.Step) bool {
-	switch a.(type) {
-	case plan.Rule:
-		_, ok := b.(plan.Rule)
-		return ok
-	case plan.Flows:
-		_, ok := b.(plan.Flows)
-		return ok
-	}
-	return oneMessage(a, b)
 }
 
 // do takes steps that are one change.
@@ -233,8 +210,8 @@ func (x *Executor) do(ctx context.Context, steps []plan.Step) error {
 	// have taken some: one by one, each has its own error.
 	var failed []error
 	for _, s := range steps {
-		if err := x.Do(ctx, s); err != nil && tolerant(s) {
-			x.Log.Warn("went on without a step", "step", plan.KindOf(s), "error", err)
+		if err := x.Do(ctx, s); err != nil && s.Traits().Tolerant {
+			x.Log.Warn("went on without a step", "step", s.Traits().Kind, "error", err)
 		} else {
 			failed = append(failed, err)
 		}
@@ -263,24 +240,4 @@ func (x *Executor) changeRules(ctx context.Context, steps []plan.Step) error {
 // it, is not there, or is down and so could not carry it any more.
 func gone(err error) bool {
 	return errors.Is(err, errNoLink) || errors.Is(err, unix.ENODEV) || errors.Is(err, unix.ENETDOWN)
-}
-
-// tolerant reports whether a step may fail with no more than a warning.
-func tolerant(s plan.Step) bool {
-	switch s := s.(type) {
-	case plan.MAC:
-		return s.Tolerant
-	case plan.MTU:
-		return s.Tolerant
-	case plan.XenstoreWrite:
-		return s.Tolerant
-	case plan.Limit:
-		// A kernel without nf_tables: no script of Xen's has ever limited a tap.
-		return !s.Absent
-	case plan.Announce:
-		return true
-	case plan.Setting:
-		return s.Tolerant
-	}
-	return false
 }

@@ -21,7 +21,7 @@ func lacking(f *survey.Facts, wanted func(plan.Step) bool, tell func(*survey.NIC
 			for _, a := range p.Missing() {
 				// What serves both ports of a NIC is missing once.
 				if wanted(a.Step) && !told[a.Step.Key()] {
-					told[a.Step.Key()] = a.Step.Owner() != plan.OwnerPort
+					told[a.Step.Key()] = a.Step.Traits().Owner != plan.OwnerPort
 					steps = append(steps, a.Step)
 				}
 			}

@@ -212,20 +212,6 @@ func again(req Request, old *journal.Network) (plan.Plan, error) {
 	return p, nil
 }
 
-// passing reports whether a step is about what goes by itself in time, or about
-// the moment.
-func passing(s plan.Step) bool {
-	switch s := s.(type) {
-	case plan.Address:
-		return s.Addr.Valid != 0
-	case plan.Route:
-		return s.Route.Way.Lifetime != 0
-	case plan.Answers:
-		return true
-	}
-	return false
-}
-
 // remember works out what the journal will hold.
 func (r *Runtime) remember(w *Work, old *journal.Network, uplink plan.Dev) error {
 	boot, err := bootID()
@@ -238,7 +224,7 @@ func (r *Runtime) remember(w *Work, old *journal.Network, uplink plan.Dev) error
 		return nil
 	}
 	for i, a := range w.Topology {
-		if passing(a.Step) {
+		if a.Step.Traits().Passing {
 			w.Topology[i] = plan.Action{Step: a.Step, Satisfied: true}
 		}
 	}

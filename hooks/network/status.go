@@ -72,7 +72,7 @@ func (r *Runtime) status(ctx context.Context, n *journal.Network) (Status, error
 	}
 	var steps []plan.Step
 	for _, e := range slices.Concat(n.Settings, n.Topology) {
-		if !passing(e.Step) {
+		if !e.Step.Traits().Passing {
 			steps = append(steps, e.Step)
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// XenstoreWrite puts a value into the xenstore. It is a deed: a repeated
+// XenstoreWrite puts a value into the xenstore. It is an effect: a repeated
 // online must say `connected` again, so it is never taken as done.
 type XenstoreWrite struct {
 	Path  string `json:"path"`
@@ -14,16 +14,6 @@ type XenstoreWrite struct {
 	// Tolerant: the reader may have gone (a guest can remove its own
 	// frontend), which is worth a word in the log and no more.
 	Tolerant bool `json:"tolerant,omitempty"`
-}
-
-// IsDeed reports whether s is done rather than made so: it is taken once, and
-// nothing of it can go missing.
-func IsDeed(s Step) bool {
-	switch s.(type) {
-	case XenstoreWrite, HookRun, Announce:
-		return true
-	}
-	return false
 }
 
 // TellMTU tells the guest, by its frontend's path, the MTU its port has. A
@@ -42,8 +32,10 @@ type HookRun struct {
 // Key implements Step.
 func (s XenstoreWrite) Key() string { return "xenstore " + s.Path }
 
-// Owner implements Step. What was said to the toolstack cannot be unsaid.
-func (XenstoreWrite) Owner() Owner { return OwnerHost }
+// Traits implements Step. What the toolstack was told cannot be taken back.
+func (s XenstoreWrite) Traits() Traits {
+	return Traits{Kind: "xenstore_write", Owner: OwnerHost, Effect: true, Tolerant: s.Tolerant}
+}
 
 // Needs implements Step.
 func (XenstoreWrite) Needs(*Query) {}
@@ -64,9 +56,11 @@ func (XenstoreWrite) pretend(*Snapshot) {}
 // Key implements Step.
 func (s HookRun) Key() string { return "hook " + s.Path }
 
-// Owner implements Step. A hook undoes its own deeds when it is called with
+// Traits implements Step. A hook undoes its own effects when it is called with
 // command=offline.
-func (HookRun) Owner() Owner { return OwnerHost }
+func (HookRun) Traits() Traits {
+	return Traits{Kind: "hook_run", Owner: OwnerHost, Effect: true}
+}
 
 // Needs implements Step.
 func (HookRun) Needs(*Query) {}
