@@ -18,15 +18,15 @@ import (
 	"sync"
 	"time"
 
-	"vifctl/hooks"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/journal"
 )
 
-// Runtime is what the watcher needs of hooks.Runtime. Each worker has one.
+// Runtime is what the watcher needs of engine.Runtime. Each worker has one.
 type Runtime interface {
-	AddLate(ctx context.Context, tap hooks.LateTap) (*hooks.Work, error)
-	RemoveGone(ctx context.Context, tap journal.Port) (*hooks.Work, error)
-	Repair(ctx context.Context, port journal.Port) (*hooks.Work, error)
+	AddLate(ctx context.Context, tap engine.LateTap) (*engine.Work, error)
+	RemoveGone(ctx context.Context, tap journal.Port) (*engine.Work, error)
+	Repair(ctx context.Context, port journal.Port) (*engine.Work, error)
 	CollectGarbage(ctx context.Context) ([]string, error)
 	Close()
 }

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"vifctl/hooks"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/journal"
 	"vifctl/hooks/plan"
 )
@@ -16,7 +16,7 @@ import (
 // about one that has gone; where repair is, about a port that is up; where
 // garbage is, about what is nobody's.
 type job struct {
-	tap     hooks.LateTap
+	tap     engine.LateTap
 	gone    *journal.Port
 	repair  *journal.Port
 	garbage bool
@@ -42,7 +42,7 @@ func (j job) what() string {
 // result is what came of a job. Without work and error there was nothing to do.
 type result struct {
 	job
-	work *hooks.Work
+	work *engine.Work
 	// removed is what was nobody's.
 	removed []string
 	err     error
@@ -114,7 +114,7 @@ func (p *pool) stop() (last []result) {
 
 // deeds names what was done, in order: `name, 5 sysctl, up, 2 route`. What was
 // so already is not among it; "" is nothing.
-func deeds(w *hooks.Work) string {
+func deeds(w *engine.Work) string {
 	var kinds []string
 	count := map[string]int{}
 	did := func(s plan.Step) {

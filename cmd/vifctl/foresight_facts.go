@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"vifctl/configs"
-	"vifctl/hooks"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/plan"
 )
 
@@ -74,7 +74,7 @@ func (f *foresight) facts(i int) []fact {
 	} else if mode != "" {
 		add("mode", mode, "the script")
 	}
-	take("mac", hooks.PretendMAC, "none is given: xl makes another up at every start")
+	take("mac", engine.PretendMAC, "none is given: xl makes another up at every start")
 	if v, ok := n.Said.Said["vifname"]; ok {
 		add("vifname", v.Value, f.from(v))
 	}
@@ -111,7 +111,7 @@ func (f *foresight) facts(i int) []fact {
 
 // gatewayOf is the address that the host would have on an interface's port, as
 // its plan has it.
-func gatewayOf(n hooks.Foreseen) string {
+func gatewayOf(n engine.Foreseen) string {
 	var all []string
 	for _, p := range n.Ports[:1] {
 		if p.Work == nil {

@@ -7,12 +7,12 @@ import (
 	"slices"
 	"strings"
 
-	"vifctl/hooks"
+	"vifctl/hooks/engine"
 )
 
 // portText is what a NIC's port would get, as lines of a script. beside names the
 // port with which it shares what is not listed again, "" for none.
-func portText(n hooks.Foreseen, port int) (lines []string, beside string, err error) {
+func portText(n engine.Foreseen, port int) (lines []string, beside string, err error) {
 	work := n.Ports[port].Work
 	if port > 0 && n.Ports[0].Work != nil {
 		work, beside = work.Besides(n.Ports[0].Work), n.Ports[0].Device
@@ -122,9 +122,9 @@ type foresightNICJSON struct {
 }
 
 type foresightPortJSON struct {
-	Device  string      `json:"device"`
-	Refusal string      `json:"refusal,omitempty"`
-	Plan    *hooks.Work `json:"plan,omitempty"`
+	Device  string       `json:"device"`
+	Refusal string       `json:"refusal,omitempty"`
+	Plan    *engine.Work `json:"plan,omitempty"`
 }
 
 func (f *foresight) writeJSON(out io.Writer) error {

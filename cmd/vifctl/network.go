@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	"vifctl/hooks"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/network"
 	"vifctl/hooks/process"
 	"vifctl/watch/journald"
@@ -297,7 +297,7 @@ func guardNetwork(ctx context.Context, inv invocation, args []string) int {
 // openNetworks makes a runtime of a session. up: without a valid configuration
 // nothing is started.
 func openNetworks(inv invocation, up, dryRun bool) (*session, *network.Runtime, error) {
-	s := &session{Runtime: hooks.Runtime{Log: newLog(inv)}}
+	s := &session{Runtime: engine.Runtime{Log: newLog(inv)}}
 	if err := s.open(inv, up, dryRun); err != nil {
 		return s, nil, err
 	}

@@ -9,7 +9,7 @@ import (
 
 	"vifctl/cmd/vifctl/terminal"
 	"vifctl/configs"
-	"vifctl/hooks"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/survey"
 	"vifctl/hooks/xenstore"
 	"vifctl/xenscripts"
@@ -60,7 +60,7 @@ func (s *session) sources(inv invocation) survey.Sources {
 		XenstoreErr: s.NoXenstore,
 		ScriptsDir:  xenscripts.Dir,
 		Scripts:     xenscripts.Names,
-		Firewall:    &hooks.HostFirewall{Host: s.Config.Host, Book: filepath.Join(s.dir, "iptables")},
+		Firewall:    &engine.HostFirewall{Host: s.Config.Host, Book: filepath.Join(s.dir, "iptables")},
 	}
 	src.Xenstore, _ = s.Xenstore.(*xenstore.Client)
 	path, err := trustedPath(inv, "VIFCTL_CONFIG", configs.Default)

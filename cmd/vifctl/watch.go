@@ -12,7 +12,7 @@ import (
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
-	"vifctl/hooks"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/journal"
 	"vifctl/hooks/xenstore"
 	"vifctl/watch"
@@ -108,7 +108,7 @@ func newWatcher(inv invocation, o watchOptions) (*watch.Watcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	boot, err := hooks.BootID()
+	boot, err := engine.BootID()
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +175,7 @@ type lateRuntime struct {
 }
 
 // AddLate implements watch.Runtime.
-func (r *lateRuntime) AddLate(ctx context.Context, tap hooks.LateTap) (*hooks.Work, error) {
+func (r *lateRuntime) AddLate(ctx context.Context, tap engine.LateTap) (*engine.Work, error) {
 	if err := r.ready(true); err != nil {
 		return nil, err
 	}
@@ -185,7 +185,7 @@ func (r *lateRuntime) AddLate(ctx context.Context, tap hooks.LateTap) (*hooks.Wo
 }
 
 // RemoveGone implements watch.Runtime.
-func (r *lateRuntime) RemoveGone(ctx context.Context, tap journal.Port) (*hooks.Work, error) {
+func (r *lateRuntime) RemoveGone(ctx context.Context, tap journal.Port) (*engine.Work, error) {
 	if err := r.ready(false); err != nil {
 		return nil, err
 	}
@@ -195,7 +195,7 @@ func (r *lateRuntime) RemoveGone(ctx context.Context, tap journal.Port) (*hooks.
 }
 
 // Repair implements watch.Runtime.
-func (r *lateRuntime) Repair(ctx context.Context, port journal.Port) (*hooks.Work, error) {
+func (r *lateRuntime) Repair(ctx context.Context, port journal.Port) (*engine.Work, error) {
 	if err := r.ready(true); err != nil {
 		return nil, err
 	}
@@ -235,7 +235,7 @@ func (r *lateRuntime) ready(up bool) error {
 		}
 		r.Close() // the firewall is opened by the host's settings
 	}
-	s := &session{Runtime: hooks.Runtime{HookDir: r.hookDir, Log: r.log, Xenstore: r.store}, apart: r.apart}
+	s := &session{Runtime: engine.Runtime{HookDir: r.hookDir, Log: r.log, Xenstore: r.store}, apart: r.apart}
 	config, err := r.settings.current()
 	if err != nil && up {
 		return err
@@ -258,7 +258,7 @@ func (r *lateRuntime) configure() (err error) {
 
 // after closes a session in which something failed.
 func (r *lateRuntime) after(err error) {
-	for _, harmless := range []error{nil, hooks.ErrBusy, hooks.ErrGone, hooks.ErrNoKeys, hooks.ErrVifDown, hooks.ErrNotUp} {
+	for _, harmless := range []error{nil, engine.ErrBusy, engine.ErrGone, engine.ErrNoKeys, engine.ErrVifDown, engine.ErrNotUp} {
 		if errors.Is(err, harmless) {
 			return
 		}

@@ -108,9 +108,9 @@ func routeMissing(f *survey.Facts) []Finding {
 			way := "nowhere"
 			best, ok := survey.BestRoute(f, r.Dst.Addr())
 			if ok {
-				way = "to " + f.Host.Links[best.Index].Name
+				way = "to " + f.Host.Links[best.Index()].Name
 			}
-			another = another && ok && best.Index == p.Link.Index && best.Dst == r.Dst
+			another = another && ok && best.Index() == p.Link.Index && best.Dst == r.Dst
 			evidence = append(evidence, fmt.Sprintf("ip route get %s leads %s", r.Dst.Addr(), way))
 		}
 		if another {

@@ -20,9 +20,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"vifctl/configs"
-	"vifctl/hooks/apply"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/journal"
-	"vifctl/hooks/snapshot"
+	"vifctl/hooks/kernel"
 )
 
 // Deadlines.
@@ -35,8 +35,8 @@ const (
 
 // Runtime is everything a start or a stop needs.
 type Runtime struct {
-	Reader   *snapshot.Reader
-	Executor *apply.Executor
+	Reader   *engine.Reader
+	Executor *engine.Executor
 	Journal  *journal.Journal
 	// Host is what the configuration says of all guests.
 	Host configs.Host
@@ -104,7 +104,7 @@ const watcherSlack = 5 * time.Second
 
 // bootID identifies this run of the kernel.
 func bootID() (string, error) {
-	id, _, err := snapshot.Setting("/proc/sys/kernel/random/boot_id")
+	id, _, err := kernel.Setting("/proc/sys/kernel/random/boot_id")
 	if err != nil || id == "" {
 		return "", fmt.Errorf("read the kernel's boot id: %w", err)
 	}

@@ -11,7 +11,6 @@ import (
 	"vifctl/hooks/dhcp"
 	"vifctl/hooks/journal"
 	"vifctl/hooks/plan"
-	"vifctl/hooks/snapshot"
 	"vifctl/modes"
 )
 
@@ -75,7 +74,7 @@ func (r *Runtime) prepare(ctx context.Context, req Request, ask bool) (*Work, er
 	if err != nil {
 		return nil, err
 	}
-	s := snapshot.Empty()
+	s := plan.NewSnapshot()
 	if err := r.Reader.Read(ctx, net.Needs(host), s); err != nil {
 		return nil, err
 	}
@@ -164,7 +163,7 @@ func (r *Runtime) topology(ctx context.Context, net modes.Network, host plan.Hos
 	for _, gateway := range gateways(s.Routes[p.Uplink.Index]) {
 		answers := true
 		if ask {
-			if answers, err = r.Executor.Answers(ctx, p.Uplink, gateway, gatewayAnswers); err != nil {
+			if answers, err = r.Executor.Kernel.Reachable(ctx, p.Uplink, gateway, gatewayAnswers); err != nil {
 				return p, fmt.Errorf("%s: ask the gateway %s: %w", p.Uplink, gateway, err)
 			}
 		}

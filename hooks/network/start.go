@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"vifctl/hooks/apply"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/journal"
 )
 
@@ -48,7 +48,7 @@ func (r *Runtime) Start(ctx context.Context, req Request, confirm time.Duration)
 	}
 	defer release()
 	if err := r.Executor.Apply(ctx, w.Actions()); err != nil {
-		var rollback *apply.RollbackError
+		var rollback *engine.RollbackError
 		if errors.As(err, &rollback) {
 			// What is left stays in the journal, for the next call to undo.
 			return w, err

@@ -9,7 +9,6 @@ import (
 
 	"vifctl/hooks/journal"
 	"vifctl/hooks/plan"
-	"vifctl/hooks/snapshot"
 )
 
 // Status is what a person asks of one network. Its JSON is stable.
@@ -76,7 +75,7 @@ func (r *Runtime) status(ctx context.Context, n *journal.Network) (Status, error
 			steps = append(steps, e.Step)
 		}
 	}
-	s := snapshot.Empty()
+	s := plan.NewSnapshot()
 	q := plan.Needs(steps)
 	q.AllLinks = true
 	if err := r.Reader.Read(ctx, q, s); err != nil {

@@ -68,7 +68,7 @@ type Step interface {
 	pretend(s *Snapshot)
 }
 
-// An Action is a step held against a snapshot.
+// An Action is a step held against a kernel.
 type Action struct {
 	Step Step
 	// Satisfied: nothing is to be done.

@@ -12,11 +12,10 @@ import (
 	"strings"
 
 	"vifctl/configs"
-	"vifctl/hooks"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/event"
 	"vifctl/hooks/journal"
 	"vifctl/hooks/plan"
-	"vifctl/hooks/snapshot"
 	"vifctl/hooks/xenstore"
 )
 
@@ -24,7 +23,7 @@ import (
 type Sources struct {
 	// Runtime tells what the ports lack; its journal and configuration are read,
 	// too.
-	Runtime *hooks.Runtime
+	Runtime *engine.Runtime
 	// Xenstore is nil where it cannot be asked; XenstoreErr says why.
 	Xenstore    *xenstore.Client
 	XenstoreErr error
@@ -45,10 +44,10 @@ type Sources struct {
 func Read(ctx context.Context, s Sources) (*Facts, error) {
 	f := &Facts{ConfigErr: s.ConfigErr, XenstoreErr: s.XenstoreErr}
 	var err error
-	if f.Boot, err = hooks.BootID(); err != nil {
+	if f.Boot, err = engine.BootID(); err != nil {
 		return nil, err
 	}
-	if f.Host, err = snapshot.HostNow(); err != nil {
+	if f.Host, err = s.Runtime.Reader.Host(); err != nil {
 		return nil, err
 	}
 	if s.ConfigErr == nil {
