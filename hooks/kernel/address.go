@@ -78,7 +78,7 @@ func parseAddress(msg *nl.IfAddrmsg, data []byte) (plan.Addr, error) {
 	a := plan.Addr{Scope: int(msg.Scope)}
 	flags := uint32(msg.Flags)
 	var address, local netip.Addr
-	err := attributes(data, func(kind uint16, value []byte) error {
+	err := Attributes(data, func(kind uint16, value []byte) error {
 		switch kind {
 		case unix.IFA_ADDRESS:
 			address, _ = netip.AddrFromSlice(value)

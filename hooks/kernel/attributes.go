@@ -8,16 +8,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// errCutOff: a message ends in the middle of something.
-var errCutOff = errors.New("the kernel's message is cut off")
+// ErrCutOff: a message ends in the middle of something.
+var ErrCutOff = errors.New("the kernel's message is cut off")
 
-// attributes hands each struct rtattr of a message's tail to take, which must not
+// Attributes hands each struct rtattr of a message's tail to take, which must not
 // keep the value.
-func attributes(data []byte, take func(kind uint16, value []byte) error) error {
+func Attributes(data []byte, take func(kind uint16, value []byte) error) error {
 	for len(data) >= unix.SizeofRtAttr {
 		length := int(binary.NativeEndian.Uint16(data))
 		if length < unix.SizeofRtAttr || length > len(data) {
-			return errCutOff
+			return ErrCutOff
 		}
 		kind := binary.NativeEndian.Uint16(data[2:]) &^ (unix.NLA_F_NESTED | unix.NLA_F_NET_BYTEORDER)
 		if err := take(kind, data[unix.SizeofRtAttr:length]); err != nil {

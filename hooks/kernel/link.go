@@ -48,7 +48,7 @@ type Count struct {
 // attributes behind it.
 func ParseLink(body []byte) (Link, error) {
 	if len(body) < unix.SizeofIfInfomsg {
-		return Link{}, errCutOff
+		return Link{}, ErrCutOff
 	}
 	flags := binary.NativeEndian.Uint32(body[8:])
 	l := Link{
@@ -57,7 +57,7 @@ func ParseLink(body []byte) (Link, error) {
 		Carrier: flags&unix.IFF_LOWER_UP != 0,
 	}
 	elsewhere := false // the other end is in another namespace
-	err := attributes(body[unix.SizeofIfInfomsg:], func(kind uint16, value []byte) error {
+	err := Attributes(body[unix.SizeofIfInfomsg:], func(kind uint16, value []byte) error {
 		switch kind {
 		case unix.IFLA_IFNAME:
 			l.Name = unix.ByteSliceToString(value)
@@ -90,7 +90,7 @@ func ParseLink(body []byte) (Link, error) {
 
 // info reads IFLA_LINKINFO, in which the kind comes before its data.
 func (l *Link) info(data []byte) error {
-	return attributes(data, func(kind uint16, value []byte) error {
+	return Attributes(data, func(kind uint16, value []byte) error {
 		switch {
 		case kind == nl.IFLA_INFO_KIND:
 			l.Kind = unix.ByteSliceToString(value)
@@ -98,7 +98,7 @@ func (l *Link) info(data []byte) error {
 		case kind == nl.IFLA_INFO_DATA && l.Bridge:
 			l.VLANs, l.DefaultPVID = bridgeVLANs(value)
 		case kind == nl.IFLA_INFO_DATA && l.Kind == "vlan":
-			return attributes(value, func(kind uint16, value []byte) error {
+			return Attributes(value, func(kind uint16, value []byte) error {
 				if kind == nl.IFLA_VLAN_ID && len(value) >= 2 {
 					l.VLAN = int(binary.NativeEndian.Uint16(value))
 				}

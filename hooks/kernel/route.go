@@ -60,7 +60,7 @@ func parseRoute(m []byte) (rt Route, ok bool, err error) {
 		dst = netip.IPv6Unspecified()
 	}
 	w := &rt.Way
-	err = attributes(m[msg.Len():], func(kind uint16, value []byte) (err error) {
+	err = Attributes(m[msg.Len():], func(kind uint16, value []byte) (err error) {
 		switch kind {
 		case unix.RTA_DST:
 			dst, _ = netip.AddrFromSlice(value)
@@ -85,7 +85,7 @@ func parseRoute(m []byte) (rt Route, ok bool, err error) {
 				w.Lifetime = uint32(max(0, int32(binary.NativeEndian.Uint32(value[8:])))) / 100
 			}
 		case unix.RTA_METRICS:
-			err = attributes(value, func(kind uint16, value []byte) error {
+			err = Attributes(value, func(kind uint16, value []byte) error {
 				w.Metrics = append(w.Metrics, plan.WayMetric{Kind: int(kind), Value: slices.Clone(value)})
 				return nil
 			})
@@ -121,7 +121,7 @@ func parseHops(data []byte) (list []plan.Hop, err error) {
 			OnLink: data[2]&unix.RTNH_F_ONLINK != 0, Weight: int(data[3]) + 1,
 			Dev: plan.Dev{Index: word(data[4:])},
 		}
-		err := attributes(data[unix.SizeofRtNexthop:length], func(kind uint16, value []byte) error {
+		err := Attributes(data[unix.SizeofRtNexthop:length], func(kind uint16, value []byte) error {
 			switch kind {
 			case unix.RTA_GATEWAY:
 				h.Gateway, _ = netip.AddrFromSlice(value)

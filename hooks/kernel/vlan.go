@@ -24,7 +24,7 @@ const (
 // bridgeVLANs reads what a bridge says of VLANs in general, of its half a hundred
 // attributes; a kernel built without them says nothing.
 func bridgeVLANs(data []byte) (filtering plan.VLANFiltering, defaultPVID int) {
-	_ = attributes(data, func(kind uint16, value []byte) error {
+	_ = Attributes(data, func(kind uint16, value []byte) error {
 		switch {
 		case kind == vlanFiltering && len(value) >= 1:
 			filtering = plan.VLANsOff
@@ -89,14 +89,14 @@ func (m vlanMessage) Serialize() []byte {
 // parseVLANs reads one message of the VLANs of a port, and whose they are.
 func parseVLANs(m []byte) (index int, list []plan.VLANRange, err error) {
 	if len(m) < 8 {
-		return 0, nil, errCutOff
+		return 0, nil, ErrCutOff
 	}
-	err = attributes(m[8:], func(kind uint16, entry []byte) error {
+	err = Attributes(m[8:], func(kind uint16, entry []byte) error {
 		if kind != vlanEntry {
 			return nil
 		}
 		var v plan.VLANRange
-		err := attributes(entry, func(kind uint16, value []byte) error {
+		err := Attributes(entry, func(kind uint16, value []byte) error {
 			switch {
 			case kind == vlanEntryInfo && len(value) >= 4:
 				flags := binary.NativeEndian.Uint16(value)
