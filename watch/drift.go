@@ -249,7 +249,7 @@ const mostWords = 20
 
 // lacked tells what was missing, and what was there and no longer wanted, as the
 // commands that put it right.
-func lacked(w *engine.Work) string {
+func lacked(w *engine.Decision) string {
 	var words []string
 	add := func(s plan.Step) {
 		for _, c := range s.Commands() {

@@ -49,7 +49,7 @@ type pretend struct {
 	// looked counts how often a port that is up was looked at; lacks is what it
 	// then lacks, nil is nothing.
 	looked map[string]int
-	lacks  func(journal.Port) (*engine.Work, error)
+	lacks  func(journal.Port) (*engine.Decision, error)
 
 	stop func()
 	err  error // of run, after stop
@@ -192,10 +192,10 @@ func (p *pretend) never(so func() bool, what string) {
 	require.Never(p.t, so, 500*time.Millisecond, 5*time.Millisecond, what)
 }
 
-// pretendRuntime does what engine.Runtime does, as far as a watcher can see it.
+// pretendRuntime does what engine.Engine does, as far as a watcher can see it.
 type pretendRuntime struct{ *pretend }
 
-func (r pretendRuntime) AddLate(ctx context.Context, tap engine.LateTap) (*engine.Work, error) {
+func (r pretendRuntime) AddLate(ctx context.Context, tap engine.LateTap) (*engine.Decision, error) {
 	lock, err := r.Journal.LockNIC(ctx, tap.NIC)
 	if err != nil {
 		return nil, err
@@ -214,12 +214,12 @@ func (r pretendRuntime) AddLate(ctx context.Context, tap engine.LateTap) (*engin
 			return nil, errors.Join(err, r.Journal.Delete(tap.NIC, plan.Tap))
 		}
 	}
-	w := &engine.Work{Mode: "route"}
+	w := &engine.Decision{Mode: "route"}
 	w.Event.Name = tap.Name
 	return w, nil
 }
 
-func (r pretendRuntime) RemoveGone(ctx context.Context, tap journal.Port) (*engine.Work, error) {
+func (r pretendRuntime) RemoveGone(ctx context.Context, tap journal.Port) (*engine.Decision, error) {
 	lock, err := r.Journal.LockNIC(ctx, tap.NIC)
 	if err != nil {
 		return nil, err
@@ -228,10 +228,10 @@ func (r pretendRuntime) RemoveGone(ctx context.Context, tap journal.Port) (*engi
 	r.mu.Lock()
 	r.removed = append(r.removed, tap)
 	r.mu.Unlock()
-	return &engine.Work{Mode: "route"}, r.Journal.Delete(tap.NIC, plan.Tap)
+	return &engine.Decision{Mode: "route"}, r.Journal.Delete(tap.NIC, plan.Tap)
 }
 
-func (r pretendRuntime) Repair(_ context.Context, port journal.Port) (*engine.Work, error) {
+func (r pretendRuntime) Repair(_ context.Context, port journal.Port) (*engine.Decision, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.looked == nil {
@@ -239,7 +239,7 @@ func (r pretendRuntime) Repair(_ context.Context, port journal.Port) (*engine.Wo
 	}
 	r.looked[port.Name]++
 	if r.lacks == nil {
-		return &engine.Work{}, nil
+		return &engine.Decision{}, nil
 	}
 	return r.lacks(port)
 }

@@ -203,7 +203,7 @@ func (l *loop) report(p *port, r result) {
 	if r.tap.Again {
 		what = "was left half done by a call that was killed, and is up"
 	}
-	args := []any{"guest", r.work.Guest, "mode", r.work.Mode, "bridge", r.work.Bridge, "did", deeds(r.work)}
+	args := []any{"guest", r.work.Guest, "mode", r.work.Mode, "bridge", r.work.Bridge, "did", done(r.work)}
 	l.counts.lateTaps++
 	if !p.seen.IsZero() {
 		l.counts.timed++

@@ -22,11 +22,11 @@ import (
 	"vifctl/hooks/journal"
 )
 
-// Runtime is what the watcher needs of engine.Runtime. Each worker has one.
+// Runtime is what the watcher needs of engine.Engine. Each worker has one.
 type Runtime interface {
-	AddLate(ctx context.Context, tap engine.LateTap) (*engine.Work, error)
-	RemoveGone(ctx context.Context, tap journal.Port) (*engine.Work, error)
-	Repair(ctx context.Context, port journal.Port) (*engine.Work, error)
+	AddLate(ctx context.Context, tap engine.LateTap) (*engine.Decision, error)
+	RemoveGone(ctx context.Context, tap journal.Port) (*engine.Decision, error)
+	Repair(ctx context.Context, port journal.Port) (*engine.Decision, error)
 	CollectGarbage(ctx context.Context) ([]string, error)
 	Close()
 }

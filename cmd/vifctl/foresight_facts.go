@@ -65,8 +65,8 @@ func (f *foresight) facts(i int) []fact {
 	mode, network := "", ""
 	var asked plan.ForGuests
 	for _, p := range n.Ports {
-		if p.Work != nil {
-			mode, network, asked = p.Work.Mode, "what the network "+p.Work.Network+" was started with", p.Work.Asked
+		if p.Decision != nil {
+			mode, network, asked = p.Decision.Mode, "what the network "+p.Decision.Network.Name+" was started with", p.Decision.Network.ForGuests
 		}
 	}
 	if o, ok := said["mode"]; ok {
@@ -114,10 +114,10 @@ func (f *foresight) facts(i int) []fact {
 func gatewayOf(n engine.Foreseen) string {
 	var all []string
 	for _, p := range n.Ports[:1] {
-		if p.Work == nil {
+		if p.Decision == nil {
 			continue
 		}
-		for _, a := range p.Work.Actions {
+		for _, a := range p.Decision.Actions {
 			if s, ok := a.Step.(plan.Address); ok && !s.Absent && !s.NIC {
 				all = append(all, s.Addr.Prefix.Addr().String())
 			}

@@ -108,8 +108,8 @@ func hookCall(ctx context.Context, inv invocation) int {
 			s.Complain(ctx, call, err)
 		}
 	case flags.dryRun:
-		var w *engine.Work
-		if w, err = s.Prepare(ctx, call); err != nil {
+		var w *engine.Decision
+		if w, err = s.Preview(ctx, call); err != nil {
 			break
 		}
 		if flags.json {
@@ -142,7 +142,7 @@ func scriptOf(inv invocation, args []string) string {
 
 // session is a runtime and what has to be closed after it.
 type session struct {
-	engine.Runtime
+	engine.Engine
 	// dir is where the journal is, and the iptables backend's book.
 	dir string
 	// apart: hooks are run in units of systemd's own.
@@ -160,7 +160,7 @@ func (s *session) close() {
 // from here on. A xenstore that cannot be reached is no failure yet: taking a
 // port down does not depend on it.
 func dial(ctx context.Context, inv invocation) *session {
-	s := &session{Runtime: engine.Runtime{HookDir: xenscripts.HookDir, Log: newLog(inv)}}
+	s := &session{Engine: engine.Engine{HookDir: xenscripts.HookDir, Log: newLog(inv)}}
 	ctx, cancel := context.WithTimeout(ctx, dialDeadline)
 	defer cancel()
 	xs, err := xenstore.Dial(ctx)
@@ -276,16 +276,16 @@ func qemuIfup(ctx context.Context, inv invocation) int {
 	s := dial(ctx, inv)
 	defer s.close()
 	err := s.open(inv, true, flags.dryRun)
-	var actions []plan.Action
+	var d *engine.Decision
 	if err == nil {
-		actions, err = s.QemuIfup(ctx, args[0], args[1])
+		d, err = s.QemuIfup(ctx, args[0], args[1])
 	}
-	if err == nil && flags.dryRun {
-		w := engine.Work{Mode: "bridge", Bridge: args[1], Actions: actions}
-		w.Event.Command, w.Event.Name = event.Add, args[0]
-		err = w.WriteText(inv.Stdout)
-	} else if err == nil {
-		err = s.Executor.Apply(ctx, actions)
+	switch {
+	case err != nil:
+	case flags.dryRun:
+		err = d.WriteText(inv.Stdout)
+	default:
+		_, err = s.Executor.TakeOrUndo(ctx, d.Actions)
 	}
 	if err != nil {
 		inv.complain("%v", err)

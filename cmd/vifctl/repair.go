@@ -10,6 +10,7 @@ import (
 
 	"vifctl/hooks/engine"
 	"vifctl/hooks/journal"
+	"vifctl/hooks/kernel"
 )
 
 // repairCommand holds ports that are up against what they need, and puts back
@@ -97,7 +98,7 @@ func (s *session) portsNamed(words []string) ([]*journal.Stored, error) {
 	if err != nil {
 		s.Log.Warn(err.Error())
 	}
-	boot, err := engine.BootID()
+	boot, err := kernel.BootID()
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"vifctl/hooks/engine"
 	"vifctl/hooks/journal"
+	"vifctl/hooks/kernel"
 	"vifctl/hooks/xenstore"
 	"vifctl/watch"
 	"vifctl/watch/journald"
@@ -108,7 +109,7 @@ func newWatcher(inv invocation, o watchOptions) (*watch.Watcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	boot, err := engine.BootID()
+	boot, err := kernel.BootID()
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +176,7 @@ type lateRuntime struct {
 }
 
 // AddLate implements watch.Runtime.
-func (r *lateRuntime) AddLate(ctx context.Context, tap engine.LateTap) (*engine.Work, error) {
+func (r *lateRuntime) AddLate(ctx context.Context, tap engine.LateTap) (*engine.Decision, error) {
 	if err := r.ready(true); err != nil {
 		return nil, err
 	}
@@ -185,7 +186,7 @@ func (r *lateRuntime) AddLate(ctx context.Context, tap engine.LateTap) (*engine.
 }
 
 // RemoveGone implements watch.Runtime.
-func (r *lateRuntime) RemoveGone(ctx context.Context, tap journal.Port) (*engine.Work, error) {
+func (r *lateRuntime) RemoveGone(ctx context.Context, tap journal.Port) (*engine.Decision, error) {
 	if err := r.ready(false); err != nil {
 		return nil, err
 	}
@@ -195,7 +196,7 @@ func (r *lateRuntime) RemoveGone(ctx context.Context, tap journal.Port) (*engine
 }
 
 // Repair implements watch.Runtime.
-func (r *lateRuntime) Repair(ctx context.Context, port journal.Port) (*engine.Work, error) {
+func (r *lateRuntime) Repair(ctx context.Context, port journal.Port) (*engine.Decision, error) {
 	if err := r.ready(true); err != nil {
 		return nil, err
 	}
@@ -235,7 +236,7 @@ func (r *lateRuntime) ready(up bool) error {
 		}
 		r.Close() // the firewall is opened by the host's settings
 	}
-	s := &session{Runtime: engine.Runtime{HookDir: r.hookDir, Log: r.log, Xenstore: r.store}, apart: r.apart}
+	s := &session{Engine: engine.Engine{HookDir: r.hookDir, Log: r.log, Xenstore: r.store}, apart: r.apart}
 	config, err := r.settings.current()
 	if err != nil && up {
 		return err

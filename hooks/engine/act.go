@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"vifctl/hooks/journal"
 	"vifctl/hooks/kernel"
 	"vifctl/hooks/plan"
 )
@@ -66,46 +67,58 @@ type Tools struct {
 // undoTimeout is what there is for undoing when a call's own time is up.
 const undoTimeout = 5 * time.Second
 
-// Apply takes the actions that are not satisfied, in order. When one fails,
-// those taken before it are undone, newest first, and the error tells both what
-// failed and whatever could not be undone.
-func (x *Executor) Apply(ctx context.Context, actions []plan.Action) error {
-	for i := 0; i < len(actions); i++ {
-		if actions[i].Satisfied {
+// Take takes the actions that are not satisfied, in order, until one fails. It returns how
+// many it came to: the one that failed counts, since it may have half happened.
+func (x *Executor) Take(ctx context.Context, actions []plan.Action) (taken int, err error) {
+	for taken < len(actions) {
+		steps := together(actions[taken:])
+		if len(steps) == 0 {
+			taken++
 			continue
 		}
-		steps := together(actions[i:])
-		err := ctx.Err()
-		if err == nil {
-			err = x.do(ctx, steps)
+		taken += len(steps)
+		if err := ctx.Err(); err != nil {
+			return taken - len(steps), err
 		}
-		i += len(steps) - 1
-		if err == nil {
-			continue
+		if err := x.do(ctx, steps); err != nil {
+			return taken, err
 		}
-		// The step itself may have half happened: it is undone as well. The
-		// rollback must not fail for want of the time that the step used up.
-		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
-		defer cancel()
-		var back []plan.Step
-		for ; i >= 0; i-- {
-			if !actions[i].Satisfied {
-				back = append(back, actions[i].Undo...)
-			}
-		}
-		if left := x.Undo(undo, back); left != nil {
-			return &RollbackError{Cause: err, Left: left}
-		}
-		return err
 	}
-	return nil
+	return taken, nil
 }
 
-// Mend takes the actions that are not satisfied, in order, of a port that is in
+// TakeOrUndo takes the actions that are not satisfied, in order; when one fails, it undoes
+// it and those before it, newest first. left, oldest first, is what could not be undone,
+// which the error tells as well.
+func (x *Executor) TakeOrUndo(ctx context.Context, actions []plan.Action) (left []journal.Entry, err error) {
+	taken, failure := x.Take(ctx, actions)
+	if failure == nil {
+		return nil, nil
+	}
+	// It must not fail for want of the time that the step used up.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
+	defer cancel()
+	if left, err = x.Undo(ctx, Taken(actions[:taken])); err != nil {
+		return left, undoneError(failure, err)
+	}
+	return nil, failure
+}
+
+// Taken are the entries that undo actions which were taken, newest first.
+func Taken(actions []plan.Action) (entries []journal.Entry) {
+	for _, a := range slices.Backward(actions) {
+		if !a.Satisfied && len(a.Undo) > 0 {
+			entries = append(entries, journal.Entry{Step: a.Step, Undo: a.Undo})
+		}
+	}
+	return entries
+}
+
+// Repair takes the actions that are not satisfied, in order, of a port that is in
 // use: what cannot be taken keeps nothing else from being taken, and nothing is
 // undone. Only, after a failure a port is neither set up nor put into a bridge, since
 // what failed may be its filter.
-func (x *Executor) Mend(ctx context.Context, actions []plan.Action) error {
+func (x *Executor) Repair(ctx context.Context, actions []plan.Action) error {
 	var failed []error
 	for len(actions) > 0 {
 		steps := together(actions)
@@ -142,22 +155,31 @@ func together(actions []plan.Action) []plan.Step {
 
 func admits(s plan.Step) bool { return s.Traits().Admits }
 
-// RollbackError says that a step failed, and not all that was done before it could be
-// undone.
-type RollbackError struct{ Cause, Left error }
-
-// Error implements error.
-func (e *RollbackError) Error() string {
-	return fmt.Sprintf("%v; and this could not be undone: %v", e.Cause, e.Left)
+// Undo takes back entries, newest first. It goes on after a failure, and returns, oldest
+// first, those that could not be taken back, and all failures joined. What has gone
+// together with its interface needs no undoing.
+func (x *Executor) Undo(ctx context.Context, entries []journal.Entry) (left []journal.Entry, err error) {
+	var failed []error
+	for len(entries) > 0 {
+		n := 1
+		for n < len(entries) && len(entries[n-1].Undo) == 1 && len(entries[n].Undo) == 1 &&
+			plan.Together(entries[n-1].Undo[0], entries[n].Undo[0]) {
+			n++
+		}
+		var steps []plan.Step
+		for _, e := range entries[:n] {
+			steps = append(steps, e.Undo...)
+		}
+		if err := x.undoSteps(ctx, steps); err != nil {
+			failed = append(failed, err)
+			left = append(reversed(entries[:n]), left...)
+		}
+		entries = entries[n:]
+	}
+	return left, errors.Join(failed...)
 }
 
-// Unwrap lets errors.Is see both.
-func (e *RollbackError) Unwrap() []error { return []error{e.Cause, e.Left} }
-
-// Undo takes steps that bring something back. It goes on after a failure and
-// returns all failures joined. What has gone together with its interface needs
-// no undoing.
-func (x *Executor) Undo(ctx context.Context, steps []plan.Step) error {
+func (x *Executor) undoSteps(ctx context.Context, steps []plan.Step) error {
 	var failed []error
 	for len(steps) > 0 {
 		n := 1

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	"vifctl/hooks/event"
 	"vifctl/hooks/journal"
+	"vifctl/hooks/kernel"
 	"vifctl/hooks/plan"
 )
 
@@ -20,21 +20,21 @@ type pruner interface {
 // without a call; the firewall's elements that no port wants; and what is left in
 // the journal's folder. What a call is at work on, and whatever may still be
 // somebody's, stays.
-func (r *Runtime) CollectGarbage(ctx context.Context) (removed []string, err error) {
+func (e *Engine) CollectGarbage(ctx context.Context) (removed []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callDeadline)
 	defer cancel()
-	boot, err := bootID()
+	boot, err := kernel.BootID()
 	if err != nil {
 		return nil, err
 	}
 	var failed []error
 	// One that cannot be read is the next call's business, which sets it aside.
-	all, _ := r.Journal.All()
+	all, _ := e.Journal.All()
 	for _, s := range all {
 		if s.Boot != boot {
 			continue
 		}
-		undone, err := r.removeOrphan(ctx, s.Port)
+		undone, err := e.removeOrphan(ctx, s.Port)
 		if undone {
 			removed = append(removed, fmt.Sprintf("%s of guest %q (domain %d): it had gone, and nobody had called", s.Name, s.Guest, s.NIC.Domid))
 		}
@@ -42,52 +42,53 @@ func (r *Runtime) CollectGarbage(ctx context.Context) (removed []string, err err
 			failed = append(failed, err)
 		}
 	}
-	files, err := r.Journal.Tidy(ctx, boot, func(nic plan.NIC) bool { return r.domainGone(ctx, nic) })
+	files, err := e.Journal.Tidy(ctx, boot, func(nic plan.NIC) bool { return e.domainGone(ctx, nic) })
 	for _, f := range files {
 		removed = append(removed, "the journal's "+f)
 	}
 	failed = append(failed, err)
-	elements, err := r.prune(ctx, boot)
-	for _, e := range elements {
-		removed = append(removed, "the firewall's "+e)
+	elements, err := e.prune(ctx, boot)
+	for _, element := range elements {
+		removed = append(removed, "the firewall's "+element)
 	}
 	return removed, errors.Join(append(failed, err)...)
 }
 
 // removeOrphan does what the call does that takes a port down, for one whose
 // interface and whose domain have gone.
-func (r *Runtime) removeOrphan(ctx context.Context, port journal.Port) (undone bool, err error) {
-	if _, there, err := r.Reader.LinkByIndex(port.Index); err != nil || there || !r.domainGone(ctx, port.NIC) {
+func (e *Engine) removeOrphan(ctx context.Context, port journal.Port) (undone bool, err error) {
+	gone := func(p journal.Port) (bool, error) {
+		there, err := e.there(p)
+		return err == nil && !there && e.domainGone(ctx, p.NIC), err
+	}
+	if gone, err := gone(port); !gone || err != nil {
 		return false, err
 	}
-	lock, err := r.lockIdle(ctx, port.NIC)
+	lock, err := e.lockIdle(ctx, port.NIC)
 	if err != nil {
 		return false, err
 	}
 	defer lock.Release()
-	record, err := r.current(port.NIC, port.Kind)
+	record, err := e.current(port.NIC, port.Kind)
 	if err != nil || record == nil || record.Index != port.Index {
 		return false, err
 	}
-	command := event.Offline
-	if port.Kind == plan.Tap {
-		command = event.Remove
+	if gone, err := gone(record.Port); !gone || err != nil {
+		return false, err
 	}
-	call, err := callOf(command, record)
+	call, err := callOf(commandDown(port.Kind), record)
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", record.Name, err)
 	}
-	w, err := r.prepare(ctx, call, manner{})
-	if err != nil {
-		return false, err
-	}
-	return true, r.carryOut(ctx, w)
+	p := e.port(call)
+	defer p.unshare()
+	return true, Carry(ctx, p)
 }
 
 // domainGone reports whether Xen knows nothing of a NIC, nor of its domain. Who
 // cannot be asked does not say so.
-func (r *Runtime) domainGone(ctx context.Context, nic plan.NIC) bool {
-	if r.Xenstore == nil {
+func (e *Engine) domainGone(ctx context.Context, nic plan.NIC) bool {
+	if e.Xenstore == nil {
 		return false
 	}
 	paths := []string{
@@ -95,7 +96,7 @@ func (r *Runtime) domainGone(ctx context.Context, nic plan.NIC) bool {
 		fmt.Sprintf("/local/domain/%d/name", nic.Domid),
 		fmt.Sprintf("/local/domain/%d/vm", nic.Domid),
 	}
-	values, err := r.Xenstore.ReadAll(ctx, paths...)
+	values, err := e.Xenstore.ReadAll(ctx, paths...)
 	if err != nil {
 		return false
 	}
@@ -110,8 +111,8 @@ func (r *Runtime) domainGone(ctx context.Context, nic plan.NIC) bool {
 // prune takes out of the firewall what no record wants. What there is to decide
 // is decided under the lock that all calls share, and that a call takes before it
 // looks at what a guest's ports have in common.
-func (r *Runtime) prune(ctx context.Context, boot string) ([]string, error) {
-	fw, ok := r.Executor.Firewall.(pruner)
+func (e *Engine) prune(ctx context.Context, boot string) ([]string, error) {
+	fw, ok := e.Executor.Firewall.(pruner)
 	if !ok {
 		return nil, nil
 	}
@@ -123,14 +124,14 @@ func (r *Runtime) prune(ctx context.Context, boot string) ([]string, error) {
 	}()
 	keep := func() (rules []plan.Rule, err error) {
 		if lock == nil {
-			if lock, err = r.Journal.LockHost(ctx); err != nil {
+			if lock, err = e.Journal.LockHost(ctx); err != nil {
 				return nil, err
 			}
 		}
-		return r.Journal.Rules(boot)
+		return e.Journal.Rules(boot)
 	}
 	return fw.Prune(ctx, keep, func(port string) bool {
-		_, there, err := r.Reader.LinkByName(port)
+		_, there, err := e.Reader.LinkByName(port)
 		return there || err != nil
 	})
 }

@@ -11,46 +11,40 @@ import (
 
 // WriteText prints what a call would do as a shell script: the lines that
 // would run are commands to paste, all others are comments.
-func (w *Work) WriteText(out io.Writer) error {
+func (d *Decision) WriteText(out io.Writer) error {
 	p := &printer{out: out}
-	ev := w.Event
+	ev := d.Event
 	p.comment("%s %s", ev.Command, ev.Name)
 	if ev.Ignored != "" {
 		p.comment("nothing to do: %s", ev.Ignored)
 		return p.err
 	}
-	if w.Guest != "" {
-		p.comment("guest %s (domain %d), interface %d", w.Guest, ev.NIC.Domid, ev.NIC.Devid)
+	if d.Guest != "" {
+		p.comment("guest %s (domain %d), interface %d", d.Guest, ev.NIC.Domid, ev.NIC.Devid)
 	} else {
 		p.comment("domain %d, interface %d", ev.NIC.Domid, ev.NIC.Devid)
 	}
-	p.comment("mode %s", w.Mode)
-	for _, said := range w.Asked.Words() {
-		p.comment("network %s: %s", w.Network, said)
+	p.comment("mode %s", d.Mode)
+	for _, said := range d.Network.Words() {
+		p.comment("network %s: %s", d.Network.Name, said)
 	}
-	for _, warning := range w.Warnings {
+	for _, warning := range d.Warnings {
 		p.comment("warning: %s", warning)
-	}
-	hooks := func() {
-		for _, h := range w.Hooks {
-			p.commands(h)
-		}
 	}
 	if !ev.Command.Up() {
 		switch {
-		case w.old == nil:
+		case !d.Known:
 			p.comment("nothing to undo: no call of ours brought this port up")
-		case w.Gone:
+		case d.Gone:
 			p.comment("the port has gone, and what was on it with it")
 		}
-		for _, e := range w.Left {
+		for _, e := range d.Left {
 			for _, s := range e.Undo {
 				p.comment("left to another port of the guest: %s", strings.Join(s.Commands(), "; "))
 			}
 		}
-		hooks()
 	}
-	for _, a := range w.Actions {
+	for _, a := range d.Actions {
 		if a.Satisfied {
 			if n, ok := a.Step.(plan.Name); ok && n.Want == ev.Device {
 				continue // nobody asked for a name
@@ -62,10 +56,10 @@ func (w *Work) WriteText(out io.Writer) error {
 		}
 		p.commands(a.Step)
 	}
-	if ev.Command.Up() && len(w.Undo) > 0 {
+	if ev.Command.Up() && len(d.Undo) > 0 {
 		p.comment("no longer wanted:")
 	}
-	for _, e := range w.Undo {
+	for _, e := range d.Undo {
 		for _, s := range e.Undo {
 			p.commands(s)
 		}
@@ -135,30 +129,27 @@ func (a actionJSON) MarshalJSON() ([]byte, error) {
 }
 
 // WriteJSON prints what a call would do as one JSON document.
-func (w *Work) WriteJSON(out io.Writer) error {
+func (d *Decision) WriteJSON(out io.Writer) error {
 	enc := json.NewEncoder(out)
 	enc.SetIndent("", "  ")
-	return enc.Encode(w)
+	return enc.Encode(d)
 }
 
 // MarshalJSON is the stable form of a call's work.
-func (w *Work) MarshalJSON() ([]byte, error) {
-	ev := w.Event
+func (d *Decision) MarshalJSON() ([]byte, error) {
+	ev := d.Event
 	doc := workJSON{
 		Command: string(ev.Command), Port: ev.Name, Device: ev.Device, Kind: ev.Kind,
-		Domid: ev.NIC.Domid, Devid: ev.NIC.Devid, Guest: w.Guest, Mode: w.Mode, Bridge: w.Bridge,
-		Nothing: ev.Ignored, Warnings: w.Warnings, Steps: []actionJSON{}, Undo: []actionJSON{},
+		Domid: ev.NIC.Domid, Devid: ev.NIC.Devid, Guest: d.Guest, Mode: d.Mode, Bridge: d.Bridge,
+		Nothing: ev.Ignored, Warnings: d.Warnings, Steps: []actionJSON{}, Undo: []actionJSON{},
 	}
 	add := func(list *[]actionJSON, s plan.Step, satisfied bool) {
 		*list = append(*list, actionJSON{Step: plan.Steps{s}, Satisfied: satisfied, Commands: s.Commands()})
 	}
-	for _, h := range w.Hooks {
-		add(&doc.Steps, h, false)
-	}
-	for _, a := range w.Actions {
+	for _, a := range d.Actions {
 		add(&doc.Steps, a.Step, a.Satisfied)
 	}
-	for _, e := range w.Undo {
+	for _, e := range d.Undo {
 		for _, s := range e.Undo {
 			add(&doc.Undo, s, false)
 		}
@@ -168,17 +159,17 @@ func (w *Work) MarshalJSON() ([]byte, error) {
 
 // WriteRepair prints what of a port was not as it should be: the commands that
 // put it right.
-func (w *Work) WriteRepair(out io.Writer) error {
+func (d *Decision) WriteRepair(out io.Writer) error {
 	p := &printer{out: out}
 	guest := ""
-	if w.Guest != "" {
-		guest = " of guest " + w.Guest
+	if d.Guest != "" {
+		guest = " of guest " + d.Guest
 	}
-	p.comment("%s%s, mode %s", w.Event.Name, guest, w.Mode)
-	for _, a := range w.Missing() {
+	p.comment("%s%s, mode %s", d.Event.Name, guest, d.Mode)
+	for _, a := range d.Missing() {
 		p.commands(a.Step)
 	}
-	for _, e := range w.Undo {
+	for _, e := range d.Undo {
 		for _, s := range e.Undo {
 			p.commands(s)
 		}
@@ -188,19 +179,19 @@ func (w *Work) WriteRepair(out io.Writer) error {
 
 // WriteDifference prints for a person what a port lacks, and what it has and no
 // longer needs.
-func (w *Work) WriteDifference(out io.Writer) error {
+func (d *Decision) WriteDifference(out io.Writer) error {
 	p := &printer{out: out}
-	who := w.Event.Name
-	if w.Guest != "" {
-		who += " of guest " + w.Guest
+	who := d.Event.Name
+	if d.Guest != "" {
+		who += " of guest " + d.Guest
 	}
-	who += ", mode " + w.Mode
-	if w.Right() {
+	who += ", mode " + d.Mode
+	if d.Right() {
 		p.line(who + ": as it should be")
 	} else {
 		p.line(who)
 	}
-	for _, warning := range w.Warnings {
+	for _, warning := range d.Warnings {
 		p.line("  warning: " + oneLine(warning))
 	}
 	list := func(title string, steps []plan.Step) {
@@ -214,10 +205,10 @@ func (w *Work) WriteDifference(out io.Writer) error {
 		}
 	}
 	var missing, undo []plan.Step
-	for _, a := range w.Missing() {
+	for _, a := range d.Missing() {
 		missing = append(missing, a.Step)
 	}
-	for _, e := range w.Undo {
+	for _, e := range d.Undo {
 		undo = append(undo, e.Undo...)
 	}
 	list("what it lacks:", missing)

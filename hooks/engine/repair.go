@@ -8,105 +8,115 @@ import (
 
 	"vifctl/hooks/event"
 	"vifctl/hooks/journal"
+	"vifctl/hooks/kernel"
 	"vifctl/hooks/plan"
 )
 
 // A port that is up is held against its plan by making its own call again: the
-// same way, with today's configuration, but for the deeds (hooks, the word to the
-// toolstack), which were done. What differs is what somebody took away, or what
+// same way, with today's configuration, but for the effects (hooks, the word to the
+// toolstack), which were done. What differs is what another program took away, or what
 // the configuration has changed its mind about.
 
 // ErrNotUp says that the journal knows of no call of ours that brought the port up.
 var ErrNotUp = errors.New("no call of ours brought it up")
 
+// repair is the subject of a port that is up.
+type repair struct {
+	*port
+	of journal.Port
+}
+
+// Look implements Subject.
+func (r *repair) Look(ctx context.Context) error {
+	if err := r.hasBackend(ctx, r.call); err != nil {
+		return fmt.Errorf("%s: %w", r.of.Name, err)
+	}
+	if err := r.port.Look(ctx); err != nil {
+		return err
+	}
+	if a, b := r.who.UUID, r.of.UUID; a != b && a != "" && b != "" {
+		return fmt.Errorf("%s: domain %d is another guest by now: %w", r.of.Name, r.of.NIC.Domid, ErrNotUp)
+	}
+	return nil
+}
+
 // Check works out what a port that is up lacks, and what it has and no longer
 // needs; it changes nothing. It fails with ErrNotUp, ErrGone, ErrNoKeys or
 // ErrBusy where that cannot be told.
-func (r *Runtime) Check(ctx context.Context, port journal.Port) (*Work, error) {
-	ctx, cancel := context.WithTimeout(ctx, callDeadline)
-	defer cancel()
-	lock, err := r.lockIdle(ctx, port.NIC)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", port.Name, err)
-	}
-	defer lock.Release()
-	return r.check(ctx, port)
+func (e *Engine) Check(ctx context.Context, port journal.Port) (*Decision, error) {
+	return e.ofPort(ctx, port, func(ctx context.Context, r *repair) (*Decision, error) {
+		r.preview = true
+		if err := Preview(ctx, r); err != nil {
+			return nil, err
+		}
+		return &r.Decision, nil
+	})
 }
 
 // Repair does what Check tells. One step that fails keeps no other from being
 // taken, except that a port is not set up, nor put into a bridge, after a failure.
 // A port that lacks nothing costs no write, to the kernel or to the journal. The
-// Work is what was missing, also where the error tells that not all of it could be
+// Decision is what was missing, also where the error tells that not all of it could be
 // put back.
-func (r *Runtime) Repair(ctx context.Context, port journal.Port) (*Work, error) {
+func (e *Engine) Repair(ctx context.Context, port journal.Port) (*Decision, error) {
+	return e.ofPort(ctx, port, func(ctx context.Context, r *repair) (*Decision, error) {
+		defer r.unshare()
+		if err := Preview(ctx, r); err != nil {
+			return nil, err
+		}
+		if found := r.Decision; found.Right() {
+			return &found, nil
+		}
+		found := r.Decision
+		if err := r.Record(ctx); err != nil {
+			return &found, err
+		}
+		return &found, r.Settle(ctx, r.Act(ctx))
+	})
+}
+
+// ofPort makes a subject of a port that is up, under its NIC's lock.
+func (e *Engine) ofPort(ctx context.Context, port journal.Port, do func(context.Context, *repair) (*Decision, error)) (*Decision, error) {
 	ctx, cancel := context.WithTimeout(ctx, callDeadline)
 	defer cancel()
-	lock, err := r.lockIdle(ctx, port.NIC)
+	lock, err := e.lockIdle(ctx, port.NIC)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", port.Name, err)
 	}
 	defer lock.Release()
-	w, err := r.check(ctx, port)
-	if err != nil || w.Right() {
-		return w, err
-	}
-	found := *w
-	return &found, r.up(ctx, w)
-}
-
-// check is to be called under the NIC's lock.
-func (r *Runtime) check(ctx context.Context, port journal.Port) (*Work, error) {
-	record, err := r.current(port.NIC, port.Kind)
+	record, err := e.current(port.NIC, port.Kind)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", port.Name, err)
 	}
 	if record == nil || record.Index != port.Index {
 		return nil, fmt.Errorf("%s: %w", port.Name, ErrNotUp)
 	}
-	switch _, there, err := r.Reader.LinkByIndex(record.Index); {
+	switch there, err := e.there(record.Port); {
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", record.Name, err)
 	case !there:
 		return nil, fmt.Errorf("%s: %w", record.Name, ErrGone)
 	}
-	call, err := recall(record)
+	call, err := callOf(commandUp(record.Kind), record)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", record.Name, err)
 	}
-	if err := r.hasBackend(ctx, call); err != nil {
-		return nil, fmt.Errorf("%s: %w", record.Name, err)
-	}
-	w, err := r.prepare(ctx, call, manner{again: true})
-	if err != nil {
+	subject := &repair{port: e.port(call), of: record.Port}
+	subject.repair = true
+	return do(ctx, subject)
+}
+
+// current is a port's record of this run of the kernel.
+func (e *Engine) current(nic plan.NIC, kind plan.Kind) (*journal.Record, error) {
+	record, err := e.Journal.Read(nic, kind)
+	if record == nil || err != nil {
 		return nil, err
 	}
-	if a, b := w.record.UUID, record.UUID; a != b && a != "" && b != "" {
-		return nil, fmt.Errorf("%s: domain %d is another guest by now: %w", record.Name, port.NIC.Domid, ErrNotUp)
+	boot, err := kernel.BootID()
+	if err != nil || record.Boot != boot {
+		return nil, err
 	}
-	return w, nil
-}
-
-// Missing is what a port's plan wants and the host does not have.
-func (w *Work) Missing() []plan.Action {
-	var missing []plan.Action
-	for _, a := range w.Actions {
-		if !a.Satisfied && !a.Step.Traits().Effect {
-			missing = append(missing, a)
-		}
-	}
-	return missing
-}
-
-// Right reports whether a port is as it should be: nothing is missing, and
-// nothing is there that it no longer wants.
-func (w *Work) Right() bool { return len(w.Missing())+len(w.Undo)+len(w.Left) == 0 }
-
-// recall is the call that brought a port up.
-func recall(record *journal.Record) (event.Call, error) {
-	if record.Kind == plan.Tap {
-		return callOf(event.Add, record)
-	}
-	return callOf(event.Online, record)
+	return record, nil
 }
 
 // callOf is a call about a port that an earlier one brought up.
@@ -128,7 +138,11 @@ func backendOf(record *journal.Record) string {
 	if record.Backend != "" {
 		return record.Backend
 	}
-	return "backend/vif/" + strings.ReplaceAll(record.NIC.String(), ".", "/")
+	return backendPath(record.NIC)
+}
+
+func backendPath(nic plan.NIC) string {
+	return "backend/vif/" + strings.ReplaceAll(nic.String(), ".", "/")
 }
 
 func scriptOf(record *journal.Record) string {

@@ -11,40 +11,16 @@ import (
 	"vifctl/hooks/plan"
 )
 
-// modeOf tells the mode from the name vifctl was called by; "vifctl" itself
-// leaves it to the configuration.
-var modeOf = map[string]string{
-	"vif-bridge":      "bridge",
-	"vif-route":       "route",
-	"vif-route-ifup":  "route",
-	"vif-nat":         "nat",
-	"vif-openvswitch": "openvswitch",
-	"vifctl":          "",
-}
-
-// chooseMode holds the script's word against the configuration's.
-func chooseMode(ev event.Event, entry configs.Guest) (string, error) {
-	called := modeOf[ev.Script]
-	switch {
-	case called == "":
-		return cmp.Or(entry.Mode, "bridge"), nil
-	case entry.Mode != "" && entry.Mode != called:
-		return "", fmt.Errorf("%s: the script is %s, but the configuration says mode %s for %s: give the guest script=vif-%s or script=vifctl, or change its mode",
-			ev.Device, ev.Script, entry.Mode, entry, entry.Mode)
-	}
-	return called, nil
-}
-
-// request makes a mode's request of what the toolstack says and what the
+// requestOf makes a mode's request of what the toolstack says and what the
 // configuration says of the guest, whose word is the last.
-func request(w *Work, entry configs.Guest, g guest, port plan.Link) plan.Request {
-	ev := w.Event
+func (p *port) requestOf(ev event.Event) plan.Request {
+	entry := p.entry
 	r := plan.Request{
 		NIC:         ev.NIC,
 		Kind:        ev.Kind,
-		Port:        plan.Dev{Name: ev.Name, Index: port.Index},
-		Guest:       g.name,
-		UUID:        g.uuid,
+		Port:        plan.Dev{Name: ev.Name, Index: p.link.Index},
+		Guest:       p.who.Name,
+		UUID:        p.who.UUID,
 		MAC:         ev.MAC,
 		IPs:         ev.IPs,
 		MTU:         ev.MTU,
@@ -53,7 +29,7 @@ func request(w *Work, entry configs.Guest, g guest, port plan.Link) plan.Request
 		Bridge:      cmp.Or(entry.Bridge, ev.Bridge),
 		Uplink:      cmp.Or(ev.Uplink, entry.Uplink),
 		FrontendMTU: ev.FrontendMTU(),
-		Emulated:    ev.Kind == plan.Tap || g.target != "",
+		Emulated:    ev.Kind == plan.Tap || p.who.Target != "",
 
 		Gateway:      entry.Gateway.IPv4,
 		Gateway6:     entry.Gateway.IPv6,
@@ -70,14 +46,14 @@ func request(w *Work, entry configs.Guest, g guest, port plan.Link) plan.Request
 	}
 	if len(entry.Addresses) > 0 {
 		if len(ev.IPs) > 0 && !slices.Equal(ev.IPs, entry.Addresses) {
-			w.warn("the guest's own configuration says ip=%q, but %s has the addresses %q: those count",
+			p.warn("the guest's own configuration says ip=%q, but %s has the addresses %q: those count",
 				joinPrefixes(ev.IPs), entry, joinPrefixes(entry.Addresses))
 		}
 		r.IPs = entry.Addresses
 	}
 	if len(entry.VLANs) > 0 {
 		if len(ev.VLANs) > 0 && !slices.Equal(ev.VLANs, entry.VLANs) {
-			w.warn("the guest's own configuration has a vlan=, and %s has another: that one counts", entry)
+			p.warn("the guest's own configuration has a vlan=, and %s has another: that one counts", entry)
 		}
 		r.VLANs = entry.VLANs
 	}
@@ -117,8 +93,4 @@ func forwards(list []configs.Forward) []plan.Rule {
 		}
 	}
 	return rules
-}
-
-func (w *Work) warn(format string, args ...any) {
-	w.Warnings = append(w.Warnings, fmt.Sprintf(format, args...))
 }

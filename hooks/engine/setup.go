@@ -8,13 +8,14 @@ import (
 	"slices"
 
 	"vifctl/configs"
+	"vifctl/hooks/event"
 	"vifctl/hooks/plan"
 	"vifctl/modes"
 )
 
 // Setup decides what vif-setup stands for: the script that the toolstack names,
 // else vif-bridge. It returns one of our own names, or the foreign script that
-// is to take our place, which nobody but root can have put there.
+// is to take our place, which only root can have put there.
 func Setup(script string, ours []string) (name, foreign string, err error) {
 	name = filepath.Base(script)
 	switch {
@@ -32,7 +33,7 @@ func Setup(script string, ours []string) (name, foreign string, err error) {
 }
 
 // isUs reports whether a script of one of our names is our own program, or no
-// program at all: somebody's own vif-route elsewhere is somebody's own.
+// program at all: an administrator's own vif-route elsewhere is another program.
 func isUs(script string) bool {
 	there, err := os.Stat(script)
 	if err != nil {
@@ -43,14 +44,14 @@ func isUs(script string) bool {
 }
 
 // QemuIfup works out what QEMU's network script does: the tap joins the bridge
-// and comes up. It is no call of Xen's: nobody will take the tap down but QEMU, who
-// destroys it, so there is nothing to remember.
-func (r *Runtime) QemuIfup(ctx context.Context, tap, bridge string) ([]plan.Action, error) {
+// and comes up. It is no call of Xen's: QEMU destroys the tap, and takes nothing down
+// before, so there is nothing to remember.
+func (e *Engine) QemuIfup(ctx context.Context, tap, bridge string) (*Decision, error) {
 	mode, err := modes.Find("bridge")
 	if err != nil {
 		return nil, err
 	}
-	link, ok, err := r.Reader.LinkByName(tap)
+	link, ok, err := e.Reader.LinkByName(tap)
 	if err != nil {
 		return nil, err
 	}
@@ -61,15 +62,17 @@ func (r *Runtime) QemuIfup(ctx context.Context, tap, bridge string) ([]plan.Acti
 	s := plan.NewSnapshot()
 	q := mode.Needs(req)
 	q.Indexes = append(q.Indexes, link.Index)
-	if err := r.Reader.Read(ctx, q, s); err != nil {
+	if err := e.Reader.Read(ctx, q, s); err != nil {
 		return nil, err
 	}
 	p, err := mode.Plan(req, s)
 	if err != nil {
 		return nil, err
 	}
-	if err := r.Reader.Read(ctx, plan.Needs(p.Steps), s); err != nil {
+	if err := e.Reader.Read(ctx, plan.Needs(p.Steps), s); err != nil {
 		return nil, err
 	}
-	return plan.Resolve(p.Steps, s), nil
+	d := &Decision{Mode: "bridge", Bridge: bridge, Actions: plan.Resolve(p.Steps, s)}
+	d.Event.Command, d.Event.Name = event.Add, tap
+	return d, nil
 }

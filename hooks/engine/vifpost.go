@@ -16,8 +16,8 @@ import (
 
 // hookRuns lists the administrator's hooks: the executable *.hook files of
 // vif-post.d, in the order of their names.
-func (r *Runtime) hookRuns(w *Work) ([]plan.HookRun, error) {
-	entries, err := os.ReadDir(r.HookDir)
+func (p *port) hookRuns() ([]plan.HookRun, error) {
+	entries, err := os.ReadDir(p.HookDir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -29,12 +29,12 @@ func (r *Runtime) hookRuns(w *Work) ([]plan.HookRun, error) {
 		if !strings.HasSuffix(e.Name(), ".hook") || strings.HasPrefix(e.Name(), ".") {
 			continue
 		}
-		path := filepath.Join(r.HookDir, e.Name())
+		path := filepath.Join(p.HookDir, e.Name())
 		info, err := os.Stat(path)
 		if err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
 			continue
 		}
-		runs = append(runs, plan.HookRun{Path: path, Vars: w.hookVars()})
+		runs = append(runs, plan.HookRun{Path: path, Vars: p.hookVars()})
 	}
 	return runs, nil
 }

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 
@@ -56,29 +57,67 @@ func (k *Kernel) findUplink(q plan.UplinkQuery) (link plan.Link, ok bool, err er
 	return k.LinkByName(q.Fallback)
 }
 
-// probe is an address that nobody has a route of its own for: a documentation
+// probe is an address that no host has a route of its own for: a documentation
 // network (RFC 5737).
 var probe = netip.MustParseAddr("192.0.2.1")
 
 // probe4 asks which route leads to an address that only a default route should
-// lead to. It returns 0 where that is no default route: somebody may have one
-// for that network, too, or discard it.
+// lead to. It returns 0 where that is no default route: there may be one
+// for that network, too.
 func (k *Kernel) probe4() (int, error) {
+	rt, ok, err := k.lookUpRoute(probe)
+	if err != nil || !ok || rt.Way.Table != unix.RT_TABLE_MAIN || rt.Way.Type != unix.RTN_UNICAST || rt.Dst.Bits() != 0 {
+		return 0, nil //nolint:nilerr // an old kernel: the list will tell
+	}
+	return rt.Index(), nil
+}
+
+// lookUpRoute asks which route the kernel takes to an address, rules included (`ip route
+// get fibmatch`). ok is false where it is unreachable.
+func (k *Kernel) lookUpRoute(to netip.Addr) (rt Route, ok bool, err error) {
 	req := nl.NewNetlinkRequest(unix.RTM_GETROUTE, unix.NLM_F_ACK)
-	req.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET, Dst_len: 32, Flags: rtmFibMatch}})
-	req.AddData(attr(unix.RTA_DST, probe.AsSlice()))
-	index := 0
-	err := k.conn.ask(req, unix.RTM_NEWROUTE, func(m []byte) error {
-		rt, ok, err := parseRoute(m)
-		if ok && rt.Way.Table == unix.RT_TABLE_MAIN && rt.Way.Type == unix.RTN_UNICAST && rt.Dst.Bits() == 0 {
-			index = rt.Index()
-		}
+	req.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family(to)), Dst_len: uint8(to.BitLen()), Flags: rtmFibMatch}})
+	req.AddData(attr(unix.RTA_DST, to.AsSlice()))
+	err = k.conn.ask(req, unix.RTM_NEWROUTE, func(m []byte) (err error) {
+		rt, ok, err = parseRoute(m)
 		return err
 	})
-	if err != nil {
-		return 0, nil //nolint:nilerr // unreachable, prohibited, an old kernel: the list will tell
+	if errors.Is(err, unix.ENETUNREACH) || errors.Is(err, unix.EHOSTUNREACH) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.EINVAL) {
+		return Route{}, false, nil // nothing leads there, or it is prohibited, or thrown away
 	}
-	return index, nil
+	if err != nil {
+		return Route{}, false, fmt.Errorf("ask for the route to %s: %w", to, err)
+	}
+	return rt, ok, nil
+}
+
+// LeadsElsewhere returns the ifindex that a route to this very prefix leads through, 0 where
+// there is none, or where it is the one of an ifindex.
+func (k *Kernel) LeadsElsewhere(to netip.Prefix, index int) (int, error) {
+	for _, a := range []netip.Addr{to.Masked().Addr(), lastOf(to)} {
+		rt, ok, err := k.lookUpRoute(a)
+		if err != nil {
+			return 0, err
+		}
+		if ok && rt.Dst == to.Masked() && rt.Index() != index {
+			return rt.Index(), nil
+		}
+		if to.IsSingleIP() {
+			break
+		}
+	}
+	return 0, nil
+}
+
+// lastOf is the last address of a prefix: where the first has a route of its own, that one
+// may have none.
+func lastOf(p netip.Prefix) netip.Addr {
+	bytes := p.Masked().Addr().AsSlice()
+	for bit := p.Bits(); bit < p.Addr().BitLen(); bit++ {
+		bytes[bit/8] |= 1 << (7 - bit%8)
+	}
+	a, _ := netip.AddrFromSlice(bytes)
+	return a
 }
 
 // rtmFibMatch is RTM_F_FIB_MATCH of linux/rtnetlink.h: answer with the route

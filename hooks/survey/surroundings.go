@@ -15,7 +15,7 @@ import (
 // readSurroundings reads what is not about one NIC.
 func (f *Facts) readSurroundings(ctx context.Context, s Sources) {
 	f.readSettings()
-	f.VLANs, _ = s.Runtime.Reader.BridgeVLANs()
+	f.VLANs, _ = s.Engine.Reader.BridgeVLANs()
 	f.Iptables = f.Config != nil && f.Config.Host.Firewall == configs.FirewallIptables
 	f.readManaged()
 	f.Watcher = watcherRuns()

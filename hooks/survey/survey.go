@@ -111,7 +111,7 @@ type Port struct {
 	Record *journal.Record
 	// Work is what it lacks; nil where that cannot be told, and WorkErr says
 	// why.
-	Work    *engine.Work
+	Work    *engine.Decision
 	WorkErr error
 	// Dropped are the packets from here that antispoofing has dropped since the
 	// port was brought up; nil where it is not checked, or nobody counts.

@@ -33,7 +33,7 @@ func host() *survey.Facts {
 	xenbr0 := *link("xenbr0", 2, 0, true)
 	ours := &journal.Record{}
 	dropped := uint64(1_200)
-	lacks := &engine.Work{Actions: []plan.Action{{Step: plan.Up{Dev: plan.Dev{Name: "tap", Index: 4}, Want: true}}}}
+	lacks := &engine.Decision{Actions: []plan.Action{{Step: plan.Up{Dev: plan.Dev{Name: "tap", Index: 4}, Want: true}}}}
 	return &survey.Facts{
 		Host:  &kernel.Host{Links: map[int]kernel.Link{2: xenbr0}},
 		Drops: map[string]uint64{"spoofed_mac": 1_200_000, "server_role": 0},

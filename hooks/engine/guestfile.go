@@ -7,7 +7,6 @@ import (
 	"path"
 	"slices"
 	"strconv"
-	"strings"
 
 	"vifctl/configs/xlcfg"
 	"vifctl/hooks/event"
@@ -30,9 +29,9 @@ type Foreseen struct {
 // ForeseenPort is one call of the script's, and what it would come to.
 type ForeseenPort struct {
 	Device string
-	// Work is nil where the call would be refused; Refusal then says why.
-	Work    *Work
-	Refusal error
+	// Decision is nil where the call would be refused; Refusal then says why.
+	Decision *Decision
+	Refusal  error
 }
 
 // PretendMAC stands for the hardware address that xl makes up anew at each
@@ -42,33 +41,33 @@ const PretendMAC = "00:16:3e:00:00:00"
 // Foresee works out what xl's calls for a guest would come to: the very calls,
 // by a pretended toolstack and for pretended interfaces. domid is the number
 // the guest is given. The runtime is good for nothing else afterwards.
-func (r *Runtime) Foresee(ctx context.Context, g xlcfg.Guest, domid int) []Foreseen {
+func (e *Engine) Foresee(ctx context.Context, g xlcfg.Guest, domid int) []Foreseen {
 	stack := toolstack{}
 	domain := "/local/domain/" + strconv.Itoa(domid)
 	stack[domain+"/name"] = g.Name
 	if g.UUID != "" {
 		stack[domain+"/vm"] = "/vm/" + g.UUID
 	}
-	r.Xenstore = stack
+	e.Xenstore = stack
 	all := make([]Foreseen, len(g.NICs))
 	var devices []string
 	for i, n := range g.NICs {
-		all[i] = r.foreseen(n, g, plan.NIC{Domid: domid, Devid: n.Devid})
+		all[i] = e.foreseen(n, g, plan.NIC{Domid: domid, Devid: n.Devid})
 		stack.attach(all[i], domid)
 		for _, p := range all[i].Ports {
 			devices = append(devices, p.Device)
 		}
 	}
-	r.Reader.Pretend(devices...)
+	e.Reader.Pretend(devices...)
 	for i := range all {
 		for j := range all[i].Ports {
 			p := &all[i].Ports[j]
 			call, err := all[i].call(plan.NIC{Domid: domid, Devid: all[i].Said.Devid}, j)
 			if err == nil {
-				p.Work, err = r.Prepare(ctx, call)
+				p.Decision, err = e.Preview(ctx, call)
 			}
 			if err != nil {
-				p.Work, p.Refusal = nil, err
+				p.Decision, p.Refusal = nil, err
 			}
 		}
 	}
@@ -77,19 +76,19 @@ func (r *Runtime) Foresee(ctx context.Context, g xlcfg.Guest, domid int) []Fores
 
 // Besides is what a port gets that the NIC does not have from another one: what
 // serves the whole guest, as its public addresses do, is done with the first.
-func (w *Work) Besides(first *Work) *Work {
+func (d *Decision) Besides(first *Decision) *Decision {
 	shared := map[string]bool{}
 	for _, a := range first.Actions {
 		shared[a.Step.Key()] = a.Step.Traits().Owner != plan.OwnerPort
 	}
-	rest := *w
-	rest.Actions = slices.DeleteFunc(slices.Clone(w.Actions), func(a plan.Action) bool { return shared[a.Step.Key()] })
-	rest.Warnings = slices.DeleteFunc(slices.Clone(w.Warnings), func(s string) bool { return slices.Contains(first.Warnings, s) })
+	rest := *d
+	rest.Actions = slices.DeleteFunc(slices.Clone(d.Actions), func(a plan.Action) bool { return shared[a.Step.Key()] })
+	rest.Warnings = slices.DeleteFunc(slices.Clone(d.Warnings), func(s string) bool { return slices.Contains(first.Warnings, s) })
 	return &rest
 }
 
 // foreseen names the interfaces that libxl would make, and the script.
-func (r *Runtime) foreseen(n xlcfg.NIC, g xlcfg.Guest, nic plan.NIC) Foreseen {
+func (e *Engine) foreseen(n xlcfg.NIC, g xlcfg.Guest, nic plan.NIC) Foreseen {
 	f := Foreseen{Said: n, Script: path.Base(n.Get("script"))}
 	if n.Get("script") == "" {
 		f.Script = "vif-bridge"
@@ -97,8 +96,8 @@ func (r *Runtime) foreseen(n xlcfg.NIC, g xlcfg.Guest, nic plan.NIC) Foreseen {
 	if f.Script == "vif-setup" {
 		f.Script = "vif-bridge" // xl calls it by its own name
 	}
-	if _, ours := modeOf[f.Script]; !ours {
-		f.Foreign = fmt.Sprintf("its script is %s, which is not vifctl's: what it does nobody but itself knows", n.Get("script"))
+	if !IsOurs(f.Script) {
+		f.Foreign = fmt.Sprintf("its script is %s, which is not vifctl's: what it does is not known here", n.Get("script"))
 		return f
 	}
 	if b := n.Get("backend"); b != "" && b != "0" && b != "Domain-0" {
@@ -126,10 +125,6 @@ func (f Foreseen) call(nic plan.NIC, port int) (event.Call, error) {
 		args = []string{"add", "type_if=tap"}
 	}
 	return event.Parse(f.Script, args, func(name string) string { return env[name] })
-}
-
-func backendPath(nic plan.NIC) string {
-	return "backend/vif/" + strings.ReplaceAll(nic.String(), ".", "/")
 }
 
 // toolstack stands for a xenstore in which libxl has written what it writes
