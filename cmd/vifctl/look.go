@@ -9,15 +9,15 @@ import (
 
 	"vifctl/cmd/vifctl/terminal"
 	"vifctl/configs"
+	"vifctl/hooks/doctor/inventory"
 	"vifctl/hooks/engine"
-	"vifctl/hooks/survey"
 	"vifctl/hooks/xenstore"
 	"vifctl/xenscripts"
 )
 
 // look reads what there is, for the commands that only answer. Nothing that is
 // missing keeps it from telling the rest.
-func look(ctx context.Context, inv invocation) (*survey.Facts, error) {
+func look(ctx context.Context, inv invocation) (*inventory.Facts, error) {
 	s := dial(ctx, inv)
 	defer s.close()
 	// What is wrong is among the facts: it is not told twice.
@@ -29,7 +29,7 @@ func look(ctx context.Context, inv invocation) (*survey.Facts, error) {
 	var end func()
 	src.Progress, end = progress(inv, "looking at the guests' interfaces")
 	defer end()
-	return survey.Read(ctx, src)
+	return inventory.Read(ctx, src)
 }
 
 // progressAfter is how long a person waits before being told how far it is.
@@ -54,8 +54,8 @@ func progress(inv invocation, what string) (step func(done, all int), end func()
 }
 
 // sources are where a session's facts are read.
-func (s *session) sources(inv invocation) survey.Sources {
-	src := survey.Sources{
+func (s *session) sources(inv invocation) inventory.Sources {
+	src := inventory.Sources{
 		Engine:      &s.Engine,
 		XenstoreErr: s.NoXenstore,
 		ScriptsDir:  xenscripts.Dir,
