@@ -64,8 +64,9 @@ func bridgeIn(s plan.Step) string {
 		return s.Bridge.Name
 	case plan.SwitchPort:
 		return s.Bridge
+	default:
+		return ""
 	}
-	return ""
 }
 
 func wrongBridge(f *inventory.Facts) []Finding {
@@ -151,6 +152,7 @@ func proxyNDP(f *inventory.Facts) []Finding {
 			uplink = s.Dev.Name
 		case plan.Sysctl:
 			uplink = s.Dev.Name
+		default: // isProxyNDP takes no other
 		}
 		return Finding{
 			Sentence: fmt.Sprintf("%s does not answer for the guest's IPv6 addresses: nobody outside finds the guest.", uplink),

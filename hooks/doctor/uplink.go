@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -148,15 +149,12 @@ func former(f *inventory.Facts, n *inventory.NIC) (names []string) {
 			continue
 		}
 		for _, e := range p.Record.Entries {
-			var dev plan.Dev
-			switch s := e.Step.(type) {
-			case plan.ProxyNeighbour:
-				dev = s.Dev
-			case plan.Address:
-				if s.NIC {
-					dev = s.Dev
-				}
+			// What serves the whole guest, the uplink has.
+			t := e.Step.Traits()
+			if t.Owner != plan.OwnerNIC {
+				continue
 			}
+			dev := cmp.Or(t.Dev, t.Beside)
 			if l, ok := f.Host.Links[dev.Index]; ok && !l.Up && !slices.Contains(names, l.Name) {
 				names = append(names, l.Name)
 			}

@@ -58,7 +58,7 @@ func wait(ctx context.Context, f *flock.Flock) error {
 		return err
 	case <-ctx.Done():
 		go func() {
-			<-taken
+			_ = <-taken
 			_ = f.Close()
 		}()
 		return ctx.Err()
