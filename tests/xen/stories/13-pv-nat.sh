@@ -1,5 +1,6 @@
 # PV guests with private addresses: seen with a public one, reached on it, and by a forward from one place only
 # limit: 500
+# smoke
 
 # Debian's vif-nat translates nothing.
 [ "$SCRIPTS" = ours ] || exit 0
