@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vifctl/tests/dom0"
+	"vifctl/tests/speed"
 )
 
 // Whoever else runs a firewall here starts it again, without the one rule that
@@ -31,7 +32,7 @@ func TestOthersFirewallStartsAgain(t *testing.T) {
 	time.Sleep(300 * time.Millisecond)
 	began := time.Now()
 	sh("iptables-nft -F; iptables-nft -X; " + docker)
-	require.Eventually(t, func() bool { return strings.Count(sh("iptables-nft -S DOCKER-USER"), "\n") == 3 }, 20*time.Second, 5*time.Millisecond, w.Log())
+	require.Eventually(t, func() bool { return strings.Count(sh("iptables-nft -S DOCKER-USER"), "\n") == 3 }, speed.Patience, 5*time.Millisecond, w.Log())
 	t.Logf("after %s", time.Since(began))
 	says(t, w, "vif1.0: put back what was missing", 1)
 	require.Equal(t, rules, sh("iptables-nft -S DOCKER-USER"))

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"vifctl/tests/dom0"
+	"vifctl/tests/speed"
 )
 
 // Killed at any moment, the next one makes it good.
@@ -24,7 +25,7 @@ func TestKilledAnywhere(t *testing.T) {
 	require.Zero(t, p.Call("vif-route", "add", "type_if=tap").Exit)
 	called := d.State()
 	require.Zero(t, p.Call("vif-route", "remove", "type_if=tap").Exit)
-	unplugTap(t, d, p)
+	unplugTap(t, p)
 	for range 25 {
 		w := watcher(t, d)
 		says(t, w, "watching", 1)
@@ -40,7 +41,7 @@ func TestKilledAnywhere(t *testing.T) {
 		require.Zero(t, exit, again.Log())
 		require.Equal(t, called, d.State(), "%s\nthen\n%s", w.Log(), again.Log())
 		require.Zero(t, p.Call("vif-route", "remove", "type_if=tap").Exit)
-		unplugTap(t, d, p)
+		unplugTap(t, p)
 		require.Equal(t, without, d.State())
 	}
 }
@@ -56,7 +57,7 @@ func TestKilledInAHook(t *testing.T) {
 	require.NoError(t, d.WriteFile("/run/wait", "", 0o644))
 	w := watcher(t, d)
 	plugTap(t, p)
-	require.Eventually(t, func() bool { log, _ := d.ReadFile("/run/hook"); return log != "" }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { log, _ := d.ReadFile("/run/hook"); return log != "" }, speed.Patience, time.Millisecond)
 	_, err := w.End(unix.SIGKILL)
 	require.NoError(t, err)
 	require.NoError(t, d.Do(func() error { return os.Remove("/run/wait") }))
@@ -101,7 +102,7 @@ func TestRace(t *testing.T) {
 			require.Equal(t, called, state)
 		}
 		require.Zero(t, p.Call("vif-route", "remove", "type_if=tap").Exit)
-		unplugTap(t, d, p)
+		unplugTap(t, p)
 		time.Sleep(5 * time.Millisecond)
 		require.Equal(t, without, d.State())
 		watched = strings.Count(w.Log(), "came late")

@@ -9,6 +9,9 @@ import (
 	"time"
 )
 
+// Patience is how long a test waits for what takes a moment before it takes it for a hang, on any machine.
+const Patience = time.Minute
+
 // What the two pieces of work take on a good machine (four idle cores of 3 GHz): `make test` takes about two minutes there.
 const (
 	goodComputing = 100 * time.Millisecond
