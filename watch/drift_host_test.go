@@ -94,8 +94,6 @@ func TestDrift(t *testing.T) {
 				require.Less(t, time.Since(began), speed.Patience, w.Log())
 				time.Sleep(time.Millisecond)
 			}
-			took := time.Since(began)
-			t.Logf("%s: %s", c.do, took.Round(time.Millisecond))
 			// What is taken away while a port is being put right may come back
 			// without a word of its own.
 			for quiet := 0; quiet < 3; quiet++ {

@@ -79,13 +79,26 @@ func TestKilledInAHook(t *testing.T) {
 func TestRace(t *testing.T) {
 	t.Parallel()
 	d := newDom0(t)
+	p := hvm(t, d, "route", 1)
+	without := d.State()
+	plugTap(t, p)
+	require.Zero(t, p.Call("vif-route", "add", "type_if=tap").Exit)
+	called := d.State()
+	require.Zero(t, p.Call("vif-route", "remove", "type_if=tap").Exit)
+	unplugTap(t, p)
 	w := watcher(t, d)
 	says(t, w, "watching", 1)
-	p := hvm(t, d, "route", 1)
-	time.Sleep(50 * time.Millisecond)
-	without := d.State()
-	called, watched := "", 0
-	for i := range 50 {
+	// Whoever comes second finds nothing to do, at once or a moment later.
+	becomes := func(state string) {
+		t.Helper()
+		for end := time.Now().Add(speed.Patience); time.Now().Before(end); {
+			if d.State() == state {
+				return
+			}
+		}
+		require.Equal(t, state, d.State())
+	}
+	for range 50 {
 		var both sync.WaitGroup
 		var add dom0.Result
 		// The call takes some milliseconds to begin, and then waits for the tap.
@@ -94,21 +107,13 @@ func TestRace(t *testing.T) {
 		plugTap(t, p)
 		both.Wait()
 		require.Zero(t, add.Exit, add.Stderr)
-		// Whoever comes second finds nothing to do, at once or a moment later.
-		time.Sleep(20 * time.Millisecond)
-		if state := d.State(); i == 0 {
-			called = state
-		} else {
-			require.Equal(t, called, state)
-		}
+		becomes(called)
 		require.Zero(t, p.Call("vif-route", "remove", "type_if=tap").Exit)
 		unplugTap(t, p)
-		time.Sleep(5 * time.Millisecond)
-		require.Equal(t, without, d.State())
-		watched = strings.Count(w.Log(), "came late")
+		becomes(without)
 	}
 	ends(t, w)
-	t.Logf("the watcher was first %d times of 50", watched)
+	t.Logf("the watcher was first %d times of 50", strings.Count(w.Log(), "came late"))
 	require.NotContains(t, w.Log(), "error")
 	require.NotContains(t, w.Log(), "warning")
 }
