@@ -88,6 +88,7 @@ func TestWhatChangesTogetherIsLookedAtOnce(t *testing.T) {
 	p.record(first, plan.Vif, "vif1.0", 1, true)
 	p.start("vif1.0")
 	p.soon(func() bool { return p.lookedAt("vif1.0") == 1 }, "at start")
+	began := time.Now()
 	for range 50 {
 		p.clue(clue{index: 1})
 		p.links.tell(1, func(linkChange) linkChange { return linkChange{name: "vif1.0", touched: true} })
@@ -95,7 +96,7 @@ func TestWhatChangesTogetherIsLookedAtOnce(t *testing.T) {
 	}
 	p.soon(func() bool { return p.lookedAt("vif1.0") > 1 }, "looked at")
 	time.Sleep(2 * suspicion)
-	require.LessOrEqual(t, p.lookedAt("vif1.0"), 3)
+	require.LessOrEqual(t, p.lookedAt("vif1.0"), 1+int(time.Since(began)/suspicion))
 }
 
 func TestSweep(t *testing.T) {
@@ -118,13 +119,12 @@ func TestFight(t *testing.T) {
 		return lacking(port), nil
 	}
 	p.record(first, plan.Vif, "vif1.0", 1, true)
+	began := time.Now()
 	p.start("vif1.0")
 	p.soon(func() bool { return p.said("again and again") == 1 }, "told")
 	require.Equal(t, fightsAt-1, p.said("put back what was missing"))
-	before := p.lookedAt("vif1.0")
-	time.Sleep(700 * time.Millisecond)
-	require.Equal(t, before, p.lookedAt("vif1.0"), "a second's pause")
-	p.soon(func() bool { return p.lookedAt("vif1.0") > before }, "and once more")
+	p.soon(func() bool { return p.lookedAt("vif1.0") > fightsAt }, "and once more")
+	require.GreaterOrEqual(t, time.Since(began), (fightsAt-1)*suspicion+time.Second, "after a second's pause")
 	require.Equal(t, 1, p.said("again and again"))
 
 	d := drift{times: 100}
@@ -157,12 +157,13 @@ func TestNoDrift(t *testing.T) {
 			p := newPretend(t)
 			p.lacks = func(journal.Port) (*engine.Decision, error) { return nil, why }
 			p.record(first, plan.Vif, "vif1.0", 1, true)
+			began := time.Now()
 			p.start("vif1.0")
-			p.soon(func() bool { return p.lookedAt("vif1.0") == 1 }, "looked at")
+			p.soon(func() bool { return p.lookedAt("vif1.0") >= 1 }, "looked at")
 			time.Sleep(2 * busyPause)
 			p.stop()
 			require.Zero(t, p.said("level=WARN")+p.said("level=ERROR")+p.said("put back"), p.log.String())
-			require.LessOrEqual(t, p.lookedAt("vif1.0"), 4)
+			require.LessOrEqual(t, p.lookedAt("vif1.0"), 2+int(time.Since(began)/busyPause))
 		})
 	}
 }

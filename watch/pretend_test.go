@@ -21,6 +21,7 @@ import (
 	"vifctl/hooks/plan"
 	"vifctl/hooks/xenstore"
 	"vifctl/hooks/xenstore/embedded"
+	"vifctl/tests/speed"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -184,7 +185,7 @@ func (p *pretend) said(words string) int {
 
 func (p *pretend) soon(so func() bool, what string) {
 	p.t.Helper()
-	require.Eventually(p.t, so, 5*time.Second, time.Millisecond, what)
+	require.Eventually(p.t, so, speed.Patience, time.Millisecond, what)
 }
 
 func (p *pretend) never(so func() bool, what string) {

@@ -52,7 +52,6 @@ func watchCommand(ctx context.Context, inv invocation) int {
 	if o.once {
 		run = w.Once
 	} else {
-		w.Log.Info("watching for late taps and for what goes missing")
 		supervised(w)
 		defer tellSystemd(w.Log, daemon.SdNotifyStopping)
 	}
@@ -63,10 +62,13 @@ func watchCommand(ctx context.Context, inv invocation) int {
 	return done
 }
 
-// supervised tells systemd, where it has started us and wants to know, when we
-// are ready and that we are alive.
+// supervised says when we are ready, and tells systemd, where it has started us and wants to know, that and that we are
+// alive.
 func supervised(w *watch.Watcher) {
-	w.Ready = func() { tellSystemd(w.Log, daemon.SdNotifyReady) }
+	w.Ready = func() {
+		w.Log.Info("watching for late taps and for what goes missing")
+		tellSystemd(w.Log, daemon.SdNotifyReady)
+	}
 	if every, err := daemon.SdWatchdogEnabled(false); err == nil && every > 0 {
 		w.Alive = func() { tellSystemd(w.Log, daemon.SdNotifyWatchdog) }
 		w.AliveEvery = every / 3
