@@ -71,7 +71,7 @@ func TestStepsAgainstTheKernel(t *testing.T) {
 		{"route, IPv6", plan.Route{Dev: up, Route: plan.RouteEntry{Dst: prefix("2001:db8:1::/64"), Metric: 2, Protocol: plan.RouteProtocol}}},
 		{"route through a gateway", plan.Route{Dev: up, Route: plan.RouteEntry{
 			Dst: prefix("0.0.0.0/0"), Metric: 7, Protocol: 3,
-			Way: plan.Way{Table: plan.MainTable, Type: unix.RTN_UNICAST, Gateway: address("203.0.113.254")},
+			Attrs: plan.RouteAttrs{Table: plan.MainTable, Type: unix.RTN_UNICAST, Gateway: address("203.0.113.254")},
 		}}},
 		{"proxy neighbour", plan.ProxyNeighbour{Dev: up, IP: address("2001:db8::5")}},
 		{"neighbour", plan.Neighbour{Dev: up, IP: address("203.0.113.9"), MAC: "00:16:3e:00:00:09"}},

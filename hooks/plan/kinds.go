@@ -36,7 +36,7 @@ func Kinds() []Step {
 		Bridge{},
 		Setting{},
 		Forwarding{},
-		Answers{},
+		Reachable{},
 	}
 }
 

@@ -148,7 +148,7 @@ func wasRewired(start dom0.Call) bool {
 	return start.Args[2] == "bridge" && !strings.Contains(strings.Join(start.Args, " "), "netdev=none")
 }
 
-// isStarted: the call was killed only behind its last deed, or before its first one.
+// isStarted: the call was killed only behind its last change, or before its first one.
 func isStarted(d *dom0.Dom0) bool {
 	r := d.Run(dom0.ScriptsDir+"/vifctl", "network", "status")
 	return strings.Contains(r.Stdout, ": started\n")

@@ -99,7 +99,7 @@ func Of(hostname string, f *inventory.Facts, findings []doctor.Finding) Map {
 	}
 	for i := range f.NICs {
 		n := &f.NICs[i]
-		w := way(wayOf(f, n))
+		w := way(attrsOf(f, n))
 		w.Guests = append(w.Guests, guest(n, wrong))
 	}
 	for _, name := range slices.Sorted(maps.Keys(ways)) {
@@ -120,8 +120,8 @@ func kindOf(f *inventory.Facts, name string) string {
 	return "uplink"
 }
 
-// wayOf is where a NIC's traffic goes: its bridge, or the uplink it is routed to.
-func wayOf(f *inventory.Facts, n *inventory.NIC) (name, kind string) {
+// attrsOf is where a NIC's traffic goes: its bridge, or the uplink it is routed to.
+func attrsOf(f *inventory.Facts, n *inventory.NIC) (name, kind string) {
 	if b := f.Bridge(n); b != "" {
 		return b, "bridge"
 	}
