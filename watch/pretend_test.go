@@ -34,7 +34,7 @@ type pretend struct {
 	t testing.TB
 	*Watcher
 	links  *news[int, linkChange]
-	lost   *news[clue, struct{}]
+	hints  *news[hint, struct{}]
 	socket string
 	server *embedded.Server
 
@@ -62,7 +62,7 @@ func newPretend(t testing.TB) *pretend {
 	dir, err := os.MkdirTemp("", "xs") //nolint:usetesting // a socket's path has to be short
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	p := &pretend{t: t, links: newNews[int, linkChange](), lost: newNews[clue, struct{}](), socket: filepath.Join(dir, "socket"), stop: func() {}}
+	p := &pretend{t: t, links: newNews[int, linkChange](), hints: newNews[hint, struct{}](), socket: filepath.Join(dir, "socket"), stop: func() {}}
 	p.startStore()
 	t.Cleanup(func() { p.stop(); p.stopStore() })
 	log := slog.New(slog.NewTextHandler(lockedWriter{p}, nil))
@@ -113,7 +113,7 @@ func (p *pretend) startAs(once bool, names ...string) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		p.err = newLoop(p.Watcher, once, sources{p.links, folder.news, p.lost, newNews[struct{}, struct{}]()}).run(ctx)
+		p.err = newLoop(p.Watcher, once, sources{p.links, folder.news, p.hints, newNews[struct{}, struct{}]()}).run(ctx)
 	}()
 	p.stop = func() {
 		if once {
