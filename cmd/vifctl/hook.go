@@ -145,7 +145,7 @@ func scriptOf(inv invocation, args []string) string {
 // session is a runtime and what has to be closed after it.
 type session struct {
 	hooks.Runtime
-	// dir is where the journal is, and the iptables backend's book.
+	// dir is where the journal is.
 	dir string
 	// apart: hooks are run in units of systemd's own.
 	apart   bool
@@ -208,7 +208,7 @@ func (s *session) openTools() error {
 	}
 	s.closers = append(s.closers, kernel.Close)
 	s.Reader = snapshot.New(kernel)
-	fw := &hooks.HostFirewall{Host: s.Config.Host, Book: filepath.Join(s.dir, "iptables")}
+	fw := &hooks.HostFirewall{Host: s.Config.Host, Journal: s.Journal}
 	s.closers = append(s.closers, fw.Close)
 	s.Reader.Rules, s.Reader.Switch, s.Reader.Limits, s.Reader.DHCP = fw, openvswitch.Host{}, limit.Host{}, dhcp.Host{}
 	s.Executor, err = apply.Open(kernel, apply.Tools{

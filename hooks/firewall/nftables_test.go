@@ -70,7 +70,7 @@ func TestTablesAreMadeWhenNeeded(t *testing.T) {
 		{"a bridge", bridgedGuest(1), "table bridge vifctl\ntable inet vifctl\ntable arp vifctl\n", []string{"raw_below"}},
 		{"routed, unfiltered", []plan.Rule{{Kind: plan.RuleRouted, Dev: portOf(1)}}, "table inet vifctl\n", []string{"forward"}},
 		{"routed", portRules(1, false), "table arp vifctl\ntable inet vifctl\n", []string{"raw_pre"}},
-		{"a public address", []plan.Rule{oneToOneRule("203.0.113.1", "10.0.0.1")}, "table inet vifctl\n", []string{"forward", "nat_out", "nat_post", "nat_pre"}},
+		{"a public address", []plan.Rule{oneToOneRule("203.0.113.1", "10.0.0.1")}, "table inet vifctl\n", []string{"forward", "nat_last", "nat_out", "nat_post", "nat_pre"}},
 	} {
 		m := newMachine(t)
 		mustChange(t, m.open(Options{}), c.rules, nil)
@@ -228,7 +228,7 @@ func TestVersions(t *testing.T) {
 		"routed":    "2 6ed68624",
 		"mark":      "1 42617917",
 		"private":   "2 85af6337",
-		"nat":       "1 e2683e85",
+		"nat":       "2 22606128",
 	}
 	for _, p := range parts {
 		sum := fnv.New32a()

@@ -40,6 +40,12 @@ func (j *Journal) LockHost(ctx context.Context) (*Lock, error) {
 	return j.lock(ctx, "host.lock", os.O_RDONLY, true)
 }
 
+// LockFirewall holds the chains of iptables while a call fills them. Whoever holds
+// LockHost may ask for it, not the other way round.
+func (j *Journal) LockFirewall(ctx context.Context) (*Lock, error) {
+	return j.lock(ctx, "firewall.lock", os.O_RDONLY, true)
+}
+
 func (j *Journal) lock(ctx context.Context, name string, access int, leave bool) (*Lock, error) {
 	if err := os.MkdirAll(j.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
