@@ -197,7 +197,7 @@ func markMissing(f *survey.Facts) []Finding {
 }
 
 func antispoofingMissing(f *survey.Facts) []Finding {
-	kinds := isRule(plan.RuleStrict, plan.RuleMAC, plan.RuleOwnMAC, plan.RuleOwnAddress)
+	kinds := isRule(plan.RuleStrict, plan.RuleMAC, plan.RuleOwnMAC, plan.RuleOwnAddress, plan.RuleGuestAddress)
 	return lacking(f, kinds, func(_ *survey.NIC, p *survey.Port, _ []plan.Step) Finding {
 		return Finding{Sentence: fmt.Sprintf("The guest behind %s is not held to its own addresses as it should be.", p.Name), Evidence: []string{}}
 	})

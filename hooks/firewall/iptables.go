@@ -97,11 +97,11 @@ func (x *IPTables) DropsByPort(ctx context.Context) (map[int]uint64, error) {
 var errWithoutNFTables = errors.New("this kernel has no nf_tables, and iptables sees neither ARP nor VLAN tags: " +
 	"a port of a bridge cannot be checked here, so give the guest antispoof = \"off\" or a routed mode")
 
-// isGuard: the rule is about a port: what it may send, what it forwards, and
-// who reaches what is behind it.
+// isGuard: the rule is about ports: what they may send, what they forward, and
+// who reaches what is behind them.
 func isGuard(r plan.Rule) bool {
 	switch r.Kind {
-	case plan.RuleStrict, plan.RuleMAC, plan.RuleOwnMAC, plan.RuleOwnAddress, plan.RuleRouted, plan.RulePrivate, plan.RulePrivate4:
+	case plan.RuleStrict, plan.RuleMAC, plan.RuleOwnMAC, plan.RuleOwnAddress, plan.RuleGuestAddress, plan.RuleRouted, plan.RulePrivate, plan.RulePrivate4:
 		return true
 	}
 	return false
@@ -168,6 +168,9 @@ func (x *IPTables) InForce(ctx context.Context, rules []plan.Rule) (map[string]b
 // All is looked at before anything is changed; where the kernel then refuses a
 // change, what has been changed before stays until it is taken out again.
 func (x *IPTables) Change(ctx context.Context, add, remove []plan.Rule) error {
+	if _, err := elementsToAdd(add); err != nil {
+		return err
+	}
 	guardAdd, add, err := x.split(add)
 	if err != nil {
 		return err
@@ -262,14 +265,14 @@ func withoutRules(rules, gone []plan.Rule) []plan.Rule {
 func givingWay(rules, newer []plan.Rule) []plan.Rule {
 	said := map[entry]string{}
 	for _, r := range newer {
-		n, _ := elementsOf(r)
-		for _, e := range n.elements {
+		elements, _ := elementsOf(r)
+		for _, e := range elements {
 			said[e.entry()] = e.value
 		}
 	}
 	return slices.DeleteFunc(rules, func(r plan.Rule) bool {
-		n, err := elementsOf(r)
-		return err != nil || slices.ContainsFunc(n.elements, func(e element) bool {
+		elements, err := elementsOf(r)
+		return err != nil || slices.ContainsFunc(elements, func(e element) bool {
 			value, about := said[e.entry()]
 			return about && value != e.value
 		})

@@ -214,15 +214,13 @@ func (x *IPTables) lines(f *xtFamily, r plan.Rule) (all []line) {
 			add("raw", sourceChain, "-i %s -j %s", port, strictChain)
 		}
 	case plan.RuleOwnAddress:
-		own := r.Prefix.Masked()
-		if !f.of(own.Addr()) {
-			break
-		}
-		add("raw", strictChain, "-s %s -i %s -g %s", own, port, ownChain)
-		// A link-local address is a link's: on another one it is another's by right.
-		if !own.Addr().IsLinkLocalUnicast() {
+		if own := r.Prefix.Masked(); f.of(own.Addr()) {
+			add("raw", strictChain, "-s %s -i %s -g %s", own, port, ownChain)
 			add("raw", othersChain, "-s %s -i %s -j RETURN", own, port)
-			add("raw", othersChain, "-s %s -j DROP", own)
+		}
+	case plan.RuleGuestAddress:
+		if address := r.Prefix.Masked(); f.of(address.Addr()) {
+			add("raw", othersChain, "-s %s -j DROP", address)
 		}
 	}
 	return all
