@@ -143,7 +143,7 @@ func scriptOf(inv invocation, args []string) string {
 // session is a runtime and what has to be closed after it.
 type session struct {
 	engine.Engine
-	// dir is where the journal is, and the iptables backend's book.
+	// dir is where the journal is.
 	dir string
 	// apart: hooks are run in units of systemd's own.
 	apart   bool
@@ -205,7 +205,7 @@ func (s *session) openTools() error {
 		return err
 	}
 	s.closers = append(s.closers, k.Close)
-	fw := &engine.HostFirewall{Host: s.Config.Host, Book: filepath.Join(s.dir, "iptables")}
+	fw := &engine.HostFirewall{Host: s.Config.Host, Journal: s.Journal}
 	s.closers = append(s.closers, fw.Close)
 	s.Reader = &engine.Reader{Kernel: k, Rules: fw, Switch: openvswitch.Host{}, Limits: limit.Host{}, DHCP: dhcp.Host{}}
 	s.Executor = &engine.Executor{Kernel: k, Tools: engine.Tools{

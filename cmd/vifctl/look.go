@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"time"
 
 	"vifctl/cmd/vifctl/terminal"
@@ -60,7 +59,7 @@ func (s *session) sources(inv invocation) inventory.Sources {
 		XenstoreErr: s.NoXenstore,
 		ScriptsDir:  xenscripts.Dir,
 		Scripts:     xenscripts.Names,
-		Firewall:    &engine.HostFirewall{Host: s.Config.Host, Book: filepath.Join(s.dir, "iptables")},
+		Firewall:    &engine.HostFirewall{Host: s.Config.Host, Journal: s.Journal},
 	}
 	src.Xenstore, _ = s.Xenstore.(*xenstore.Client)
 	path, err := trustedPath(inv, "VIFCTL_CONFIG", configs.Default)

@@ -294,7 +294,7 @@ func tableMissing(f *inventory.Facts) []Finding {
 
 // tablesOf are the families of our tables that a rule is in.
 func tablesOf(r plan.Rule) []string {
-	switch checks := slices.Contains([]plan.RuleKind{plan.RuleStrict, plan.RuleMAC, plan.RuleOwnMAC, plan.RuleOwnAddress}, r.Kind); {
+	switch checks := slices.Contains([]plan.RuleKind{plan.RuleStrict, plan.RuleMAC, plan.RuleOwnMAC, plan.RuleOwnAddress, plan.RuleGuestAddress}, r.Kind); {
 	case checks && r.Bridged:
 		return []string{"bridge"}
 	case checks && r.Prefix.Addr().Is6():

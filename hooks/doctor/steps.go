@@ -199,7 +199,7 @@ func markMissing(f *inventory.Facts) []Finding {
 }
 
 func antispoofingMissing(f *inventory.Facts) []Finding {
-	kinds := isRule(plan.RuleStrict, plan.RuleMAC, plan.RuleOwnMAC, plan.RuleOwnAddress)
+	kinds := isRule(plan.RuleStrict, plan.RuleMAC, plan.RuleOwnMAC, plan.RuleOwnAddress, plan.RuleGuestAddress)
 	return lacking(f, kinds, func(_ *inventory.NIC, p *inventory.Port, _ []plan.Step) Finding {
 		return Finding{Sentence: fmt.Sprintf("The guest behind %s is not held to its own addresses as it should be.", p.Name), Evidence: []string{}}
 	})

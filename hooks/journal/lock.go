@@ -45,6 +45,12 @@ func (j *Journal) LockHost(ctx context.Context) (*Lock, error) {
 	return j.lock(ctx, "host.lock", os.O_RDONLY, true, wait)
 }
 
+// LockFirewall holds the chains of iptables while a call fills them. Whoever holds
+// LockHost may ask for it, not the other way round.
+func (j *Journal) LockFirewall(ctx context.Context) (*Lock, error) {
+	return j.lock(ctx, "firewall.lock", os.O_RDONLY, true, wait)
+}
+
 // wait takes a lock as soon as the kernel gives it. It returns when ctx ends; then the lock
 // is given back when it comes.
 func wait(ctx context.Context, f *flock.Flock) error {

@@ -34,8 +34,9 @@ func Run(ctx context.Context, argv, env []string) error {
 	return run(ctx, task{name: name(argv), argv: argv, env: env, out: os.Stderr})
 }
 
-// outputLimit is how much a program may say to Output, in bytes.
-const outputLimit = 1 << 20
+// outputLimit is how much a program may say to Output, in bytes: a table of
+// iptables with a hundred thousand rules is a tenth of it.
+const outputLimit = 128 << 20
 
 // Output is Run for a program that is asked something: input is what it reads,
 // and what it writes is returned. It gets no environment but the clean one, and

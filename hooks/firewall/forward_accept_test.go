@@ -98,7 +98,7 @@ func besideOthers(t *testing.T, b backend, v Variant, setUp func(*machine)) {
 	foreign := func() string { return empty.ReplaceAllString(ours.ReplaceAllString(w.host.saved(v), ""), "") }
 	before := foreign()
 	inner := b.open(w.host, Options{})
-	f := w.host.withPassage(inner, Options{})
+	f := w.host.withForwardAccept(inner, Options{})
 	var rules []plan.Rule
 	for _, family := range families {
 		rules = append(rules, natRules(family)...)
@@ -138,38 +138,42 @@ func besideOthers(t *testing.T, b backend, v Variant, setUp func(*machine)) {
 // empty are the lines of tables and chains that exist and have no rule.
 var empty = regexp.MustCompile(`(?m)^(\*\w+|:\w+ ACCEPT|COMMIT)\n`)
 
-// withPassage looks after the passage from inside the machine.
-func (m *machine) withPassage(f Firewall, o Options) Firewall {
-	o.Book = m.book
+// withForwardAccept looks after the rule from inside the machine.
+func (m *machine) withForwardAccept(f Firewall, o Options) Firewall {
+	o.Lock = m.records.lock
+	accepting := accepting{m: m}
 	if i, ok := f.(inside); ok {
-		f = i.f
+		f, accepting.recorded = i.f, true
 	}
-	var p *Passage
-	var err error
-	m.visit(func() { p, err = WithPassage(f, o) })
-	require.NoError(m.t, err)
-	return passing{m, p}
+	m.visit(func() { accepting.f = WithForwardAccept(f, o) })
+	return accepting
 }
 
-type passing struct {
+type accepting struct {
 	m *machine
-	p *Passage
+	f *ForwardAccept
+	// recorded: the firewall asks for records.
+	recorded bool
 }
 
-func (i passing) Change(ctx context.Context, add, remove []plan.Rule) (err error) {
-	i.m.visit(func() { err = i.p.Change(ctx, add, remove) })
+func (i accepting) Change(ctx context.Context, add, remove []plan.Rule) (err error) {
+	if i.recorded {
+		i.m.records.add(add)
+		defer i.m.records.remove(withoutRules(remove, add))
+	}
+	i.m.visit(func() { err = i.f.Change(ctx, add, remove) })
 	return err
 }
 
-func (i passing) InForce(ctx context.Context, rules []plan.Rule) (all map[string]bool, err error) {
-	i.m.visit(func() { all, err = i.p.InForce(ctx, rules) })
+func (i accepting) InForce(ctx context.Context, rules []plan.Rule) (all map[string]bool, err error) {
+	i.m.visit(func() { all, err = i.f.InForce(ctx, rules) })
 	return all, err
 }
 
-func (i passing) Close() error { return nil }
+func (i accepting) Close() error { return nil }
 
-// TestPassageIsOne: all guests start at once, and somebody takes the rule away.
-func TestPassageIsOne(t *testing.T) {
+// TestForwardAcceptIsOne: all guests start at once, and an administrator takes the rule away.
+func TestForwardAcceptIsOne(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
 	m.docker(VariantNFT)
@@ -177,7 +181,7 @@ func TestPassageIsOne(t *testing.T) {
 	var wg sync.WaitGroup
 	errs := make([]error, 5)
 	for i := range errs {
-		f := m.withPassage(m.open(Options{}), Options{})
+		f := m.withForwardAccept(m.open(Options{}), Options{})
 		wg.Go(func() { errs[i] = f.Change(background, routed(i+1), nil) })
 	}
 	wg.Wait()
@@ -186,7 +190,7 @@ func TestPassageIsOne(t *testing.T) {
 	}
 	count := func() int { return strings.Count(m.saved(VariantNFT), "-A DOCKER-USER -j VIFCTL-MARK-10000000") }
 	require.Equal(t, 2, count())
-	f := m.withPassage(m.open(Options{}), Options{})
+	f := m.withForwardAccept(m.open(Options{}), Options{})
 	for _, damage := range [][]string{
 		{"-F", "DOCKER-USER"}, {"-F", "VIFCTL-MARK-10000000"}, {"-A", "VIFCTL-MARK-10000000", "-j", "RETURN"},
 	} {
@@ -198,7 +202,7 @@ func TestPassageIsOne(t *testing.T) {
 	}
 	// Where nothing is dropped, nothing is done.
 	quiet := newMachine(t)
-	f = quiet.withPassage(quiet.open(Options{}), Options{})
+	f = quiet.withForwardAccept(quiet.open(Options{}), Options{})
 	mustChange(t, f, routed(1), nil)
 	wantInForce(t, f, true, routed(1)...)
 	require.NotContains(t, quiet.saved(VariantNFT), "VIFCTL")
