@@ -60,7 +60,7 @@ func (r *Reader) findUplink(q plan.UplinkQuery) (link plan.Link, ok bool, err er
 
 // probe is an address that nobody has a route of its own for: a documentation
 // network (RFC 5737).
-var probe = netip.MustParseAddr("192.0.2.1")
+func probe() netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, 1}) }
 
 // probe4 asks which route leads to an address that only a default route should
 // lead to. It returns 0 where that is no default route: somebody may have one
@@ -68,7 +68,7 @@ var probe = netip.MustParseAddr("192.0.2.1")
 func (r *Reader) probe4() (int, error) {
 	req := nl.NewNetlinkRequest(unix.RTM_GETROUTE, unix.NLM_F_ACK)
 	req.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET, Dst_len: 32, Flags: rtmFibMatch}})
-	req.AddData(attr(unix.RTA_DST, probe.AsSlice()))
+	req.AddData(attr(unix.RTA_DST, probe().AsSlice()))
 	index := 0
 	err := r.kernel.Ask(req, unix.RTM_NEWROUTE, func(m []byte) error {
 		rt, ok, err := parseRoute(m)
