@@ -49,17 +49,11 @@ func (inv invocation) run(ctx context.Context) int {
 	if slices.ContainsFunc(inv.Args, isHelp) && inv.Args[0] != "xenstore" {
 		return helpCommand(ctx, inv)
 	}
-	if inv.Name == "qemu-ifup" {
-		return qemuIfup(ctx, inv)
-	}
 	if slices.Contains(xenscripts.NetworkNames, inv.Name) {
 		return networkScript(ctx, inv)
 	}
-	if slices.Contains(xenscripts.Names, inv.Name) {
-		return hookCall(ctx, inv)
-	}
 	if !strings.HasPrefix(inv.Name, "vifctl") {
-		inv.complain("vifctl has no script of this name; there are %s", strings.Join(xenscripts.Names, ", "))
+		inv.complain("vifctl has no script of this name; there are %s", strings.Join(xenscripts.NetworkNames, ", "))
 		return usage
 	}
 	if len(inv.Args) == 0 {
@@ -101,12 +95,6 @@ func isCall(word string) bool {
 	return slices.Contains([]string{"online", "offline", "add", "remove"}, word)
 }
 
-// isHookCall reports whether this is a call of the toolstack's rather than a
-// person's.
-func (inv invocation) isHookCall() bool {
-	return slices.Contains(xenscripts.Names, inv.Name) || len(inv.Args) > 0 && isCall(inv.Args[0])
-}
-
 // complain prints one sentence for the person in front of the terminal, or for
 // xl's log.
 func (inv invocation) complain(format string, args ...any) {
@@ -124,10 +112,10 @@ func generalHelp(_ context.Context, inv invocation) int {
 		return failed
 	}
 	_, err := io.WriteString(inv.Stdout, `
-Called by the name of one of Xen's scripts
-(`+strings.Join(xenscripts.PortNames, ", ")+`,
-`+strings.Join(xenscripts.NetworkNames, ", ")+`),
-it takes that script's arguments and environment. Every such call takes --dry-run,
+Xen's scripts lead to vif-hook
+(`+strings.Join(xenscripts.PortNames, ", ")+`)
+and to vifctl (`+strings.Join(xenscripts.NetworkNames, ", ")+`),
+and take those scripts' arguments and environment. Every such call takes --dry-run,
 which prints the steps as commands and changes nothing, and --json.
 
 `+"`vifctl help COMMAND` says all about one command."+`

@@ -8,6 +8,7 @@ import (
 
 	"vifctl/configs"
 	"vifctl/hooks/journal"
+	"vifctl/hooks/session"
 	"vifctl/xenscripts"
 )
 
@@ -31,7 +32,7 @@ func completionCommand(_ context.Context, inv invocation) int {
 
 // names are read from the journal alone: a shell that completes must not wait.
 func names(inv invocation) int {
-	dir, err := trustedPath(inv, "VIFCTL_RUN_DIR", runDir)
+	dir, err := session.RunDir(inv.Getenv)
 	if err != nil {
 		return failed
 	}
@@ -58,7 +59,7 @@ func names(inv invocation) int {
 func wordsAfter(c command) (words []string, names, files bool) {
 	switch c.name {
 	case "plan":
-		return append([]string{"online", "offline", "add", "remove"}, xenscripts.Names...), true, true
+		return append([]string{"online", "offline", "add", "remove"}, xenscripts.Names()...), true, true
 	case "config":
 		return []string{"check", "dnsmasq", "example", "import"}, false, true
 	case "xenstore":

@@ -10,6 +10,7 @@ import (
 
 	"vifctl/configs"
 	"vifctl/configs/dnsmasq"
+	"vifctl/hooks/session"
 )
 
 // configCommand is what a person asks about the configuration.
@@ -26,7 +27,7 @@ func configCommand(_ context.Context, inv invocation) int {
 		}
 		return done
 	case len(inv.Args) == 1 && inv.Args[0] == "check":
-		path, err := trustedPath(inv, "VIFCTL_CONFIG", configs.Default)
+		path, err := session.ConfigPath(inv.Getenv)
 		if err != nil {
 			inv.complain("%v", err)
 			return failed

@@ -13,6 +13,7 @@ import (
 	"vifctl/configs"
 	"vifctl/configs/xlcfg"
 	"vifctl/hooks"
+	"vifctl/hooks/session"
 	"vifctl/hooks/xenstore"
 )
 
@@ -46,16 +47,16 @@ func foresee(ctx context.Context, inv invocation, path string) (*foresight, erro
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	}
-	s := dial(ctx, inv)
-	defer s.close()
-	if err := s.open(inv, true, true); err != nil {
+	s := session.Dial(ctx, inv.caller())
+	defer s.Close()
+	if err := s.Open(true, true); err != nil {
 		return nil, err
 	}
 	if f.domid, f.running, err = nextDomid(ctx, s, f.guest.Name); err != nil {
 		return nil, err
 	}
 	f.nics = s.Foresee(ctx, f.guest, f.domid)
-	toml, err := trustedPath(inv, "VIFCTL_CONFIG", configs.Default)
+	toml, err := session.ConfigPath(inv.Getenv)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +93,7 @@ func readGuestFile(path string) (*xlcfg.File, error) {
 
 // nextDomid is the number that the next guest gets, as far as the xenstore
 // tells, and that of the named guest where it runs already.
-func nextDomid(ctx context.Context, s *session, guest string) (next, running int, err error) {
+func nextDomid(ctx context.Context, s *session.Session, guest string) (next, running int, err error) {
 	xs, ok := s.Xenstore.(*xenstore.Client)
 	if !ok {
 		return 1, 0, nil

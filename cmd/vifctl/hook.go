@@ -4,34 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
-	"time"
 
-	"vifctl/configs"
 	"vifctl/hooks"
-	"vifctl/hooks/apply"
-	"vifctl/hooks/dhcp"
 	"vifctl/hooks/event"
-	"vifctl/hooks/journal"
-	"vifctl/hooks/limit"
-	"vifctl/hooks/openvswitch"
 	"vifctl/hooks/plan"
-	"vifctl/hooks/process"
-	"vifctl/hooks/rtnl"
-	"vifctl/hooks/snapshot"
+	"vifctl/hooks/session"
 	"vifctl/hooks/xenstore"
 	"vifctl/xenscripts"
 )
-
-// runDir is where the journal and the locks are, gone with a reboot as the
-// kernel's state is.
-const runDir = "/run/vifctl"
-
-// dialDeadline bounds the wait for a xenstored that does not answer.
-const dialDeadline = 5 * time.Second
 
 // hookFlags are the words of a hook call that are ours, not the contract's.
 type hookFlags struct{ dryRun, json bool }
@@ -50,255 +31,86 @@ func takeFlags(args []string) (rest []string, f hookFlags) {
 	return rest, f
 }
 
-// planCall is a dry run by another name: `vifctl plan online …`, or with the
+// hookCall is a call as xl makes it, by a person.
+func hookCall(ctx context.Context, inv invocation) int {
+	args, flags := takeFlags(inv.Args)
+	if flags.dryRun {
+		return planCall(ctx, inv, args, flags.json)
+	}
+	if err := session.Run(ctx, inv.caller(), args); err != nil {
+		fmt.Fprintln(inv.Stderr, err)
+		return failed
+	}
+	return done
+}
+
+// planCall prints what a call would do: `vifctl plan online …`, or with the
 // script's name in front: `vifctl plan vif-route online …`.
-func planCall(ctx context.Context, inv invocation) int {
-	if len(inv.Args) > 0 && slices.Contains(xenscripts.Names, inv.Args[0]) {
-		inv.Name, inv.Args = inv.Args[0], inv.Args[1:]
+func planCall(ctx context.Context, inv invocation, words []string, asJSON bool) int {
+	if len(words) > 0 && slices.Contains(xenscripts.Names(), words[0]) {
+		inv.Name, words = words[0], words[1:]
 	}
-	if slices.Contains(xenscripts.NetworkNames, inv.Name) {
-		inv.Args = append([]string{"--dry-run"}, inv.Args...)
+	inv.Args = words
+	switch {
+	case slices.Contains(xenscripts.NetworkNames, inv.Name):
+		inv.Args = append([]string{"--dry-run"}, words...)
+		if asJSON {
+			inv.Args = append(inv.Args, "--json")
+		}
 		return networkScript(ctx, inv)
-	}
-	if rest, _ := takeFlags(inv.Args); len(rest) == 0 {
+	case len(words) == 0:
 		inv.complain("plan needs a call, as in `vifctl plan online type_if=vif`")
 		return usage
 	}
-	inv.Args = append([]string{"--dry-run"}, inv.Args...)
-	return hookCall(ctx, inv)
-}
-
-// hookCall is a call of xl's, xend's or udev's, or one that looks like it.
-func hookCall(ctx context.Context, inv invocation) int {
-	args, flags := takeFlags(inv.Args)
-	if inv.Name == "vif-setup" {
-		name, foreign, err := hooks.Setup(scriptOf(inv, args), xenscripts.PortNames)
-		switch {
-		case err != nil:
-			if call, _ := event.Parse("vif-bridge", args, inv.Getenv); !flags.dryRun {
-				s := dial(ctx, inv)
-				s.Complain(ctx, call, err)
-				s.close()
-			}
-			inv.complain("%v", err)
-			return failed
-		case foreign != "" && flags.dryRun:
-			fmt.Fprintln(inv.Stdout, plan.Command(append([]string{foreign}, args...)...))
-			return done
-		case foreign != "":
-			inv.complain("%v", process.Replace(append([]string{foreign}, args...)))
-			return failed
-		}
-		inv.Name = name
-	}
-	script := inv.Name
-	if !slices.Contains(xenscripts.Names, script) {
-		script = "vifctl"
-	}
-	call, err := event.Parse(script, args, inv.Getenv)
-	if err == nil && call.Ignored != "" && !flags.dryRun {
-		return done
-	}
-	s := dial(ctx, inv)
-	defer s.close()
-	if err == nil {
-		err = s.open(inv, call.Command.Up(), flags.dryRun)
-	}
+	w, foreign, err := plannedCall(ctx, &inv)
 	switch {
 	case err != nil:
-		if !flags.dryRun {
-			s.Complain(ctx, call, err)
-		}
-	case flags.dryRun:
-		var w *hooks.Work
-		if w, err = s.Prepare(ctx, call); err != nil {
-			break
-		}
-		if flags.json {
-			err = w.WriteJSON(inv.Stdout)
-		} else {
-			err = w.WriteText(inv.Stdout)
-		}
+	case foreign != "":
+		fmt.Fprintln(inv.Stdout, plan.Command(append([]string{foreign}, inv.Args...)...))
+	case asJSON:
+		err = w.WriteJSON(inv.Stdout)
 	default:
-		err = s.Run(ctx, call)
-		s.Executor.Leave()
-	}
-	if err != nil {
-		inv.complain("%v", err)
-		return failed
-	}
-	return done
-}
-
-// scriptOf is the script that the toolstack names; an argument overrides the
-// environment.
-func scriptOf(inv invocation, args []string) string {
-	script := inv.Getenv("script")
-	for _, a := range args {
-		if v, ok := strings.CutPrefix(a, "script="); ok {
-			script = v
-		}
-	}
-	return script
-}
-
-// session is a runtime and what has to be closed after it.
-type session struct {
-	hooks.Runtime
-	// dir is where the journal is, and the iptables backend's book.
-	dir string
-	// apart: hooks are run in units of systemd's own.
-	apart   bool
-	closers []func()
-}
-
-func (s *session) close() {
-	for _, f := range slices.Backward(s.closers) {
-		f()
-	}
-}
-
-// dial makes a session that can at least tell the toolstack what goes wrong
-// from here on. A xenstore that cannot be reached is no failure yet: taking a
-// port down does not depend on it.
-func dial(ctx context.Context, inv invocation) *session {
-	s := &session{Runtime: hooks.Runtime{HookDir: xenscripts.HookDir, Log: newLog(inv)}}
-	ctx, cancel := context.WithTimeout(ctx, dialDeadline)
-	defer cancel()
-	xs, err := xenstore.Dial(ctx)
-	if err != nil {
-		s.NoXenstore = err
-		return s
-	}
-	s.Xenstore = xs
-	s.closers = append(s.closers, func() { _ = xs.Close() })
-	return s
-}
-
-// open adds what a call needs besides. up: without a valid configuration
-// nothing comes up; what is up can always be taken down.
-func (s *session) open(inv invocation, up, dryRun bool) error {
-	dir, err := trustedPath(inv, "VIFCTL_RUN_DIR", runDir)
-	if err != nil {
-		return err
-	}
-	s.dir, s.Journal = dir, journal.Open(dir)
-	path, err := configPath(inv)
-	if err == nil {
-		err = s.configure(path, dir, dryRun)
-	}
-	if err != nil && up {
-		return err
-	} else if err != nil {
-		s.Log.Warn(err.Error())
-	}
-	return s.openTools()
-}
-
-// openTools adds what looks at the host and changes it, as the configuration
-// says.
-func (s *session) openTools() error {
-	self, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("find our own program: %w", err)
-	}
-	kernel, err := rtnl.Open()
-	if err != nil {
-		return err
-	}
-	s.closers = append(s.closers, kernel.Close)
-	s.Reader = snapshot.New(kernel)
-	fw := &hooks.HostFirewall{Host: s.Config.Host, Book: filepath.Join(s.dir, "iptables")}
-	s.closers = append(s.closers, fw.Close)
-	s.Reader.Rules, s.Reader.Switch, s.Reader.Limits, s.Reader.DHCP = fw, openvswitch.Host{}, limit.Host{}, dhcp.Host{}
-	s.Executor, err = apply.Open(kernel, apply.Tools{
-		Xenstore: s.Xenstore,
-		Hooks:    hooks.BashHooks{Shim: xenscripts.HookShim, Self: self, Apart: s.apart},
-		Firewall: fw,
-		Switch:   openvswitch.Host{},
-		Limits:   limit.Host{},
-		DHCP:     dhcp.Host{},
-		Log:      s.Log,
-	})
-	if err != nil {
-		return err
-	}
-	s.closers = append(s.closers, s.Executor.Close)
-	return nil
-}
-
-// configure reads the configuration: by an index of ours where there is one,
-// since of thousands of guests a call asks about one.
-func (s *session) configure(path, dir string, dryRun bool) (err error) {
-	if dryRun {
-		s.Config, err = configs.Load(path)
-	} else {
-		s.Config, err = configs.LoadIndexed(path, filepath.Join(dir, "config.index"))
-	}
-	return oneMistake(err)
-}
-
-// oneMistake is the first of a configuration's mistakes.
-func oneMistake(err error) error {
-	var mistake *configs.Mistake
-	if !errors.As(err, &mistake) {
-		return err
-	}
-	// One sentence is what the toolstack shows; the rest is for a person.
-	if n := strings.Count(err.Error(), "\n"); n > 0 {
-		return fmt.Errorf("%w; and %d more: see `vifctl config check`", mistake, n)
-	}
-	return mistake
-}
-
-// configPath is where the configuration is.
-func configPath(inv invocation) (string, error) {
-	path, err := trustedPath(inv, "VIFCTL_CONFIG", configs.Default)
-	if err == nil && path != configs.Default {
-		err = configs.Trusted(configs.Folder(path))
-	}
-	return path, err
-}
-
-// trustedPath is a path that the environment may change for tests and labs, but
-// only to one that nobody else can write to: xl hands the caller's whole
-// environment down to us.
-func trustedPath(inv invocation, variable, standard string) (string, error) {
-	p := inv.Getenv(variable)
-	if p == "" {
-		return standard, nil
-	}
-	if err := configs.Trusted(p); err != nil {
-		return "", fmt.Errorf("%s=%q is not used: %w", variable, p, err)
-	}
-	return p, nil
-}
-
-func qemuIfup(ctx context.Context, inv invocation) int {
-	args, flags := takeFlags(inv.Args)
-	if len(args) != 2 {
-		inv.complain("it takes a tap and a bridge, as in `qemu-ifup tap0 xenbr0`")
-		return usage
-	}
-	s := dial(ctx, inv)
-	defer s.close()
-	err := s.open(inv, true, flags.dryRun)
-	var actions []plan.Action
-	if err == nil {
-		actions, err = s.QemuIfup(ctx, args[0], args[1])
-	}
-	if err == nil && flags.dryRun {
-		w := hooks.Work{Mode: "bridge", Bridge: args[1], Actions: actions}
-		w.Event.Command, w.Event.Name = event.Add, args[0]
 		err = w.WriteText(inv.Stdout)
-	} else if err == nil {
-		err = s.Executor.Apply(ctx, actions)
 	}
-	if err != nil {
-		inv.complain("%v", err)
-		return failed
+	return inv.ended(err)
+}
+
+// plannedCall is the work of a call, or the foreign script that would be run in
+// its place. The invocation takes the name that the call goes by.
+func plannedCall(ctx context.Context, inv *invocation) (w *hooks.Work, foreign string, err error) {
+	c := inv.caller()
+	if inv.Name == "qemu-ifup" {
+		w, err = plannedIfup(ctx, c, inv.Args)
+		return w, "", err
 	}
-	return done
+	call, err := session.Parse(inv.Name, inv.Args, inv.Getenv)
+	inv.Name, c.Name = call.Name, call.Name
+	if err != nil || call.Foreign != "" {
+		return nil, call.Foreign, err
+	}
+	s := session.Dial(ctx, c)
+	defer s.Close()
+	if err := s.Open(call.Command.Up(), true); err != nil {
+		return nil, "", err
+	}
+	w, err = s.Prepare(ctx, call.Call)
+	return w, "", err
+}
+
+// plannedIfup is the work of QEMU's network script.
+func plannedIfup(ctx context.Context, c session.Caller, args []string) (*hooks.Work, error) {
+	if len(args) != 2 {
+		return nil, errors.New("it takes a tap and a bridge, as in `qemu-ifup tap0 xenbr0`")
+	}
+	s := session.Dial(ctx, c)
+	defer s.Close()
+	if err := s.Open(true, true); err != nil {
+		return nil, err
+	}
+	actions, err := s.QemuIfup(ctx, args[0], args[1])
+	w := &hooks.Work{Mode: "bridge", Bridge: args[1], Actions: actions}
+	w.Event.Command, w.Event.Name = event.Add, args[0]
+	return w, err
 }
 
 func xenstoreCommand(ctx context.Context, inv invocation) int {
@@ -317,7 +129,7 @@ func xenstoreCommand(ctx context.Context, inv invocation) int {
 var errUsage = errors.New("usage")
 
 func xenstoreDo(ctx context.Context, inv invocation) error {
-	ctx, cancel := context.WithTimeout(ctx, dialDeadline)
+	ctx, cancel := context.WithTimeout(ctx, session.DialTimeout)
 	defer cancel()
 	verb := ""
 	if len(inv.Args) > 0 {

@@ -4,9 +4,9 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"os"
 
 	"vifctl/xenscripts"
+	"vifctl/xenscripts/install"
 )
 
 // dirFlag reads the flags of install and uninstall: each has --dir, and more may
@@ -34,12 +34,7 @@ func installCommand(_ context.Context, inv invocation) int {
 	if !ok {
 		return code
 	}
-	self, err := os.Executable()
-	if err != nil {
-		inv.complain("%v", err)
-		return failed
-	}
-	report, err := xenscripts.Install(dir, self, alone)
+	report, err := install.Install(dir, inv.Self, alone)
 	if err != nil {
 		inv.complain("%v", err)
 		return failed
@@ -53,7 +48,7 @@ func uninstallCommand(_ context.Context, inv invocation) int {
 	if !ok {
 		return code
 	}
-	report, err := xenscripts.Uninstall(dir)
+	report, err := install.Uninstall(dir)
 	if err != nil {
 		inv.complain("%v", err)
 		return failed

@@ -3,57 +3,19 @@ package main
 import (
 	"bytes"
 	"context"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
-	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
 
-	"vifctl/hooks/xenstore/embedded"
+	"vifctl/tests/script"
 	"vifctl/xenscripts"
 )
 
-// TestMain makes the program a command of the scripts in testdata/script, by
-// each name it can be called by; vif-nat stands for a name it does not answer
-// to.
-func TestMain(m *testing.M) {
-	called := map[string]func(){"vifctl": main, "vif-plumber": main}
-	for _, name := range xenscripts.Names {
-		called[name] = main
-	}
-	testscript.Main(m, called)
-}
-
-// Each script has a xenstore of its own, a folder for the journal and none of
-// the caller's environment.
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
-		Setup: func(env *testscript.Env) error {
-			dir, err := os.MkdirTemp("", "xs") //nolint:usetesting // a socket's path has to be short
-			if err != nil {
-				return err
-			}
-			env.Defer(func() { _ = os.RemoveAll(dir) })
-			server, err := embedded.Start(filepath.Join(dir, "socket"))
-			if err != nil {
-				return err
-			}
-			env.Defer(func() { _ = server.Close() })
-			// No folder on the way may be one that others can write to.
-			if err := os.Chmod(env.WorkDir, 0o755); err != nil {
-				return err
-			}
-			env.Setenv("XENSTORED_PATH", server.Path())
-			env.Setenv("VIFCTL_RUN_DIR", filepath.Join(env.WorkDir, "run"))
-			env.Setenv("VIFCTL_CONFIG", filepath.Join(env.WorkDir, "vifctl.toml"))
-			return nil
-		},
-	})
+	script.Run(t)
 }
 
 // call is one call of the program in this process: only of what asks nothing of
@@ -62,7 +24,7 @@ func call(t *testing.T, name string, args ...string) (code int, stdout, stderr s
 	t.Helper()
 	var out, errOut bytes.Buffer
 	inv := invocation{
-		Name: name, Args: args,
+		Name: name, Self: "/nowhere/vifctl", Args: args,
 		Getenv: func(string) string { return "" },
 		Stdout: &out, Stderr: &errOut,
 	}
@@ -84,7 +46,7 @@ func TestHelpNamesEveryCommand(t *testing.T) {
 		line := regexp.MustCompile(`(?m)^  vifctl ` + regexp.QuoteMeta(strings.TrimSpace(c.name+" "+c.args)) + `  +` + regexp.QuoteMeta(c.about) + `$`)
 		require.Regexp(t, line, help, c.name)
 	}
-	for _, name := range xenscripts.Names {
+	for _, name := range xenscripts.Names() {
 		require.Contains(t, help, name)
 	}
 	for line := range strings.Lines(help) {
@@ -169,9 +131,6 @@ func TestExitCodes(t *testing.T) {
 			}
 		})
 	}
-	code, _, stderr := call(t, "qemu-ifup", "tap0")
-	require.Equal(t, usage, code)
-	require.Contains(t, stderr, "qemu-ifup tap0 xenbr0")
 }
 
 // Help that nobody asked for is a complaint.

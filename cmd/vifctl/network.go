@@ -14,9 +14,9 @@ import (
 	"syscall"
 	"time"
 
-	"vifctl/hooks"
 	"vifctl/hooks/network"
 	"vifctl/hooks/process"
+	"vifctl/hooks/session"
 	"vifctl/watch/journald"
 )
 
@@ -112,11 +112,11 @@ func oneNetwork(ctx context.Context, inv invocation, verb, mode string, args []s
 		return usage
 	}
 	s, r, err := openNetworks(inv, verb == "start", flags.dryRun)
-	defer s.close()
 	if err != nil {
 		inv.complain("%v", err)
 		return failed
 	}
+	defer s.Close()
 	switch verb {
 	case "start":
 		return startNetwork(ctx, inv, r, req, flags)
@@ -130,11 +130,11 @@ func oneNetwork(ctx context.Context, inv invocation, verb, mode string, args []s
 // started.
 func allNetworks(ctx context.Context, inv invocation, verb string, flags networkFlags) int {
 	s, r, err := openNetworks(inv, verb == "start", flags.dryRun)
-	defer s.close()
 	if err != nil {
 		inv.complain("%v", err)
 		return failed
 	}
+	defer s.Close()
 	if verb == "status" {
 		return networkStatus(ctx, inv, r, network.Request{}, flags)
 	}
@@ -258,11 +258,11 @@ func networkStatus(ctx context.Context, inv invocation, r *network.Runtime, req 
 
 func confirmNetworks(ctx context.Context, inv invocation) int {
 	s, r, err := openNetworks(inv, false, false)
-	defer s.close()
-	var names []string
-	if err == nil {
-		names, err = r.Confirm(ctx)
+	if err != nil {
+		return inv.ended(err)
 	}
+	defer s.Close()
+	names, err := r.Confirm(ctx)
 	if err == nil && len(names) == 0 {
 		err = errors.New("nothing waits to be confirmed")
 		if last := r.Journal.LastWords(); last != "" {
@@ -283,37 +283,34 @@ const guardWord = "guard"
 func guardNetwork(ctx context.Context, inv invocation, args []string) int {
 	signal.Ignore(syscall.SIGHUP, syscall.SIGINT, syscall.SIGPIPE)
 	s, r, err := openNetworks(inv, false, false)
-	defer s.close()
 	if err != nil {
 		return failed
 	}
+	defer s.Close()
 	if log, err := journald.Open(journald.Socket, inv.Name, r.Log.Handler()); err == nil {
-		r.Log = slog.New(log)
-		r.Executor.Log = r.Log
+		s.SetLog(slog.New(log))
+		r.Log = s.Log
 	}
 	return inv.ended(r.Watch(ctx, args[0], args[1], args[2], os.Stdin))
 }
 
 // openNetworks makes a runtime of a session. up: without a valid configuration
 // nothing is started.
-func openNetworks(inv invocation, up, dryRun bool) (*session, *network.Runtime, error) {
-	s := &session{Runtime: hooks.Runtime{Log: newLog(inv)}}
-	if err := s.open(inv, up, dryRun); err != nil {
-		return s, nil, err
+func openNetworks(inv invocation, up, dryRun bool) (*session.Session, *network.Runtime, error) {
+	s := session.New(inv.caller())
+	if err := s.Open(up, dryRun); err != nil {
+		s.Close()
+		return nil, nil, err
 	}
 	r := &network.Runtime{Reader: s.Reader, Executor: s.Executor, Journal: s.Journal, Log: s.Log, Host: s.Config.Host}
 	r.Guard = func(mode, name, token string) (func(), error) {
-		self, err := os.Executable()
-		if err != nil {
-			return nil, err
-		}
 		var env []string
 		for _, variable := range []string{"VIFCTL_RUN_DIR", "VIFCTL_CONFIG"} {
 			if value := inv.Getenv(variable); value != "" {
 				env = append(env, variable+"="+value)
 			}
 		}
-		return process.Detach([]string{self, "network", guardWord, mode, name, token}, env)
+		return process.Detach([]string{inv.Self, "network", guardWord, mode, name, token}, env)
 	}
 	return s, r, nil
 }

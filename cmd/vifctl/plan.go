@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"vifctl/configs"
+	"vifctl/hooks/session"
 	"vifctl/xenscripts"
 )
 
@@ -27,9 +28,8 @@ func planCommand(ctx context.Context, inv invocation) int {
 	case len(words) == 0:
 		inv.complain("plan needs a call, as in `vifctl plan online type_if=vif`, a guest's file or a port")
 		return usage
-	case isCall(words[0]) || slices.Contains(xenscripts.Names, words[0]):
-		inv.Args = rest
-		return planCall(ctx, inv)
+	case isCall(words[0]) || slices.Contains(xenscripts.Names(), words[0]):
+		return planCall(ctx, inv, words, flags.json)
 	case len(words) == 1 && looksLikeFile(words[0]):
 		return planFile(ctx, inv, words[0], flags.json, shell)
 	case !strings.HasPrefix(words[0], "-"):
@@ -38,7 +38,7 @@ func planCommand(ctx context.Context, inv invocation) int {
 		}
 	}
 	inv.complain("plan takes a call (online, offline, add, remove, or a script's name before it), a guest's file or a port: %q is none of them%s",
-		words[0], configs.DidYouMean(words[0], append([]string{"online", "offline", "add", "remove"}, xenscripts.Names...)))
+		words[0], configs.DidYouMean(words[0], append([]string{"online", "offline", "add", "remove"}, xenscripts.Names()...)))
 	return usage
 }
 
@@ -51,13 +51,13 @@ func without(args []string, flag string) (rest []string, found bool) {
 // planPorts shows what the named ports, or those of the named guests, lack; ok
 // is false where there are none of these names.
 func planPorts(ctx context.Context, inv invocation, words []string, asJSON, shell bool) (code int, ok bool) {
-	s := dial(ctx, inv)
-	defer s.close()
-	if err := s.open(inv, true, true); err != nil {
+	s := session.Dial(ctx, inv.caller())
+	defer s.Close()
+	if err := s.Open(true, true); err != nil {
 		inv.complain("%v", err)
 		return failed, true
 	}
-	ports, err := s.portsNamed(words)
+	ports, err := portsNamed(s, words)
 	if err != nil {
 		return 0, false
 	}

@@ -10,6 +10,7 @@ import (
 
 	"vifctl/hooks"
 	"vifctl/hooks/journal"
+	"vifctl/hooks/session"
 )
 
 // repairCommand holds ports that are up against what they need, and puts back
@@ -23,13 +24,13 @@ func repairCommand(ctx context.Context, inv invocation) int {
 		inv.complain("repair takes the names of ports or guests, and --dry-run; or --garbage alone")
 		return usage
 	}
-	s := dial(ctx, inv)
-	defer s.close()
-	if err := s.open(inv, true, flags.dryRun); err != nil {
+	s := session.Dial(ctx, inv.caller())
+	defer s.Close()
+	if err := s.Open(true, flags.dryRun); err != nil {
 		inv.complain("%v", err)
 		return failed
 	}
-	ports, err := s.portsNamed(args)
+	ports, err := portsNamed(s, args)
 	if err != nil {
 		inv.complain("%v", err)
 		return failed
@@ -63,9 +64,9 @@ func repairCommand(ctx context.Context, inv invocation) int {
 
 // collectGarbage removes what nobody will come for any more.
 func collectGarbage(ctx context.Context, inv invocation) int {
-	s := dial(ctx, inv)
-	defer s.close()
-	err := s.open(inv, false, false)
+	s := session.Dial(ctx, inv.caller())
+	defer s.Close()
+	err := s.Open(false, false)
 	var removed []string
 	if err == nil {
 		removed, err = s.CollectGarbage(ctx)
@@ -92,7 +93,7 @@ func count(n int, one, many string) string {
 
 // portsNamed are the ports that are up by calls of ours, in the order of their
 // NICs, or those of them that words name: by port or by guest.
-func (s *session) portsNamed(words []string) ([]*journal.Stored, error) {
+func portsNamed(s *session.Session, words []string) ([]*journal.Stored, error) {
 	all, err := s.Journal.All()
 	if err != nil {
 		s.Log.Warn(err.Error())

@@ -16,6 +16,7 @@ import (
 	"vifctl/configs"
 	"vifctl/hooks/doctor"
 	"vifctl/hooks/plan"
+	"vifctl/hooks/session"
 	"vifctl/hooks/survey"
 )
 
@@ -127,7 +128,7 @@ func reportHost(p *page, f *survey.Facts) {
 // reportConfig writes the files without their comments: those say what nobody
 // else need know.
 func reportConfig(p *page, inv invocation) {
-	path, err := trustedPath(inv, "VIFCTL_CONFIG", configs.Default)
+	path, err := session.ConfigPath(inv.Getenv)
 	if err != nil {
 		p.line("%v", err)
 		return

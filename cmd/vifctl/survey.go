@@ -9,7 +9,7 @@ import (
 
 	"vifctl/cmd/vifctl/terminal"
 	"vifctl/configs"
-	"vifctl/hooks"
+	"vifctl/hooks/session"
 	"vifctl/hooks/survey"
 	"vifctl/hooks/xenstore"
 	"vifctl/xenscripts"
@@ -18,14 +18,14 @@ import (
 // look reads what there is, for the commands that only answer. Nothing that is
 // missing keeps it from telling the rest.
 func look(ctx context.Context, inv invocation) (*survey.Facts, error) {
-	s := dial(ctx, inv)
-	defer s.close()
+	s := session.Dial(ctx, inv.caller())
+	defer s.Close()
 	// What is wrong is among the facts: it is not told twice.
-	s.Log = slog.New(slog.DiscardHandler)
-	if err := s.open(inv, false, true); err != nil {
+	s.SetLog(slog.New(slog.DiscardHandler))
+	if err := s.Open(false, true); err != nil {
 		return nil, err
 	}
-	src := s.sources(inv)
+	src := sources(s, inv)
 	var end func()
 	src.Progress, end = progress(inv, "looking at the guests' interfaces")
 	defer end()
@@ -54,19 +54,32 @@ func progress(inv invocation, what string) (step func(done, all int), end func()
 }
 
 // sources are where a session's facts are read.
-func (s *session) sources(inv invocation) survey.Sources {
+func sources(s *session.Session, inv invocation) survey.Sources {
 	src := survey.Sources{
 		Runtime:     &s.Runtime,
 		XenstoreErr: s.NoXenstore,
 		ScriptsDir:  xenscripts.Dir,
-		Scripts:     xenscripts.Names,
-		Firewall:    &hooks.HostFirewall{Host: s.Config.Host, Book: filepath.Join(s.dir, "iptables")},
+		Scripts:     scripts(inv.Self),
+		Firewall:    s.Firewall(),
 	}
 	src.Xenstore, _ = s.Xenstore.(*xenstore.Client)
-	path, err := trustedPath(inv, "VIFCTL_CONFIG", configs.Default)
+	path, err := session.ConfigPath(inv.Getenv)
 	if err == nil {
 		_, err = configs.Load(path)
 	}
 	src.ConfigErr = err
 	return src
+}
+
+// scripts are the names of Xen's scripts, and the program that each leads to: this
+// one, or the one beside it.
+func scripts(self string) map[string]string {
+	all := map[string]string{}
+	for _, name := range xenscripts.Names() {
+		all[name] = self
+		if program := xenscripts.ProgramOf(name); program != xenscripts.Program {
+			all[name] = filepath.Join(filepath.Dir(self), program)
+		}
+	}
+	return all
 }

@@ -7,13 +7,13 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"syscall"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
 	"vifctl/hooks"
 	"vifctl/hooks/journal"
+	"vifctl/hooks/session"
 	"vifctl/hooks/xenstore"
 	"vifctl/watch"
 	"vifctl/watch/journald"
@@ -104,7 +104,7 @@ func watchFlags(args []string) (o watchOptions, err error) {
 }
 
 func newWatcher(inv invocation, o watchOptions) (*watch.Watcher, error) {
-	dir, err := trustedPath(inv, "VIFCTL_RUN_DIR", runDir)
+	dir, err := session.RunDir(inv.Getenv)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +112,7 @@ func newWatcher(inv invocation, o watchOptions) (*watch.Watcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	path, err := configPath(inv)
+	path, err := session.ConfigPath(inv.Getenv)
 	if err != nil {
 		return nil, err
 	}
@@ -129,13 +129,13 @@ func newWatcher(inv invocation, o watchOptions) (*watch.Watcher, error) {
 		log.Error("without a valid configuration nothing comes up and nothing is put back", "error", err)
 	}
 	store := watch.NewStore(func(ctx context.Context) (*xenstore.Client, error) {
-		ctx, cancel := context.WithTimeout(ctx, dialDeadline)
+		ctx, cancel := context.WithTimeout(ctx, session.DialTimeout)
 		defer cancel()
 		return xenstore.Dial(ctx)
 	}, log)
 	return &watch.Watcher{
 		Open: func() watch.Runtime {
-			return &lateRuntime{dir: dir, hookDir: hookDir, apart: o.hooksApart, log: log, store: store, settings: settings}
+			return &lateRuntime{caller: inv.caller(), dir: dir, hookDir: hookDir, apart: o.hooksApart, log: log, store: store, settings: settings}
 		},
 		Journal: journal.Open(dir),
 		Store:   store,
@@ -152,7 +152,7 @@ func newWatcher(inv invocation, o watchOptions) (*watch.Watcher, error) {
 // watchLog also tells what went well: that is what a daemon's log is for. Under
 // systemd it goes to the journal with its fields.
 func watchLog(inv invocation) *slog.Logger {
-	plain := &plainHandler{out: inv.Stderr, name: inv.Name, level: slog.LevelInfo, mu: &sync.Mutex{}}
+	plain := session.NewHandler(inv.Stderr, inv.Name, slog.LevelInfo)
 	if journald.Is(inv.Stderr, inv.Getenv("JOURNAL_STREAM")) {
 		if h, err := journald.Open(journald.Socket, inv.Name, plain); err == nil {
 			return slog.New(h)
@@ -165,13 +165,14 @@ func watchLog(inv invocation) *slog.Logger {
 // opened when it is first needed, and again after a failure, since what failed
 // may be the session.
 type lateRuntime struct {
+	caller   session.Caller
 	dir      string
 	hookDir  string // "" is none
-	apart    bool   // see session
+	apart    bool   // see session.Session
 	log      *slog.Logger
 	store    *watch.Store
 	settings *liveSettings
-	s        *session
+	s        *session.Session
 }
 
 // AddLate implements watch.Runtime.
@@ -217,7 +218,7 @@ func (r *lateRuntime) CollectGarbage(ctx context.Context) ([]string, error) {
 // Close implements watch.Runtime.
 func (r *lateRuntime) Close() {
 	if r.s != nil {
-		r.s.close()
+		r.s.Close()
 		r.s = nil
 	}
 }
@@ -235,15 +236,16 @@ func (r *lateRuntime) ready(up bool) error {
 		}
 		r.Close() // the firewall is opened by the host's settings
 	}
-	s := &session{Runtime: hooks.Runtime{HookDir: r.hookDir, Log: r.log, Xenstore: r.store}, apart: r.apart}
+	s := session.New(r.caller)
+	s.HookDir, s.HooksApart, s.Log, s.Xenstore = r.hookDir, r.apart, r.log, r.store
 	config, err := r.settings.current()
 	if err != nil && up {
 		return err
 	}
 	s.Config = config
-	s.dir, s.Journal = r.dir, journal.Open(r.dir)
-	if err := s.openTools(); err != nil {
-		s.close()
+	s.Dir, s.Journal = r.dir, journal.Open(r.dir)
+	if err := s.OpenTools(); err != nil {
+		s.Close()
 		return err
 	}
 	r.s = s
