@@ -6,8 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"vifctl/hooks"
-	"vifctl/hooks/event"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/plan"
 	"vifctl/hooks/session"
 	"vifctl/hooks/xenstore"
@@ -77,7 +76,7 @@ func planCall(ctx context.Context, inv invocation, words []string, asJSON bool) 
 
 // plannedCall is the work of a call, or the foreign script that would be run in
 // its place. The invocation takes the name that the call goes by.
-func plannedCall(ctx context.Context, inv *invocation) (w *hooks.Work, foreign string, err error) {
+func plannedCall(ctx context.Context, inv *invocation) (w *engine.Decision, foreign string, err error) {
 	c := inv.caller()
 	if inv.Name == "qemu-ifup" {
 		w, err = plannedIfup(ctx, c, inv.Args)
@@ -93,12 +92,12 @@ func plannedCall(ctx context.Context, inv *invocation) (w *hooks.Work, foreign s
 	if err := s.Open(call.Command.Up(), true); err != nil {
 		return nil, "", err
 	}
-	w, err = s.Prepare(ctx, call.Call)
+	w, err = s.Preview(ctx, call.Call)
 	return w, "", err
 }
 
 // plannedIfup is the work of QEMU's network script.
-func plannedIfup(ctx context.Context, c session.Caller, args []string) (*hooks.Work, error) {
+func plannedIfup(ctx context.Context, c session.Caller, args []string) (*engine.Decision, error) {
 	if len(args) != 2 {
 		return nil, errors.New("it takes a tap and a bridge, as in `qemu-ifup tap0 xenbr0`")
 	}
@@ -107,10 +106,7 @@ func plannedIfup(ctx context.Context, c session.Caller, args []string) (*hooks.W
 	if err := s.Open(true, true); err != nil {
 		return nil, err
 	}
-	actions, err := s.QemuIfup(ctx, args[0], args[1])
-	w := &hooks.Work{Mode: "bridge", Bridge: args[1], Actions: actions}
-	w.Event.Command, w.Event.Name = event.Add, args[0]
-	return w, err
+	return s.QemuIfup(ctx, args[0], args[1])
 }
 
 func xenstoreCommand(ctx context.Context, inv invocation) int {

@@ -170,9 +170,9 @@ func allNetworks(ctx context.Context, inv invocation, verb string, flags network
 	return done
 }
 
-func startNetwork(ctx context.Context, inv invocation, r *network.Runtime, req network.Request, flags networkFlags) int {
+func startNetwork(ctx context.Context, inv invocation, r *network.Networks, req network.Request, flags networkFlags) int {
 	if flags.dryRun {
-		w, err := r.Prepare(ctx, req)
+		w, err := r.Preview(ctx, req)
 		if err == nil && flags.json {
 			err = w.WriteJSON(inv.Stdout)
 		} else if err == nil {
@@ -203,7 +203,7 @@ func startNetwork(ctx context.Context, inv invocation, r *network.Runtime, req n
 	return inv.ended(err)
 }
 
-func stopNetwork(ctx context.Context, inv invocation, r *network.Runtime, req network.Request, flags networkFlags) int {
+func stopNetwork(ctx context.Context, inv invocation, r *network.Networks, req network.Request, flags networkFlags) int {
 	if flags.dryRun {
 		inv.complain("stop has no dry run: it undoes what start did, which `start --dry-run --json` lists")
 		return usage
@@ -220,7 +220,7 @@ func stopNetwork(ctx context.Context, inv invocation, r *network.Runtime, req ne
 	return inv.ended(err)
 }
 
-func networkStatus(ctx context.Context, inv invocation, r *network.Runtime, req network.Request, flags networkFlags) int {
+func networkStatus(ctx context.Context, inv invocation, r *network.Networks, req network.Request, flags networkFlags) int {
 	list, err := r.Status(ctx, req)
 	if err != nil {
 		return inv.ended(err)
@@ -296,13 +296,13 @@ func guardNetwork(ctx context.Context, inv invocation, args []string) int {
 
 // openNetworks makes a runtime of a session. up: without a valid configuration
 // nothing is started.
-func openNetworks(inv invocation, up, dryRun bool) (*session.Session, *network.Runtime, error) {
+func openNetworks(inv invocation, up, dryRun bool) (*session.Session, *network.Networks, error) {
 	s := session.New(inv.caller())
 	if err := s.Open(up, dryRun); err != nil {
 		s.Close()
 		return nil, nil, err
 	}
-	r := &network.Runtime{Reader: s.Reader, Executor: s.Executor, Journal: s.Journal, Log: s.Log, Host: s.Config.Host}
+	r := &network.Networks{Reader: s.Reader, Executor: s.Executor, Journal: s.Journal, Log: s.Log, Host: s.Config.Host}
 	r.Guard = func(mode, name, token string) (func(), error) {
 		var env []string
 		for _, variable := range []string{"VIFCTL_RUN_DIR", "VIFCTL_CONFIG"} {

@@ -8,8 +8,9 @@ import (
 	"slices"
 	"strings"
 
-	"vifctl/hooks"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/journal"
+	"vifctl/hooks/kernel"
 	"vifctl/hooks/session"
 )
 
@@ -51,7 +52,7 @@ func repairCommand(ctx context.Context, inv invocation) int {
 				return failed
 			}
 		}
-		if err != nil && !errors.Is(err, hooks.ErrGone) {
+		if err != nil && !errors.Is(err, engine.ErrGone) {
 			inv.complain("%v", err)
 			end = failed
 		}
@@ -98,7 +99,7 @@ func portsNamed(s *session.Session, words []string) ([]*journal.Stored, error) {
 	if err != nil {
 		s.Log.Warn(err.Error())
 	}
-	boot, err := hooks.BootID()
+	boot, err := kernel.BootID()
 	if err != nil {
 		return nil, err
 	}

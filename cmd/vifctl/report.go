@@ -102,13 +102,13 @@ func reportHost(p *page, f *survey.Facts) {
 	p.head("routes")
 	for _, r := range f.Host.Routes {
 		via := ""
-		if r.Gateway.IsValid() {
-			via = " via " + r.Gateway.String()
+		if r.Gateway().IsValid() {
+			via = " via " + r.Gateway().String()
 		}
-		if r.Blocked {
+		if r.Blocked() {
 			via = " blocked"
 		}
-		p.line("%s%s dev %s metric %d proto %d", plan.Bare(r.Dst), via, f.Host.Links[r.Index].Name, r.Metric, r.Protocol)
+		p.line("%s%s dev %s metric %d proto %d", plan.Bare(r.Dst), via, f.Host.Links[r.Index()].Name, r.Metric, r.Protocol)
 	}
 	p.head("neighbours")
 	for _, n := range f.Host.Neighbours {

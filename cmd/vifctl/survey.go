@@ -56,7 +56,7 @@ func progress(inv invocation, what string) (step func(done, all int), end func()
 // sources are where a session's facts are read.
 func sources(s *session.Session, inv invocation) survey.Sources {
 	src := survey.Sources{
-		Runtime:     &s.Runtime,
+		Engine:      &s.Engine,
 		XenstoreErr: s.NoXenstore,
 		ScriptsDir:  xenscripts.Dir,
 		Scripts:     scripts(inv.Self),

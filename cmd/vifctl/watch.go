@@ -11,8 +11,9 @@ import (
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
-	"vifctl/hooks"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/journal"
+	"vifctl/hooks/kernel"
 	"vifctl/hooks/session"
 	"vifctl/hooks/xenstore"
 	"vifctl/watch"
@@ -108,7 +109,7 @@ func newWatcher(inv invocation, o watchOptions) (*watch.Watcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	boot, err := hooks.BootID()
+	boot, err := kernel.BootID()
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +177,7 @@ type lateRuntime struct {
 }
 
 // AddLate implements watch.Runtime.
-func (r *lateRuntime) AddLate(ctx context.Context, tap hooks.LateTap) (*hooks.Work, error) {
+func (r *lateRuntime) AddLate(ctx context.Context, tap engine.LateTap) (*engine.Decision, error) {
 	if err := r.ready(true); err != nil {
 		return nil, err
 	}
@@ -186,7 +187,7 @@ func (r *lateRuntime) AddLate(ctx context.Context, tap hooks.LateTap) (*hooks.Wo
 }
 
 // RemoveGone implements watch.Runtime.
-func (r *lateRuntime) RemoveGone(ctx context.Context, tap journal.Port) (*hooks.Work, error) {
+func (r *lateRuntime) RemoveGone(ctx context.Context, tap journal.Port) (*engine.Decision, error) {
 	if err := r.ready(false); err != nil {
 		return nil, err
 	}
@@ -196,7 +197,7 @@ func (r *lateRuntime) RemoveGone(ctx context.Context, tap journal.Port) (*hooks.
 }
 
 // Repair implements watch.Runtime.
-func (r *lateRuntime) Repair(ctx context.Context, port journal.Port) (*hooks.Work, error) {
+func (r *lateRuntime) Repair(ctx context.Context, port journal.Port) (*engine.Decision, error) {
 	if err := r.ready(true); err != nil {
 		return nil, err
 	}
@@ -260,7 +261,7 @@ func (r *lateRuntime) configure() (err error) {
 
 // after closes a session in which something failed.
 func (r *lateRuntime) after(err error) {
-	for _, harmless := range []error{nil, hooks.ErrBusy, hooks.ErrGone, hooks.ErrNoKeys, hooks.ErrVifDown, hooks.ErrNotUp} {
+	for _, harmless := range []error{nil, engine.ErrBusy, engine.ErrGone, engine.ErrNoKeys, engine.ErrVifDown, engine.ErrNotUp} {
 		if errors.Is(err, harmless) {
 			return
 		}

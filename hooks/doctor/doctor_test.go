@@ -10,8 +10,8 @@ import (
 
 	"vifctl/hooks/doctor"
 	"vifctl/hooks/journal"
+	"vifctl/hooks/kernel"
 	"vifctl/hooks/plan"
-	"vifctl/hooks/snapshot"
 	"vifctl/hooks/survey"
 )
 
@@ -34,9 +34,9 @@ func TestTable(t *testing.T) {
 
 // host is a host with a bridged and a routed guest, on which all is well.
 func host() *survey.Facts {
-	links := map[int]snapshot.HostLink{}
-	link := func(index, master int, name string) *snapshot.HostLink {
-		l := snapshot.HostLink{
+	links := map[int]kernel.Link{}
+	link := func(index, master int, name string) *kernel.Link {
+		l := kernel.Link{
 			Link:    plan.Link{Dev: plan.Dev{Name: name, Index: index}, MTU: 1500, Master: master, Up: true, Bridge: name == "xenbr0"},
 			Carrier: true,
 		}
@@ -48,12 +48,12 @@ func host() *survey.Facts {
 	link(3, 0, "xenbr0")
 	up := map[string]string{"hotplug-status": "connected", "state": "4", "script": "/etc/xen/scripts/vif-bridge"}
 	f := &survey.Facts{
-		Host: &snapshot.Host{
+		Host: &kernel.Host{
 			Links:     links,
 			Addresses: map[int][]plan.Addr{1: {{Prefix: netip.MustParsePrefix("192.0.2.2/24")}}},
-			Routes: []snapshot.HostRoute{
-				{RouteEntry: plan.RouteEntry{Dst: netip.MustParsePrefix("0.0.0.0/0")}, Index: 1},
-				{RouteEntry: plan.RouteEntry{Dst: netip.MustParsePrefix("192.0.2.10/32")}, Index: 5},
+			Routes: []kernel.Route{
+				{RouteEntry: plan.RouteEntry{Dst: netip.MustParsePrefix("0.0.0.0/0")}, Through: []int{1}},
+				{RouteEntry: plan.RouteEntry{Dst: netip.MustParsePrefix("192.0.2.10/32")}, Through: []int{5}},
 			},
 		},
 		Settings: map[string]string{"ipv4/ip_forward": "1"},
@@ -83,7 +83,7 @@ func codes(all []doctor.Finding) (list []string) {
 func TestNothingIsWrong(t *testing.T) {
 	t.Parallel()
 	require.Empty(t, doctor.Diagnose(host()))
-	require.Empty(t, doctor.Diagnose(&survey.Facts{Host: &snapshot.Host{}}))
+	require.Empty(t, doctor.Diagnose(&survey.Facts{Host: &kernel.Host{}}))
 }
 
 // What no test can break for real in a network namespace of its own, or not with

@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"vifctl/hooks/journal"
+	"vifctl/hooks/kernel"
 	"vifctl/hooks/plan"
-	"vifctl/hooks/snapshot"
 	"vifctl/hooks/survey"
 )
 
@@ -121,8 +121,8 @@ func leftovers(f *survey.Facts) (all []Finding) {
 }
 
 // links in the order of their names.
-func links(f *survey.Facts) []snapshot.HostLink {
-	return slices.SortedFunc(maps.Values(f.Host.Links), func(a, b snapshot.HostLink) int { return strings.Compare(a.Name, b.Name) })
+func links(f *survey.Facts) []kernel.Link {
+	return slices.SortedFunc(maps.Values(f.Host.Links), func(a, b kernel.Link) int { return strings.Compare(a.Name, b.Name) })
 }
 
 func watcher(f *survey.Facts) []Finding {

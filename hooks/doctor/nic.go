@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"vifctl/hooks"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/plan"
 	"vifctl/hooks/survey"
 )
@@ -236,7 +236,7 @@ func gatewayUnanswered(f *survey.Facts) []Finding {
 				continue
 			}
 			r, ok := survey.BestRoute(f, g)
-			if ok && !r.Blocked && r.Index != p.Link.Index {
+			if ok && !r.Blocked() && r.Index() != p.Link.Index {
 				continue
 			}
 			evidence := fmt.Sprintf("no route to %s", g)
@@ -276,12 +276,12 @@ func reversePath(f *survey.Facts) []Finding {
 		}
 		for _, a := range n.Addresses {
 			r, ok := survey.BestRoute(f, a.Addr())
-			if !a.Addr().Is4() || ok && r.Index == p.Link.Index {
+			if !a.Addr().Is4() || ok && r.Index() == p.Link.Index {
 				continue
 			}
 			way := "nowhere"
 			if ok {
-				way = f.Host.Links[r.Index].Name
+				way = f.Host.Links[r.Index()].Name
 			}
 			all = append(all, Finding{
 				Sentence: fmt.Sprintf("What the guest sends from %s is dropped: it comes from %s, and the way back leads to %s.", plan.Bare(a), p.Name, way),
@@ -300,7 +300,7 @@ func reversePath(f *survey.Facts) []Finding {
 func refused(f *survey.Facts) []Finding {
 	return each(f, func(n *survey.NIC) (all []Finding) {
 		for _, p := range n.Ports() {
-			harmless := []error{hooks.ErrBusy, hooks.ErrGone, hooks.ErrNotUp, hooks.ErrNoKeys}
+			harmless := []error{engine.ErrBusy, engine.ErrGone, engine.ErrNotUp, engine.ErrNoKeys}
 			if p.WorkErr == nil || f.ConfigErr != nil || f.XenstoreErr != nil || slices.ContainsFunc(harmless, func(e error) bool { return errors.Is(p.WorkErr, e) }) {
 				continue
 			}

@@ -21,7 +21,7 @@ func lacking(f *survey.Facts, wanted func(plan.Step) bool, tell func(*survey.NIC
 			for _, a := range p.Missing() {
 				// What serves both ports of a NIC is missing once.
 				if wanted(a.Step) && !told[a.Step.Key()] {
-					told[a.Step.Key()] = a.Step.Owner() != plan.OwnerPort
+					told[a.Step.Key()] = a.Step.Traits().Owner != plan.OwnerPort
 					steps = append(steps, a.Step)
 				}
 			}
@@ -108,9 +108,9 @@ func routeMissing(f *survey.Facts) []Finding {
 			way := "nowhere"
 			best, ok := survey.BestRoute(f, r.Dst.Addr())
 			if ok {
-				way = "to " + f.Host.Links[best.Index].Name
+				way = "to " + f.Host.Links[best.Index()].Name
 			}
-			another = another && ok && best.Index == p.Link.Index && best.Dst == r.Dst
+			another = another && ok && best.Index() == p.Link.Index && best.Dst == r.Dst
 			evidence = append(evidence, fmt.Sprintf("ip route get %s leads %s", r.Dst.Addr(), way))
 		}
 		if another {

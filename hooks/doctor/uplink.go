@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"vifctl/hooks/kernel"
 	"vifctl/hooks/plan"
-	"vifctl/hooks/snapshot"
 	"vifctl/hooks/survey"
 )
 
@@ -167,7 +167,7 @@ func former(f *survey.Facts, n *survey.NIC) (names []string) {
 
 // lost are the links that may have been the way out of a host that has none any
 // more: those of no guest that are down and have an address.
-func lost(f *survey.Facts) (all []snapshot.HostLink) {
+func lost(f *survey.Facts) (all []kernel.Link) {
 	for _, l := range links(f) {
 		if guest, _ := f.PortOf(l.Index); guest != nil || l.Up && l.Carrier || l.Master != 0 {
 			continue

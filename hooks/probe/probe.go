@@ -14,8 +14,8 @@ import (
 	"slices"
 	"time"
 
+	"vifctl/hooks/kernel"
 	"vifctl/hooks/plan"
-	"vifctl/hooks/snapshot"
 	"vifctl/hooks/survey"
 )
 
@@ -124,16 +124,16 @@ func gatewayOf(f *survey.Facts, n *survey.NIC, p *survey.Port, ip netip.Addr) ne
 
 // beyond is the gateway of a bridged guest's network, which is another machine: as
 // far as the host is told of it, by its own default route through the bridge.
-func beyond(f *survey.Facts, n *survey.NIC) (gateway netip.Addr, bridge snapshot.HostLink, ok bool) {
+func beyond(f *survey.Facts, n *survey.NIC) (gateway netip.Addr, bridge kernel.Link, ok bool) {
 	bridge, ok = f.Host.Named(f.Bridge(n))
 	r, found := f.Host.Default(false)
-	if !ok || !found || r.Index != bridge.Index || !r.Gateway.Is4() {
+	if !ok || !found || r.Index() != bridge.Index || !r.Gateway().Is4() {
 		return gateway, bridge, false
 	}
 	same := slices.ContainsFunc(f.Host.Addresses[bridge.Index], func(own plan.Addr) bool {
-		return own.Prefix.Contains(r.Gateway) && slices.ContainsFunc(n.Addresses, func(a netip.Prefix) bool { return own.Prefix.Contains(a.Addr()) })
+		return own.Prefix.Contains(r.Gateway()) && slices.ContainsFunc(n.Addresses, func(a netip.Prefix) bool { return own.Prefix.Contains(a.Addr()) })
 	})
-	return r.Gateway, bridge, same
+	return r.Gateway(), bridge, same
 }
 
 // sourceOf is the host's address that it asks with: its own on the port, or none
@@ -154,10 +154,10 @@ func sourceOf(f *survey.Facts, p *survey.Port, to netip.Addr) netip.Addr {
 // port, or its bridge.
 func reachable(f *survey.Facts, n *survey.NIC, p *survey.Port, ip netip.Addr) bool {
 	r, ok := survey.BestRoute(f, ip)
-	if !ok || r.Blocked {
+	if !ok || r.Blocked() {
 		return false
 	}
-	return r.Index == p.Link.Index || f.Host.Links[r.Index].Name == f.Bridge(n)
+	return r.Index() == p.Link.Index || f.Host.Links[r.Index()].Name == f.Bridge(n)
 }
 
 // ownMAC is an interface's hardware address.

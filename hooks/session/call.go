@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"vifctl/hooks/engine"
 	"vifctl/hooks/event"
-	"vifctl/hooks/plan"
 	"vifctl/hooks/process"
 	"vifctl/xenscripts"
 )
@@ -86,8 +86,8 @@ func run(ctx context.Context, c Caller, call Call, err error, args []string) err
 		s.Complain(ctx, call.Call, err)
 		return err
 	}
-	defer s.Executor.Leave()
-	return s.Runtime.Run(ctx, call.Call)
+	defer s.Executor.Kernel.Leave()
+	return s.Engine.Run(ctx, call.Call)
 }
 
 // QemuIfup is QEMU's network script: the tap joins the bridge and comes up. Its
@@ -96,12 +96,12 @@ func QemuIfup(ctx context.Context, c Caller, tap, bridge string) error {
 	s := Dial(ctx, c)
 	defer s.Close()
 	err := s.Open(true, false)
-	var actions []plan.Action
+	var d *engine.Decision
 	if err == nil {
-		actions, err = s.Runtime.QemuIfup(ctx, tap, bridge)
+		d, err = s.Engine.QemuIfup(ctx, tap, bridge)
 	}
 	if err == nil {
-		err = s.Executor.Apply(ctx, actions)
+		_, err = s.Executor.TakeOrUndo(ctx, d.Actions)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.Name, err)

@@ -16,14 +16,12 @@ import (
 	"time"
 
 	"vifctl/configs"
-	"vifctl/hooks"
-	"vifctl/hooks/apply"
 	"vifctl/hooks/dhcp"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/journal"
+	"vifctl/hooks/kernel"
 	"vifctl/hooks/limit"
 	"vifctl/hooks/openvswitch"
-	"vifctl/hooks/rtnl"
-	"vifctl/hooks/snapshot"
 	"vifctl/hooks/xenstore"
 	"vifctl/xenscripts"
 )
@@ -43,9 +41,9 @@ type Caller struct {
 	Stderr io.Writer
 }
 
-// Session is a runtime and what has to be closed after it.
+// Session is an engine and what has to be closed after it.
 type Session struct {
-	hooks.Runtime
+	engine.Engine
 	// Dir is where the journal and the locks are, and the iptables backend's book.
 	Dir string
 	// HooksApart: each hook of vif-post.d is run in a unit of systemd's own.
@@ -57,7 +55,7 @@ type Session struct {
 
 // New makes a session that has nothing but a log.
 func New(c Caller) *Session {
-	return &Session{Runtime: hooks.Runtime{HookDir: xenscripts.HookDir, Log: newLog(c)}, caller: c}
+	return &Session{Engine: engine.Engine{HookDir: xenscripts.HookDir, Log: newLog(c)}, caller: c}
 }
 
 // Dial makes a session that can at least tell the toolstack what goes wrong from
@@ -119,34 +117,29 @@ func (s *Session) configure(path string, dryRun bool) (err error) {
 
 // OpenTools adds what looks at the host and changes it, as s.Config says.
 func (s *Session) OpenTools() error {
-	kernel, err := rtnl.Open()
+	k, err := kernel.Open()
 	if err != nil {
 		return err
 	}
-	s.closers = append(s.closers, kernel.Close)
-	s.Reader = snapshot.New(kernel)
+	s.closers = append(s.closers, k.Close)
 	fw := s.Firewall()
 	s.closers = append(s.closers, fw.Close)
-	s.Reader.Rules, s.Reader.Switch, s.Reader.Limits, s.Reader.DHCP = fw, openvswitch.Host{}, limit.Host{}, dhcp.Host{}
-	s.Executor, err = apply.Open(kernel, apply.Tools{
+	s.Reader = &engine.Reader{Kernel: k, Rules: fw, Switch: openvswitch.Host{}, Limits: limit.Host{}, DHCP: dhcp.Host{}}
+	s.Executor = &engine.Executor{Kernel: k, Tools: engine.Tools{
 		Xenstore: s.Xenstore,
-		Hooks:    hooks.BashHooks{Shim: xenscripts.HookShim, Self: s.caller.Vifctl, Apart: s.HooksApart},
+		Hooks:    engine.BashHooks{Shim: xenscripts.HookShim, Self: s.caller.Vifctl, Apart: s.HooksApart},
 		Firewall: fw,
 		Switch:   openvswitch.Host{},
 		Limits:   limit.Host{},
 		DHCP:     dhcp.Host{},
 		Log:      s.Log,
-	})
-	if err != nil {
-		return err
-	}
-	s.closers = append(s.closers, s.Executor.Close)
+	}}
 	return nil
 }
 
 // Firewall is one of its own, as s.Config says: whoever asks for it closes it.
-func (s *Session) Firewall() *hooks.HostFirewall {
-	return &hooks.HostFirewall{Host: s.Config.Host, Book: filepath.Join(s.Dir, "iptables")}
+func (s *Session) Firewall() *engine.HostFirewall {
+	return &engine.HostFirewall{Host: s.Config.Host, Book: filepath.Join(s.Dir, "iptables")}
 }
 
 // OneMistake is the first of a configuration's mistakes, and how many there are:

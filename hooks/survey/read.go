@@ -12,19 +12,19 @@ import (
 	"strings"
 
 	"vifctl/configs"
-	"vifctl/hooks"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/event"
 	"vifctl/hooks/journal"
+	"vifctl/hooks/kernel"
 	"vifctl/hooks/plan"
-	"vifctl/hooks/snapshot"
 	"vifctl/hooks/xenstore"
 )
 
 // Sources are where the facts are read.
 type Sources struct {
-	// Runtime tells what the ports lack; its journal and configuration are read,
+	// Engine tells what the ports lack; its journal and configuration are read,
 	// too.
-	Runtime *hooks.Runtime
+	Engine *engine.Engine
 	// Xenstore is nil where it cannot be asked; XenstoreErr says why.
 	Xenstore    *xenstore.Client
 	XenstoreErr error
@@ -45,14 +45,14 @@ type Sources struct {
 func Read(ctx context.Context, s Sources) (*Facts, error) {
 	f := &Facts{ConfigErr: s.ConfigErr, XenstoreErr: s.XenstoreErr}
 	var err error
-	if f.Boot, err = hooks.BootID(); err != nil {
+	if f.Boot, err = kernel.BootID(); err != nil {
 		return nil, err
 	}
-	if f.Host, err = snapshot.HostNow(); err != nil {
+	if f.Host, err = s.Engine.Reader.Host(); err != nil {
 		return nil, err
 	}
 	if s.ConfigErr == nil {
-		f.Config = &s.Runtime.Config
+		f.Config = &s.Engine.Config
 	}
 	nics := map[plan.NIC]*NIC{}
 	f.readJournal(s, nics)
@@ -82,10 +82,10 @@ func nicOf(nics map[plan.NIC]*NIC, id plan.NIC) *NIC {
 // readJournal takes every record: those of this run of the kernel are ports of
 // ours.
 func (f *Facts) readJournal(s Sources, nics map[plan.NIC]*NIC) {
-	all, err := s.Runtime.Journal.All()
+	all, err := s.Engine.Journal.All()
 	f.JournalErr = err
 	for _, stored := range all {
-		r, err := s.Runtime.Journal.Read(stored.NIC, stored.Kind)
+		r, err := s.Engine.Journal.Read(stored.NIC, stored.Kind)
 		if err != nil || r == nil {
 			continue
 		}
@@ -106,7 +106,7 @@ func (f *Facts) readJournal(s Sources, nics map[plan.NIC]*NIC) {
 		n.Guest, n.UUID = cmp.Or(n.Guest, r.Guest), cmp.Or(n.UUID, r.UUID)
 		n.Mode = cmp.Or(n.Mode, r.Mode)
 	}
-	f.Interrupted, _ = s.Runtime.Journal.Interrupted()
+	f.Interrupted, _ = s.Engine.Journal.Interrupted()
 }
 
 // readBackends takes every backend that the toolstack has made.
@@ -228,7 +228,7 @@ func (f *Facts) complete(ctx context.Context, s Sources, n *NIC) {
 			p.WorkErr = f.ConfigErr
 			continue
 		}
-		p.Work, p.WorkErr = s.Runtime.Check(ctx, p.Record.Port)
+		p.Work, p.WorkErr = s.Engine.Check(ctx, p.Record.Port)
 	}
 }
 

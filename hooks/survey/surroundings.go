@@ -9,14 +9,14 @@ import (
 	"strings"
 
 	"vifctl/configs"
-	"vifctl/hooks/snapshot"
+	"vifctl/hooks/kernel"
 	"vifctl/xenscripts"
 )
 
 // readSurroundings reads what is not about one NIC.
 func (f *Facts) readSurroundings(ctx context.Context, s Sources) {
 	f.readSettings()
-	f.VLANs, _ = snapshot.BridgeVLANs()
+	f.VLANs, _ = s.Engine.Reader.BridgeVLANs()
 	f.Iptables = f.Config != nil && f.Config.Host.Firewall == configs.FirewallIptables
 	f.readManaged()
 	f.Watcher = watcherRuns()
@@ -59,7 +59,7 @@ func (f *Facts) readSettings() {
 		}
 	}
 	for _, path := range paths {
-		if v, ok, err := snapshot.Setting("/proc/sys/net/" + path); err == nil && ok {
+		if v, ok, err := kernel.Setting("/proc/sys/net/" + path); err == nil && ok {
 			f.Settings[path] = v
 		}
 	}
@@ -166,12 +166,12 @@ func (f *Facts) PortOf(index int) (*NIC, *Port) {
 }
 
 // MemberPorts are the links in a bridge.
-func (f *Facts) MemberPorts(bridge int) (members []snapshot.HostLink) {
+func (f *Facts) MemberPorts(bridge int) (members []kernel.Link) {
 	for _, l := range f.Host.Links {
 		if l.Master == bridge {
 			members = append(members, l)
 		}
 	}
-	slices.SortFunc(members, func(a, b snapshot.HostLink) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(members, func(a, b kernel.Link) int { return strings.Compare(a.Name, b.Name) })
 	return members
 }

@@ -10,18 +10,18 @@ import (
 	"slices"
 
 	"vifctl/configs"
-	"vifctl/hooks"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/firewall"
 	"vifctl/hooks/journal"
+	"vifctl/hooks/kernel"
 	"vifctl/hooks/plan"
-	"vifctl/hooks/snapshot"
 )
 
 // Facts are what there was when it was looked at.
 type Facts struct {
 	// Boot identifies this run of the kernel.
 	Boot string
-	Host *snapshot.Host
+	Host *kernel.Host
 	// Config is nil where the configuration cannot be used; ConfigErr says why.
 	Config    *configs.Config
 	ConfigErr error
@@ -106,12 +106,12 @@ type Port struct {
 	// Name it goes by.
 	Name string
 	// Link is nil where the interface is not there.
-	Link *snapshot.HostLink
+	Link *kernel.Link
 	// Record is nil where no call of ours brought it up.
 	Record *journal.Record
 	// Work is what it lacks; nil where that cannot be told, and WorkErr says
 	// why.
-	Work    *hooks.Work
+	Work    *engine.Decision
 	WorkErr error
 	// Dropped are the packets from here that antispoofing has dropped since the
 	// port was brought up; nil where it is not checked, or nobody counts.
@@ -222,7 +222,7 @@ func (f *Facts) Uplink(n *NIC) string {
 	}
 	for _, is6 := range []bool{false, true} {
 		if r, ok := f.Host.Default(is6); ok {
-			return f.Host.Links[r.Index].Name
+			return f.Host.Links[r.Index()].Name
 		}
 	}
 	return ""
@@ -238,7 +238,7 @@ func (f *Facts) Mark() uint32 {
 
 // Traffic is what the guest has received and sent, by both its ports: what the
 // host sends to a port the guest receives.
-func (n *NIC) Traffic() (received, sent snapshot.Count) {
+func (n *NIC) Traffic() (received, sent kernel.Count) {
 	for _, p := range n.Ports() {
 		if p.Link == nil {
 			continue
@@ -255,7 +255,7 @@ func (n *NIC) Traffic() (received, sent snapshot.Count) {
 
 // BestRoute is the route that the host takes to an address: the longest prefix,
 // then the smallest metric.
-func BestRoute(f *Facts, to netip.Addr) (best snapshot.HostRoute, ok bool) {
+func BestRoute(f *Facts, to netip.Addr) (best kernel.Route, ok bool) {
 	for _, r := range f.Host.Routes {
 		if !r.Dst.Contains(to) {
 			continue

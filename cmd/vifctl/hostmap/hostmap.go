@@ -11,8 +11,8 @@ import (
 	"strings"
 
 	"vifctl/hooks/doctor"
+	"vifctl/hooks/kernel"
 	"vifctl/hooks/plan"
-	"vifctl/hooks/snapshot"
 	"vifctl/hooks/survey"
 )
 
@@ -134,7 +134,7 @@ func wayOf(f *survey.Facts, n *survey.NIC) (name, kind string) {
 	return "not connected", "nowhere"
 }
 
-func (w *Way) fill(f *survey.Facts, l snapshot.HostLink) {
+func (w *Way) fill(f *survey.Facts, l kernel.Link) {
 	// A bridge without ports has no carrier, and is none the worse for it.
 	w.MTU, w.Down = l.MTU, !l.Up || !l.Carrier && !l.Bridge
 	for _, a := range f.Host.Addresses[l.Index] {

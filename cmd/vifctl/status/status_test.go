@@ -12,19 +12,19 @@ import (
 
 	"vifctl/cmd/vifctl/status"
 	"vifctl/cmd/vifctl/terminal"
-	"vifctl/hooks"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/journal"
+	"vifctl/hooks/kernel"
 	"vifctl/hooks/plan"
-	"vifctl/hooks/snapshot"
 	"vifctl/hooks/survey"
 )
 
-func link(name string, index, master int, up bool) *snapshot.HostLink {
-	return &snapshot.HostLink{
+func link(name string, index, master int, up bool) *kernel.Link {
+	return &kernel.Link{
 		Link:     plan.Link{Dev: plan.Dev{Name: name, Index: index}, Master: master, Up: up},
 		Carrier:  up,
-		Received: snapshot.Count{Bytes: 1234, Packets: 12},
-		Sent:     snapshot.Count{Bytes: 5_600_000, Packets: 98765},
+		Received: kernel.Count{Bytes: 1234, Packets: 12},
+		Sent:     kernel.Count{Bytes: 5_600_000, Packets: 98765},
 	}
 }
 
@@ -33,9 +33,9 @@ func host() *survey.Facts {
 	xenbr0 := *link("xenbr0", 2, 0, true)
 	ours := &journal.Record{}
 	dropped := uint64(1_200)
-	lacks := &hooks.Work{Actions: []plan.Action{{Step: plan.Up{Dev: plan.Dev{Name: "tap", Index: 4}, Want: true}}}}
+	lacks := &engine.Decision{Actions: []plan.Action{{Step: plan.Up{Dev: plan.Dev{Name: "tap", Index: 4}, Want: true}}}}
 	return &survey.Facts{
-		Host:  &snapshot.Host{Links: map[int]snapshot.HostLink{2: xenbr0}},
+		Host:  &kernel.Host{Links: map[int]kernel.Link{2: xenbr0}},
 		Drops: map[string]uint64{"spoofed_mac": 1_200_000, "server_role": 0},
 		NICs: []survey.NIC{
 			{
@@ -111,7 +111,7 @@ func TestSchema(t *testing.T) {
 	require.NoError(t, c.AddResource("story:status", schema))
 	s, err := c.Compile("story:status")
 	require.NoError(t, err)
-	for _, r := range []status.Report{status.Of(host()), status.Of(&survey.Facts{Host: &snapshot.Host{}})} {
+	for _, r := range []status.Report{status.Of(host()), status.Of(&survey.Facts{Host: &kernel.Host{}})} {
 		data, err := json.Marshal(r)
 		require.NoError(t, err)
 		document, err := jsonschema.UnmarshalJSON(strings.NewReader(string(data)))
