@@ -19,7 +19,7 @@ func functions(t *testing.T) (names []string) {
 	require.NoError(t, err)
 	program, err := elf.Open(dom0.Hook(vifctl))
 	require.NoError(t, err)
-	defer program.Close()
+	defer func() { require.NoError(t, program.Close()) }()
 	lines, err := program.Section(".gopclntab").Data()
 	require.NoError(t, err)
 	table, err := gosym.NewTable(nil, gosym.NewLineTable(lines, program.Section(".text").Addr))

@@ -38,7 +38,7 @@ const (
 
 func main() {
 	frugal()
-	os.Exit(call(context.Background(), filepath.Base(os.Args[0]), os.Args[1:], os.Stdout, terminal.NewWriter(os.Stderr)))
+	os.Exit(call(context.Background(), filepath.Base(os.Args[0]), os.Args[1:], os.Stdout, terminal.NewWriter(os.Stderr, false)))
 }
 
 // frugal readies the program for a life of some milliseconds and megabytes:
@@ -70,43 +70,41 @@ Exit codes: 0 done, 1 failed, 2 not understood.
 
 // call makes one call, by the name the program was called by.
 func call(ctx context.Context, name string, args []string, stdout, stderr io.Writer) int {
-	complain := func(said any) { fmt.Fprintf(stderr, "%v\n", said) }
-	if slices.ContainsFunc(args, isHelp) {
+	complain := func(format string, said ...any) { fmt.Fprintf(stderr, name+": "+format+"\n", said...) }
+	switch {
+	case slices.ContainsFunc(args, isHelp):
 		if _, err := io.WriteString(stdout, help); err != nil {
 			return failed
 		}
 		return done
-	}
-	if name == xenscripts.HookProgram && len(args) == 0 {
+	case name == xenscripts.HookProgram && len(args) == 0:
 		fmt.Fprint(stderr, help)
 		return usage
-	}
-	if name != xenscripts.HookProgram && !slices.Contains(xenscripts.PortNames, name) {
-		complain(name + ": vif-hook answers to no such name; there are " + strings.Join(xenscripts.PortNames, ", "))
+	case name != xenscripts.HookProgram && !slices.Contains(xenscripts.PortNames, name):
+		complain("vif-hook answers to no such name; there are %s", strings.Join(xenscripts.PortNames, ", "))
+		return usage
+	case name == "qemu-ifup" && len(args) != 2 && !slices.ContainsFunc(args, isDryRun):
+		complain("it takes a tap and a bridge, as in `qemu-ifup tap0 xenbr0`")
 		return usage
 	}
 	self, err := os.Executable()
 	if err != nil {
-		complain(fmt.Sprintf("%s: find our own program: %v", name, err))
+		complain("find our own program: %v", err)
 		return failed
 	}
-	vifctl := filepath.Join(filepath.Dir(self), xenscripts.Program)
-	if slices.ContainsFunc(args, isDryRun) {
-		complain(fmt.Sprintf("%s: %v", name, process.Replace(plan(vifctl, name, args))))
-		return failed
-	}
-	c := session.Caller{Name: name, Vifctl: vifctl, Getenv: os.Getenv, Stderr: stderr}
+	c := session.Caller{Name: name, Vifctl: filepath.Join(filepath.Dir(self), xenscripts.Program), Getenv: os.Getenv, Stderr: stderr}
 	switch {
-	case name != "qemu-ifup":
-		err = session.Run(ctx, c, args)
-	case len(args) == 2:
+	case slices.ContainsFunc(args, isDryRun):
+		err = process.Replace(plan(c.Vifctl, name, args))
+	case name == "qemu-ifup":
 		err = session.QemuIfup(ctx, c, args[0], args[1])
 	default:
-		complain("qemu-ifup: it takes a tap and a bridge, as in `qemu-ifup tap0 xenbr0`")
-		return usage
+		call := session.Parse(name, args, os.Getenv)
+		name, c.Name = call.Name, call.Name
+		err = session.Run(ctx, c, call)
 	}
 	if err != nil {
-		complain(err)
+		complain("%v", err)
 		return failed
 	}
 	return done

@@ -6,50 +6,38 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
-	"vifctl/hooks/session"
+	"vifctl/cmd/vifctl/command"
+	"vifctl/xenscripts"
 )
-
-// Exit codes.
-const (
-	done   = 0
-	failed = 1
-	usage  = 2
-)
-
-// invocation is one call of the program, with all it can see of the world
-// outside, so that a test can be one, too.
-type invocation struct {
-	// Name it was called by, without its folder.
-	Name string
-	// Self is the path of the program.
-	Self           string
-	Args           []string
-	Getenv         func(string) string
-	Stdout, Stderr io.Writer
-}
 
 func main() {
-	self, err := os.Executable()
-	if err != nil {
+	p := command.Program{
+		Name: filepath.Base(os.Args[0]), Args: os.Args[1:], Getenv: os.Getenv,
+		Stdout: os.Stdout, Stderr: os.Stderr,
+	}
+	var err error
+	if p.Self, err = os.Executable(); err != nil {
 		fmt.Fprintln(os.Stderr, "vifctl: find our own program:", err)
-		os.Exit(failed)
+		os.Exit(int(command.Failed))
 	}
-	inv := invocation{
-		Self:   self,
-		Name:   filepath.Base(os.Args[0]),
-		Args:   os.Args[1:],
-		Getenv: os.Getenv,
-		Stdout: os.Stdout,
-		Stderr: os.Stderr,
-	}
-	os.Exit(inv.run(context.Background()))
+	os.Exit(int(run(context.Background(), p)))
 }
 
-// caller is this program, for a session.
-func (inv invocation) caller() session.Caller {
-	return session.Caller{Name: inv.Name, Vifctl: inv.Self, Getenv: inv.Getenv, Stderr: inv.Stderr}
+// run runs the command that the program's name or its first word picks.
+func run(ctx context.Context, p command.Program) command.Code {
+	t := table()
+	switch {
+	case slices.Contains(xenscripts.NetworkNames, p.Name):
+		network, _ := t.Find("network")
+		return t.Start(ctx, network, p)
+	case !strings.HasPrefix(p.Name, xenscripts.Program):
+		fmt.Fprintf(p.Stderr, "%s: vifctl answers to no such name; there are %s\n", p.Name, strings.Join(xenscripts.NetworkNames, ", "))
+		return command.Usage
+	}
+	return t.Run(ctx, p)
 }

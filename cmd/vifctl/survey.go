@@ -3,10 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
+	"io"
 	"path/filepath"
 	"time"
 
+	"vifctl/cmd/vifctl/command"
 	"vifctl/cmd/vifctl/terminal"
 	"vifctl/configs"
 	"vifctl/hooks/session"
@@ -17,17 +18,17 @@ import (
 
 // look reads what there is, for the commands that only answer. Nothing that is
 // missing keeps it from telling the rest.
-func look(ctx context.Context, inv invocation) (*survey.Facts, error) {
-	s := session.Dial(ctx, inv.caller())
-	defer s.Close()
-	// What is wrong is among the facts: it is not told twice.
-	s.SetLog(slog.New(slog.DiscardHandler))
-	if err := s.Open(false, true); err != nil {
+func look(ctx context.Context, c *command.Call) (*survey.Facts, error) {
+	quiet := caller(c)
+	quiet.Stderr = io.Discard // what is wrong is among the facts: it is not told twice
+	s, err := openHost(ctx, quiet, false, true)
+	if err != nil {
 		return nil, err
 	}
-	src := sources(s, inv)
+	defer s.Close()
+	src := sources(s, c)
 	var end func()
-	src.Progress, end = progress(inv, "looking at the guests' interfaces")
+	src.Progress, end = progress(c.Errors, "looking at the guests' interfaces")
 	defer end()
 	return survey.Read(ctx, src)
 }
@@ -37,33 +38,33 @@ const progressAfter = time.Second
 
 // progress tells whoever sits at a terminal how far something is that takes
 // longer than a second; end takes the line away.
-func progress(inv invocation, what string) (step func(done, all int), end func()) {
+func progress(out *terminal.Writer, what string) (step func(done, all int), end func()) {
 	began, told := time.Now(), false
 	step = func(done, all int) {
-		if time.Since(began) < progressAfter || !terminal.Is(inv.Stderr) {
+		if time.Since(began) < progressAfter || !out.Is() {
 			return
 		}
 		told = true
-		fmt.Fprintf(inv.Stderr, "\r%s: %d of %d\x1b[K", what, done, all)
+		out.Replace(fmt.Sprintf("%s: %d of %d", what, done, all))
 	}
 	return step, func() {
 		if told {
-			fmt.Fprint(inv.Stderr, "\r\x1b[K")
+			out.Replace("")
 		}
 	}
 }
 
 // sources are where a session's facts are read.
-func sources(s *session.Session, inv invocation) survey.Sources {
+func sources(s *session.Session, c *command.Call) survey.Sources {
 	src := survey.Sources{
 		Engine:      &s.Engine,
 		XenstoreErr: s.NoXenstore,
 		ScriptsDir:  xenscripts.Dir,
-		Scripts:     scripts(inv.Self),
+		Scripts:     scripts(c.Self),
 		Firewall:    s.Firewall(),
 	}
 	src.Xenstore, _ = s.Xenstore.(*xenstore.Client)
-	path, err := session.ConfigPath(inv.Getenv)
+	path, err := session.ConfigPath(c.Getenv)
 	if err == nil {
 		_, err = configs.Load(path)
 	}
@@ -82,4 +83,21 @@ func scripts(self string) map[string]string {
 		}
 	}
 	return all
+}
+
+// guestNames are those of the guests and of their ports.
+func guestNames(f *survey.Facts) (names []string) {
+	for i := range f.NICs {
+		n := &f.NICs[i]
+		names = append(names, n.Guest, "vif"+n.NIC.String())
+		for _, p := range n.Ports() {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
+
+// noSuchName is the error of a name that nothing on the host has.
+func noSuchName(f *survey.Facts, name string) error {
+	return fmt.Errorf("%s: there is no guest or port of that name%s", name, configs.DidYouMean(name, guestNames(f)))
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"vifctl/cmd/vifctl/terminal"
 )
 
 // Whoever sits at a terminal is told how far it is when it takes longer than a
@@ -19,7 +21,7 @@ func TestProgress(t *testing.T) {
 	require.NoError(t, err)
 	defer file.Close()
 	for _, out := range []*os.File{theirs, file} {
-		step, end := progress(invocation{Stderr: out}, "looking")
+		step, end := progress(terminal.NewWriter(out, false), "looking")
 		step(0, 3)
 		time.Sleep(progressAfter + 10*time.Millisecond)
 		step(1, 3)

@@ -2,11 +2,9 @@ package session
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
-	"vifctl/hooks/engine"
 	"vifctl/hooks/event"
 	"vifctl/hooks/process"
 	"vifctl/xenscripts"
@@ -18,22 +16,27 @@ type Call struct {
 	// Name is the script's: with vif-setup that of the script it stands for.
 	Name string
 	// Foreign is the path of a script that is not ours and that vif-setup stands
-	// for, "" for none. It is to be run in our place.
+	// for, "" for none. It is to be run in our place, with Args.
 	Foreign string
+	Args    []string
+	// Err is what is wrong with it. Where that is one value of a call whose backend
+	// is known, the Call still names that backend, so that it can be told there.
+	Err error
 }
 
-// Parse reads a call's name, arguments and environment. Where the error is about
-// one value of a call whose backend is known, the Call still names that backend.
-func Parse(name string, args []string, getenv func(string) string) (Call, error) {
-	c := Call{Name: name}
+// Parse reads a call's name, arguments and environment.
+func Parse(name string, args []string, getenv func(string) string) Call {
+	c := Call{Name: name, Args: args}
 	if name == "vif-setup" {
 		resolved, foreign, err := setup(scriptOf(args, getenv))
-		if err != nil {
+		switch {
+		case err != nil:
 			c.Call, _ = event.Parse("vif-bridge", args, getenv)
-			return c, err
-		}
-		if c.Foreign = foreign; foreign != "" {
-			return c, nil
+			c.Err = err
+			return c
+		case foreign != "":
+			c.Foreign = foreign
+			return c
 		}
 		c.Name = resolved
 	}
@@ -41,9 +44,8 @@ func Parse(name string, args []string, getenv func(string) string) (Call, error)
 	if !slices.Contains(xenscripts.PortNames, script) {
 		script = "vifctl" // the configuration picks the mode
 	}
-	var err error
-	c.Call, err = event.Parse(script, args, getenv)
-	return c, err
+	c.Call, c.Err = event.Parse(script, args, getenv)
+	return c
 }
 
 // scriptOf is the script that the toolstack names; an argument overrides the
@@ -58,27 +60,18 @@ func scriptOf(args []string, getenv func(string) string) string {
 	return script
 }
 
-// Run carries out a call under the caller's name, or becomes the foreign script
-// that vif-setup stands for. Its error is one sentence that begins with the
-// script's name; the toolstack has been told where it could be.
-func Run(ctx context.Context, c Caller, args []string) error {
-	call, err := Parse(c.Name, args, c.Getenv)
-	c.Name = call.Name
-	if err = run(ctx, c, call, err, args); err != nil {
-		return fmt.Errorf("%s: %w", c.Name, err)
-	}
-	return nil
-}
-
-func run(ctx context.Context, c Caller, call Call, err error, args []string) error {
+// Run carries out a call, or becomes the foreign script that it stands for. Its
+// error is one sentence; the toolstack has been told where it could be.
+func Run(ctx context.Context, c Caller, call Call) error {
 	switch {
-	case err == nil && call.Foreign != "":
-		return process.Replace(append([]string{call.Foreign}, args...))
-	case err == nil && call.Ignored != "":
+	case call.Foreign != "":
+		return process.Replace(append([]string{call.Foreign}, call.Args...))
+	case call.Err == nil && call.Ignored != "":
 		return nil
 	}
 	s := Dial(ctx, c)
 	defer s.Close()
+	err := call.Err
 	if err == nil {
 		err = s.Open(call.Command.Up(), false)
 	}
@@ -90,21 +83,17 @@ func run(ctx context.Context, c Caller, call Call, err error, args []string) err
 	return s.Engine.Run(ctx, call.Call)
 }
 
-// QemuIfup is QEMU's network script: the tap joins the bridge and comes up. Its
-// error is one sentence that begins with the caller's name.
+// QemuIfup is QEMU's network script: the tap joins the bridge and comes up.
 func QemuIfup(ctx context.Context, c Caller, tap, bridge string) error {
 	s := Dial(ctx, c)
 	defer s.Close()
-	err := s.Open(true, false)
-	var d *engine.Decision
-	if err == nil {
-		d, err = s.Engine.QemuIfup(ctx, tap, bridge)
+	if err := s.Open(true, false); err != nil {
+		return err
 	}
-	if err == nil {
-		_, err = s.Executor.TakeOrUndo(ctx, d.Actions)
-	}
+	d, err := s.Engine.QemuIfup(ctx, tap, bridge)
 	if err != nil {
-		return fmt.Errorf("%s: %w", c.Name, err)
+		return err
 	}
-	return nil
+	_, err = s.Executor.TakeOrUndo(ctx, d.Actions)
+	return err
 }
