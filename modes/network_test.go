@@ -26,9 +26,9 @@ func rewirable() *plan.Snapshot {
 		{Prefix: netip.MustParsePrefix("fe80::ff:fe00:2/64"), Scope: 253, Origin: 3},                                        // the kernel's
 	}
 	main := func(r plan.RouteEntry, gateway string) plan.RouteEntry {
-		r.Way = plan.Way{Table: plan.MainTable, Type: 1}
+		r.Attrs = plan.RouteAttrs{Table: plan.MainTable, Type: 1}
 		if gateway != "" {
-			r.Way.Gateway = netip.MustParseAddr(gateway)
+			r.Attrs.Gateway = netip.MustParseAddr(gateway)
 		}
 		return r
 	}
@@ -182,8 +182,8 @@ sysctl -w net/ipv4/neigh/default/gc_thresh1=1024`,
 
 			after := s.After(steps(actions))
 			for _, a := range plan.Resolve(steps(actions), after) {
-				_, deed := a.Step.(plan.Answers)
-				require.True(t, a.Satisfied || deed, a.Step.Key())
+				_, passing := a.Step.(plan.Reachable)
+				require.True(t, a.Satisfied || passing, a.Step.Key())
 			}
 			back := after.After(undo)
 			require.Equal(t, s.Links, back.Links)

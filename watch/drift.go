@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	// suspicion is how long after a clue a port is looked at: what changes
+	// suspicion is how long after a hint a port is looked at: what changes
 	// together is looked at once, and what a call of ours is changing is done.
 	suspicion = 100 * time.Millisecond
-	// One port after the other is looked at though nobody has a clue, each once
+	// One port after the other is looked at though nobody has a hint, each once
 	// in a round, and one a pace at most: with a thousand ports, looking all the
 	// time must cost next to nothing.
 	round = time.Minute
@@ -78,13 +78,13 @@ func (l *loop) suspectSet(ports portSet, at time.Time) {
 
 // takeLost takes in where something may have gone missing.
 func (l *loop) takeLost(now time.Time) {
-	clues, all := l.lost.take()
+	hints, all := l.hints.take()
 	soon := now.Add(suspicion)
 	if all {
 		l.suspectAll(soon)
 		return
 	}
-	for c := range clues {
+	for c := range hints {
 		key, own := l.host.owner[c.index]
 		switch {
 		case c.neighbour && !l.host.neighbours[c.address][key]: // one that the kernel has learnt, and forgets

@@ -20,7 +20,7 @@ func (p *pretend) lookedAt(name string) int {
 	return p.looked[name]
 }
 
-func (p *pretend) clue(c clue) { p.lost.tell(c, func(struct{}) struct{} { return struct{}{} }) }
+func (p *pretend) hint(c hint) { p.hints.tell(c, func(struct{}) struct{} { return struct{}{} }) }
 
 // lacking is the work for a port that is not up.
 func lacking(port journal.Port) *engine.Decision {
@@ -37,24 +37,24 @@ func TestEveryPortIsLookedAtAtStart(t *testing.T) {
 	p.never(func() bool { return p.lookedAt("vif1.0") > 1 }, "without a reason")
 }
 
-// A clue leads to those whom it may be about, and to no others.
+// A hint leads to those whom it may be about, and to no others.
 func TestClues(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		clue       clue
+		hint       hint
 		one, other bool
 	}{
-		"at the port":                {clue{index: 1}, true, false},
-		"an element of the port's":   {clue{port: "vif2.0"}, false, true},
-		"an address of the port's":   {clue{index: 3, address: public}, true, false},
-		"a neighbour of the port's":  {clue{index: 1, address: private, neighbour: true}, true, false},
-		"a neighbour of nobody's":    {clue{index: 1, address: public.Next(), neighbour: true}, false, false},
-		"a neighbour learnt":         {clue{index: 1, address: public, neighbour: true}, false, false},
-		"somebody else's address":    {clue{index: 3, address: public.Next()}, false, false},
-		"at an interface both need":  {clue{index: 3}, true, true},
-		"at one that nobody needs":   {clue{index: 4}, false, false},
-		"what all have in common":    {clue{base: true}, true, true},
-		"an interface not there any": {clue{port: "vif9.0"}, false, false},
+		"at the port":                {hint{index: 1}, true, false},
+		"an element of the port's":   {hint{port: "vif2.0"}, false, true},
+		"an address of the port's":   {hint{index: 3, address: public}, true, false},
+		"a neighbour of the port's":  {hint{index: 1, address: private, neighbour: true}, true, false},
+		"a neighbour of nobody's":    {hint{index: 1, address: public.Next(), neighbour: true}, false, false},
+		"a neighbour learnt":         {hint{index: 1, address: public, neighbour: true}, false, false},
+		"somebody else's address":    {hint{index: 3, address: public.Next()}, false, false},
+		"at an interface both need":  {hint{index: 3}, true, true},
+		"at one that nobody needs":   {hint{index: 4}, false, false},
+		"what all have in common":    {hint{base: true}, true, true},
+		"an interface not there any": {hint{port: "vif9.0"}, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -65,7 +65,7 @@ func TestClues(t *testing.T) {
 			p.recordWith(plan.NIC{Domid: 2}, "vif2.0", 2, plan.Sysctl{Dev: uplink, Table: "ipv6/conf", Name: "proxy_ndp", Want: "1"})
 			p.start("vif1.0", "vif2.0", "eth0", "eth1")
 			p.soon(func() bool { return p.lookedAt("vif1.0") == 1 && p.lookedAt("vif2.0") == 1 }, "at start")
-			p.clue(tc.clue)
+			p.hint(tc.hint)
 			count := func(yes bool) int {
 				if yes {
 					return 2
@@ -88,14 +88,15 @@ func TestWhatChangesTogetherIsLookedAtOnce(t *testing.T) {
 	p.record(first, plan.Vif, "vif1.0", 1, true)
 	p.start("vif1.0")
 	p.soon(func() bool { return p.lookedAt("vif1.0") == 1 }, "at start")
+	began := time.Now()
 	for range 50 {
-		p.clue(clue{index: 1})
+		p.hint(hint{index: 1})
 		p.links.tell(1, func(linkChange) linkChange { return linkChange{name: "vif1.0", touched: true} })
 		time.Sleep(time.Millisecond)
 	}
 	p.soon(func() bool { return p.lookedAt("vif1.0") > 1 }, "looked at")
 	time.Sleep(2 * suspicion)
-	require.LessOrEqual(t, p.lookedAt("vif1.0"), 3)
+	require.LessOrEqual(t, p.lookedAt("vif1.0"), 1+int(time.Since(began)/suspicion))
 }
 
 func TestSweep(t *testing.T) {
@@ -114,17 +115,16 @@ func TestFight(t *testing.T) {
 	t.Parallel()
 	p := newPretend(t)
 	p.lacks = func(port journal.Port) (*engine.Decision, error) {
-		p.clue(clue{index: port.Index}) // it is taken away again at once
+		p.hint(hint{index: port.Index}) // it is taken away again at once
 		return lacking(port), nil
 	}
 	p.record(first, plan.Vif, "vif1.0", 1, true)
+	began := time.Now()
 	p.start("vif1.0")
 	p.soon(func() bool { return p.said("again and again") == 1 }, "told")
 	require.Equal(t, fightsAt-1, p.said("put back what was missing"))
-	before := p.lookedAt("vif1.0")
-	time.Sleep(700 * time.Millisecond)
-	require.Equal(t, before, p.lookedAt("vif1.0"), "a second's pause")
-	p.soon(func() bool { return p.lookedAt("vif1.0") > before }, "and once more")
+	p.soon(func() bool { return p.lookedAt("vif1.0") > fightsAt }, "and once more")
+	require.GreaterOrEqual(t, time.Since(began), (fightsAt-1)*suspicion+time.Second, "after a second's pause")
 	require.Equal(t, 1, p.said("again and again"))
 
 	d := drift{times: 100}
@@ -157,12 +157,13 @@ func TestNoDrift(t *testing.T) {
 			p := newPretend(t)
 			p.lacks = func(journal.Port) (*engine.Decision, error) { return nil, why }
 			p.record(first, plan.Vif, "vif1.0", 1, true)
+			began := time.Now()
 			p.start("vif1.0")
-			p.soon(func() bool { return p.lookedAt("vif1.0") == 1 }, "looked at")
+			p.soon(func() bool { return p.lookedAt("vif1.0") >= 1 }, "looked at")
 			time.Sleep(2 * busyPause)
 			p.stop()
 			require.Zero(t, p.said("level=WARN")+p.said("level=ERROR")+p.said("put back"), p.log.String())
-			require.LessOrEqual(t, p.lookedAt("vif1.0"), 4)
+			require.LessOrEqual(t, p.lookedAt("vif1.0"), 2+int(time.Since(began)/busyPause))
 		})
 	}
 }

@@ -49,9 +49,9 @@ type loop struct {
 	sources
 
 	host   *Host
-	glance *glance // nil where nobody glances
-	listed bool    // all interfaces have been told of
-	ready  bool    // and have been looked at
+	poll   *poll // nil where nobody polls
+	listed bool  // all interfaces have been told of
+	ready  bool  // and have been looked at
 	ports  map[int]*port
 	// dirty are the ports to look at now, due those to look at then, though
 	// nothing changes.
@@ -97,7 +97,7 @@ type loop struct {
 type sources struct {
 	links  *news[int, linkChange]
 	folder *news[plan.NIC, []call]
-	lost   *news[clue, struct{}]
+	hints  *news[hint, struct{}]
 	// settings tells of the configuration's files.
 	settings *news[struct{}, struct{}]
 }
@@ -142,7 +142,7 @@ func (l *loop) run(ctx context.Context) error {
 			l.takeLinks()
 		case <-l.folder.wake:
 			l.takeFolder()
-		case <-l.lost.wake:
+		case <-l.hints.wake:
 			l.takeLost(time.Now())
 		case <-l.settings.wake:
 			l.takeSettings(time.Now())

@@ -55,7 +55,7 @@ func TestDoneTapIsLeftAlone(t *testing.T) {
 	p.soon(func() bool { return p.did() == 1 }, "another tap")
 }
 
-// xl calls for the tap right after the vif: that is its deed.
+// xl calls for the tap right after the vif: that is its doing.
 func TestTapIsLeftToTheCallThatFollows(t *testing.T) {
 	t.Parallel()
 	p := newPretend(t)

@@ -21,6 +21,7 @@ import (
 	"vifctl/hooks/plan"
 	"vifctl/hooks/xenstore"
 	"vifctl/hooks/xenstore/embedded"
+	"vifctl/tests/speed"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -33,7 +34,7 @@ type pretend struct {
 	t testing.TB
 	*Watcher
 	links  *news[int, linkChange]
-	lost   *news[clue, struct{}]
+	hints  *news[hint, struct{}]
 	socket string
 	server *embedded.Server
 
@@ -61,7 +62,7 @@ func newPretend(t testing.TB) *pretend {
 	dir, err := os.MkdirTemp("", "xs") //nolint:usetesting // a socket's path has to be short
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	p := &pretend{t: t, links: newNews[int, linkChange](), lost: newNews[clue, struct{}](), socket: filepath.Join(dir, "socket"), stop: func() {}}
+	p := &pretend{t: t, links: newNews[int, linkChange](), hints: newNews[hint, struct{}](), socket: filepath.Join(dir, "socket"), stop: func() {}}
 	p.startStore()
 	t.Cleanup(func() { p.stop(); p.stopStore() })
 	log := slog.New(slog.NewTextHandler(lockedWriter{p}, nil))
@@ -112,7 +113,7 @@ func (p *pretend) startAs(once bool, names ...string) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		p.err = newLoop(p.Watcher, once, sources{p.links, folder.news, p.lost, newNews[struct{}, struct{}]()}).run(ctx)
+		p.err = newLoop(p.Watcher, once, sources{p.links, folder.news, p.hints, newNews[struct{}, struct{}]()}).run(ctx)
 	}()
 	p.stop = func() {
 		if once {
@@ -184,7 +185,7 @@ func (p *pretend) said(words string) int {
 
 func (p *pretend) soon(so func() bool, what string) {
 	p.t.Helper()
-	require.Eventually(p.t, so, 5*time.Second, time.Millisecond, what)
+	require.Eventually(p.t, so, speed.Patience, time.Millisecond, what)
 }
 
 func (p *pretend) never(so func() bool, what string) {

@@ -29,7 +29,7 @@ func (l *loop) readJournal() {
 	clear(l.host.users)
 	clear(l.host.sharers)
 	clear(l.host.neighbours)
-	l.glance.clear()
+	l.poll.clear()
 	for _, s := range all {
 		l.setPort(s.NIC, s.Kind, s)
 	}
@@ -73,10 +73,10 @@ func (l *loop) readPorts(nic plan.NIC) {
 // setPort takes in what the journal holds of a port; nil is nothing.
 func (l *loop) setPort(nic plan.NIC, kind plan.Kind, s *journal.Stored) {
 	if s != nil && s.Boot == l.Boot {
-		l.glance.want(portKey{nic, kind}, s)
+		l.poll.want(portKey{nic, kind}, s)
 		s.Quiet = nil // nobody else asks for it
 	} else {
-		l.glance.want(portKey{nic, kind}, nil)
+		l.poll.want(portKey{nic, kind}, nil)
 	}
 	l.host.SetPort(nic, kind, s)
 }

@@ -110,26 +110,26 @@ func (w *Watcher) run(ctx context.Context, once bool) error {
 		return err
 	}
 	running.Go(func() { folder.run(ctx) })
-	lost, err := watchLost(w.Log)
+	drift, err := watchDrift(w.Log)
 	if err != nil {
 		return err
 	}
-	running.Go(func() { lost.run(ctx) })
+	running.Go(func() { drift.run(ctx) })
 	settings, err := watchSettings(w.Settings, w.Log)
 	if err != nil {
 		return err
 	}
 	running.Go(func() { settings.run(ctx) })
 	running.Go(func() { w.Store.Run(ctx) })
-	l := newLoop(w, once, sources{links.news, folder.news, lost.news, settings.news})
-	l.overflows = func() int64 { return links.overflows.Load() + lost.overflows.Load() }
+	l := newLoop(w, once, sources{links.news, folder.news, drift.news, settings.news})
+	l.overflows = func() int64 { return links.overflows.Load() + drift.overflows.Load() }
 	if !once {
-		socket, err := openGlance()
+		socket, err := openPoll()
 		if err != nil {
 			return err
 		}
-		l.glance = newGlance(lost.clue, w.Log)
-		running.Go(func() { l.glance.run(ctx, socket) })
+		l.poll = newPoll(drift.hint, w.Log)
+		running.Go(func() { l.poll.run(ctx, socket) })
 	}
 	if w.Metrics != "" {
 		metrics, err := listenForMetrics(w.Metrics, l.asked, w.Drops, w.Log)

@@ -45,7 +45,7 @@ func TestWhatIsNotLinked(t *testing.T) {
 		"flag", "html", "net/http", "regexp", "text/tabwriter", "text/template",
 		"github.com/fsnotify/fsnotify", "golang.org/x/net/icmp",
 		"vifctl/cmd/vifctl/hostmap", "vifctl/cmd/vifctl/status", "vifctl/configs/legacy", "vifctl/configs/units", "vifctl/configs/xlcfg",
-		"vifctl/hooks/doctor", "vifctl/hooks/network", "vifctl/hooks/probe", "vifctl/hooks/survey", "vifctl/hooks/xenstore/embedded",
+		"vifctl/hooks/doctor", "vifctl/hooks/network", "vifctl/hooks/probe", "vifctl/hooks/xenstore/embedded",
 		"vifctl/watch", "vifctl/xenscripts/install",
 	} {
 		linked := slices.DeleteFunc(slices.Clone(all), func(f string) bool { return !of(f, pkg) })

@@ -8,8 +8,8 @@ import (
 
 	"vifctl/cmd/vifctl/command"
 	"vifctl/hooks/doctor"
+	"vifctl/hooks/doctor/inventory"
 	"vifctl/hooks/probe"
-	"vifctl/hooks/survey"
 )
 
 // doctorOptions are how the doctor looks, and how its findings are printed.
@@ -86,7 +86,7 @@ type diagnosis struct {
 }
 
 // probeAll asks the guests that are named, or all.
-func probeAll(ctx context.Context, c *command.Call, f *survey.Facts, words []string) (answers []probe.Answer) {
+func probeAll(ctx context.Context, c *command.Call, f *inventory.Facts, words []string) (answers []probe.Answer) {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
 	step, end := progress(c.Errors, "asking the guests")
@@ -102,7 +102,7 @@ func probeAll(ctx context.Context, c *command.Call, f *survey.Facts, words []str
 	return answers
 }
 
-func named(n *survey.NIC, words []string) bool {
+func named(n *inventory.NIC, words []string) bool {
 	names := []string{n.Guest, "vif" + n.NIC.String()}
 	for _, p := range n.Ports() {
 		names = append(names, p.Name)
@@ -112,7 +112,7 @@ func named(n *survey.NIC, words []string) bool {
 
 // unknownName is the first of some words that is no guest, port, bridge or uplink,
 // "" where each is one.
-func unknownName(f *survey.Facts, words []string) string {
+func unknownName(f *inventory.Facts, words []string) string {
 	known := map[string]bool{}
 	for _, name := range guestNames(f) {
 		known[name] = true

@@ -16,14 +16,14 @@ import (
 	"vifctl/cmd/vifctl/status"
 	"vifctl/configs"
 	"vifctl/hooks/doctor"
+	"vifctl/hooks/doctor/inventory"
 	"vifctl/hooks/plan"
 	"vifctl/hooks/session"
-	"vifctl/hooks/survey"
 )
 
 // writeReport puts all that a colleague needs to help into one file, masked. It
 // replaces no file. "-" is standard output.
-func writeReport(c *command.Call, path string, r diagnosis, f *survey.Facts) error {
+func writeReport(c *command.Call, path string, r diagnosis, f *inventory.Facts) error {
 	var text strings.Builder
 	reportText(command.Paper(&text), c, r, f)
 	masked := doctor.Mask(text.String())
@@ -47,7 +47,7 @@ func writeReport(c *command.Call, path string, r diagnosis, f *survey.Facts) err
 }
 
 // reportText writes what the report says, unmasked.
-func reportText(p *command.Printer, c *command.Call, r diagnosis, f *survey.Facts) {
+func reportText(p *command.Printer, c *command.Call, r diagnosis, f *inventory.Facts) {
 	var uts unix.Utsname
 	_ = unix.Uname(&uts)
 	p.Line("vifctl %s, Linux %s %s", version, unix.ByteSliceToString(uts.Release[:]), unix.ByteSliceToString(uts.Machine[:]))
@@ -84,7 +84,7 @@ func head(p *command.Printer, title string) {
 	p.Line("== %s", title)
 }
 
-func reportHost(p *command.Printer, f *survey.Facts) {
+func reportHost(p *command.Printer, f *inventory.Facts) {
 	head(p, "interfaces")
 	for _, index := range slices.Sorted(maps.Keys(f.Host.Links)) {
 		l := f.Host.Links[index]

@@ -67,16 +67,18 @@ func (o *watchOptions) run(ctx context.Context, c *command.Call) error {
 	if o.once {
 		return w.Once(ctx)
 	}
-	w.Log.Info("watching for late taps and for what goes missing")
 	supervised(w)
 	defer tellSystemd(w.Log, daemon.SdNotifyStopping)
 	return w.Run(ctx)
 }
 
-// supervised tells systemd, where it has started us and wants to know, when we
-// are ready and that we are alive.
+// supervised says when we are ready, and tells systemd, where it has started us and wants to know, that and that we are
+// alive.
 func supervised(w *watch.Watcher) {
-	w.Ready = func() { tellSystemd(w.Log, daemon.SdNotifyReady) }
+	w.Ready = func() {
+		w.Log.Info("watching for late taps and for what goes missing")
+		tellSystemd(w.Log, daemon.SdNotifyReady)
+	}
 	if every, err := daemon.SdWatchdogEnabled(false); err == nil && every > 0 {
 		w.Alive = func() { tellSystemd(w.Log, daemon.SdNotifyWatchdog) }
 		w.AliveEvery = every / 3

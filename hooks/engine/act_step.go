@@ -67,7 +67,7 @@ func (x *Executor) Do(ctx context.Context, step plan.Step) error {
 		return k.SetSetting(s)
 	case plan.Forwarding:
 		return k.SetSetting(plan.Setting{Path: s.Path(), Want: "1"})
-	case plan.Answers:
+	case plan.Reachable:
 		return k.WaitReachable(ctx, s)
 	}
 	panic(fmt.Sprintf("engine: no way to take a step of type %T", step))

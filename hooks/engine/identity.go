@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"path"
 	"strings"
 
 	"vifctl/configs"
 	"vifctl/hooks/event"
+	"vifctl/hooks/plan"
 	"vifctl/hooks/xenstore"
 )
 
@@ -166,4 +168,53 @@ func chooseMode(ev event.Event, entry configs.Guest) (string, error) {
 			ev.Device, ev.Script, entry.Mode, entry, entry.Mode)
 	}
 	return mode, nil
+}
+
+// Derived is what the toolstack's keys, the configuration and the guest's identity come
+// to for one NIC: the one answer for a call, status, map and doctor.
+type Derived struct {
+	Identity
+	NIC plan.NIC
+	// Alive: the domain exists, or it cannot be told.
+	Alive bool
+	Entry configs.Guest
+	// Mode by name, "" where the script is not ours.
+	Mode string
+	// Script is the path of the script that xl calls, "" where none is known.
+	Script string
+	// Addresses are the guest's own, and Public those that stand for them in its mode.
+	Addresses []netip.Prefix
+	Public    []netip.Addr
+}
+
+// Derive works that out of a NIC's backend keys, which are nil where it has none.
+func (e *Engine) Derive(ctx context.Context, nic plan.NIC, keys map[string]string) Derived {
+	d := Derived{NIC: nic, Script: keys["script"], Alive: true}
+	if e.Xenstore != nil {
+		who, err := e.Identify(ctx, fmt.Sprint(nic.Domid))
+		d.Identity = who
+		d.Alive = err != nil || who != Identity{}
+	}
+	mac := strings.ToLower(keys["mac"])
+	d.Entry = Entry(&e.Config, d.Identity, mac, nic.Devid)
+	if d.Script != "" {
+		d.Mode = Mode(path.Base(d.Script), d.Entry)
+	}
+	d.Addresses = d.Entry.Addresses
+	if len(d.Addresses) == 0 {
+		d.Addresses, _ = event.Addresses(keys["ip"])
+	}
+	if d.Mode == "nat" {
+		d.Public = d.Entry.Public
+	}
+	return d
+}
+
+// Online is the call that brings one of the NIC's ports up, for a person to make.
+func (d Derived) Online(kind plan.Kind, device string) string {
+	script := cmp.Or(d.Script, "/etc/xen/scripts/vif-"+cmp.Or(d.Mode, "bridge"))
+	if kind == plan.Tap {
+		return plan.Command(script, "add", "type_if=tap", "INTERFACE="+device, "XENBUS_PATH="+backendPath(d.NIC))
+	}
+	return plan.Command(script, "online", "type_if=vif", "XENBUS_PATH="+backendPath(d.NIC))
 }

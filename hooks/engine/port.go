@@ -176,7 +176,8 @@ func (p *port) Settle(ctx context.Context, failure error) error {
 	case failure != nil && !p.repair:
 		return p.rollBack(ctx, failure)
 	}
-	return errors.Join(failure, p.dropStale(ctx))
+	p.dropStale(ctx)
+	return failure
 }
 
 // takeDown undoes what was done for a port, all of it, whatever fails on the way. The
@@ -212,16 +213,15 @@ func (p *port) rollBack(ctx context.Context, failure error) error {
 // dropStale undoes what an earlier call did and the port no longer wants, last, so that
 // nothing is missing in between. What cannot be undone is worth a warning, and stays to
 // be undone with the port.
-func (p *port) dropStale(ctx context.Context) error {
+func (p *port) dropStale(ctx context.Context) {
 	if len(p.Undo)+len(p.Left) == 0 {
-		return nil
+		return
 	}
 	left, err := p.undo(ctx, p.record, append(slices.Clone(p.Left), p.Undo...), false)
 	p.record.Entries = append(left, p.record.Entries...)
 	if err = errors.Join(err, p.Journal.Write(p.record)); err != nil {
 		p.Log.Warn("what an earlier call did could not be undone", "port", p.Event.Name, "error", err)
 	}
-	return nil
 }
 
 func (d *Decision) warn(format string, args ...any) {

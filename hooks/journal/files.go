@@ -19,7 +19,7 @@ func (j *Journal) get(path string, into any) (there bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("journal: %w", err)
 	}
-	if err := codec.Read(data, into); err != nil {
+	if err := records.Read(data, into); err != nil {
 		return false, fmt.Errorf("journal %s is damaged: %w", path, err)
 	}
 	return true, nil
@@ -27,7 +27,7 @@ func (j *Journal) get(path string, into any) (there bool, err error) {
 
 // put puts a record in place, whole or not at all.
 func (j *Journal) put(path string, record any) error {
-	data, err := codec.Append(nil, record)
+	data, err := records.Append(nil, record)
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"vifctl/hooks/journal/jot"
+	"vifctl/hooks/journal/codec"
 	"vifctl/hooks/plan"
 )
 
@@ -53,8 +53,8 @@ type Record struct {
 	Entries []Entry `json:"entries"`
 }
 
-// codec writes records, and reads them.
-var codec = jot.Codec{Union: jot.Union{
+// records writes records, and reads them.
+var records = codec.Codec{Union: codec.Union{
 	Name: func(v any) string { return v.(plan.Step).Traits().Kind },
 	New:  func(name string) (any, bool) { return plan.OfKind(name) },
 }}

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrCutOff: a message ends in the middle of something.
+// ErrCutOff says that a message ends in the middle of something.
 var ErrCutOff = errors.New("the kernel's message is cut off")
 
 // Attributes hands each struct rtattr of a message's tail to take, which must not

@@ -27,7 +27,7 @@ type Kernel struct {
 	pretended map[int]plan.Link
 }
 
-// ErrNoLink: the interface that a change is about has gone.
+// ErrNoLink says that the interface which a change is about has gone.
 var ErrNoLink = errors.New("no such interface")
 
 // answerTimeout bounds one question to the kernel; the netlink library's own limit is

@@ -24,7 +24,7 @@ const (
 )
 
 // WaitReachable waits for a neighbour to answer.
-func (k *Kernel) WaitReachable(ctx context.Context, s plan.Answers) error {
+func (k *Kernel) WaitReachable(ctx context.Context, s plan.Reachable) error {
 	ok, err := k.Reachable(ctx, s.Dev, s.IP, answerWithin)
 	if err == nil && !ok {
 		err = errors.New("it answered before")

@@ -32,14 +32,14 @@ func (r Route) Index() int {
 
 // Gateway is the first next hop's, zero for what is reached without one.
 func (r Route) Gateway() netip.Addr {
-	if len(r.Way.Hops) > 0 {
-		return r.Way.Hops[0].Gateway
+	if len(r.Attrs.Hops) > 0 {
+		return r.Attrs.Hops[0].Gateway
 	}
-	return r.Way.Gateway
+	return r.Attrs.Gateway
 }
 
 // Blocked reports whether the route is unreachable, prohibited or thrown away.
-func (r Route) Blocked() bool { return r.Way.Type >= unix.RTN_BLACKHOLE }
+func (r Route) Blocked() bool { return r.Attrs.Type >= unix.RTN_BLACKHOLE }
 
 // rtaNextHopID is RTA_NH_ID of linux/rtnetlink.h, since Linux 5.3.
 const rtaNextHopID = 30
@@ -52,14 +52,14 @@ func parseRoute(m []byte) (rt Route, ok bool, err error) {
 		return rt, false, nil
 	}
 	rt.Protocol = int(msg.Protocol)
-	rt.Way = plan.Way{
+	rt.Attrs = plan.RouteAttrs{
 		Table: int(msg.Table), Type: int(msg.Type), Scope: int(msg.Scope), TOS: int(msg.Tos), OnLink: msg.Flags&unix.RTNH_F_ONLINK != 0,
 	}
 	dst := netip.IPv4Unspecified()
 	if msg.Family == unix.AF_INET6 {
 		dst = netip.IPv6Unspecified()
 	}
-	w := &rt.Way
+	w := &rt.Attrs
 	err = Attributes(m[msg.Len():], func(kind uint16, value []byte) (err error) {
 		switch kind {
 		case unix.RTA_DST:
@@ -86,7 +86,7 @@ func parseRoute(m []byte) (rt Route, ok bool, err error) {
 			}
 		case unix.RTA_METRICS:
 			err = Attributes(value, func(kind uint16, value []byte) error {
-				w.Metrics = append(w.Metrics, plan.WayMetric{Kind: int(kind), Value: slices.Clone(value)})
+				w.Metrics = append(w.Metrics, plan.RouteMetric{Kind: int(kind), Value: slices.Clone(value)})
 				return nil
 			})
 		case unix.RTA_MULTIPATH:
@@ -177,7 +177,7 @@ func listRoutes(c *conn, f routeFilter, take func(Route) error) error {
 	err := c.ask(req, unix.RTM_NEWROUTE, func(m []byte) error {
 		rt, ok, err := parseRoute(m)
 		// An old kernel tells all it has.
-		if err != nil || !ok || f.table != 0 && rt.Way.Table != f.table {
+		if err != nil || !ok || f.table != 0 && rt.Attrs.Table != f.table {
 			return err
 		}
 		return take(rt)
@@ -206,10 +206,10 @@ func (k *Kernel) readRoutes(q plan.Query, s *plan.Snapshot) error {
 		}
 		for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
 			err := k.routes(routeFilter{family: family, table: unix.RT_TABLE_MAIN, through: index}, func(rt Route) error {
-				if rt.Way.Type != unix.RTN_UNICAST || rt.Index() != index {
+				if rt.Attrs.Type != unix.RTN_UNICAST || rt.Index() != index {
 					return nil
 				}
-				rt.Way = plan.Way{}
+				rt.Attrs = plan.RouteAttrs{}
 				if !slices.ContainsFunc(list, rt.Same) {
 					list = append(list, rt.RouteEntry)
 				}
@@ -231,7 +231,7 @@ func (k *Kernel) AllRoutes(index int) ([]plan.RouteEntry, error) {
 	list := []plan.RouteEntry{}
 	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
 		err := k.routes(routeFilter{family: family, through: index}, func(rt Route) error {
-			if rt.Way.Table != plan.LocalTable && slices.Contains(rt.Through, index) && !slices.ContainsFunc(list, rt.Same) {
+			if rt.Attrs.Table != plan.LocalTable && slices.Contains(rt.Through, index) && !slices.ContainsFunc(list, rt.Same) {
 				list = append(list, rt.RouteEntry)
 			}
 			return nil
@@ -254,17 +254,17 @@ func (k *Kernel) SetRoute(s plan.Route) error {
 		return say(s.Dev, "remove the route to "+s.Route.Dst.String(), err)
 	}
 	err := k.addRoute(s)
-	if s.Route.Way.Gateway.IsValid() && (errors.Is(err, unix.ENETUNREACH) || errors.Is(err, unix.EHOSTUNREACH)) {
+	if s.Route.Attrs.Gateway.IsValid() && (errors.Is(err, unix.ENETUNREACH) || errors.Is(err, unix.EHOSTUNREACH)) {
 		// What led to the gateway when the route was made may have gone since,
 		// which the kernel only minds now.
-		s.Route.Way.OnLink = true
+		s.Route.Attrs.OnLink = true
 		err = k.addRoute(s)
 	}
 	return say(s.Dev, "add the route to "+s.Route.Dst.String(), err)
 }
 
 func (k *Kernel) addRoute(s plan.Route) error {
-	if !s.Route.Way.Plain() && s.Route.Dst.Addr().Is6() {
+	if !s.Route.Attrs.Plain() && s.Route.Dst.Addr().Is6() {
 		// Several gateways may have one metric: each is added to the others.
 		err := k.conn.ask(routeRequest(s, unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_APPEND), 0, nil)
 		if errors.Is(err, unix.EEXIST) {
@@ -300,9 +300,9 @@ func (e *RouteTakenError) Error() string {
 // Unwrap lets errors.Is see the kernel's answer.
 func (*RouteTakenError) Unwrap() error { return unix.EEXIST }
 
-// wayOf are a route's attributes with those filled in that a plain one leaves to us.
-func wayOf(r plan.RouteEntry) plan.Way {
-	w := r.Way
+// attrsOf are a route's attributes with those filled in that a plain one leaves to us.
+func attrsOf(r plan.RouteEntry) plan.RouteAttrs {
+	w := r.Attrs
 	if w.Plain() {
 		w.Table, w.Type = unix.RT_TABLE_MAIN, unix.RTN_UNICAST
 		if r.Dst.Addr().Is4() {
@@ -315,7 +315,7 @@ func wayOf(r plan.RouteEntry) plan.Way {
 // routeRequest is the message that adds a route or, without what does not tell routes
 // apart, removes it.
 func routeRequest(s plan.Route, kind, flags int) *nl.NetlinkRequest {
-	r, w := s.Route, wayOf(s.Route)
+	r, w := s.Route, attrsOf(s.Route)
 	is6 := r.Dst.Addr().Is6()
 	req := nl.NewNetlinkRequest(kind, flags|unix.NLM_F_ACK)
 	msg := &nl.RtMsg{RtMsg: unix.RtMsg{
@@ -395,9 +395,9 @@ func gatewayAttr(gateway netip.Addr, is6 bool) (kind int, value []byte) {
 // holder returns the device of the route that stands in the way of s, 0 where
 // it cannot be told. It reads the table, which only a refusal is worth.
 func (k *Kernel) holder(s plan.Route) (index int) {
-	w := wayOf(s.Route)
+	w := attrsOf(s.Route)
 	err := k.routes(routeFilter{family: family(s.Route.Dst.Addr()), table: w.Table}, func(rt Route) error {
-		if rt.Dst == s.Route.Dst && rt.Metric == s.Route.Metric && rt.Way.TOS == w.TOS {
+		if rt.Dst == s.Route.Dst && rt.Metric == s.Route.Metric && rt.Attrs.TOS == w.TOS {
 			index = rt.Index()
 		}
 		return nil

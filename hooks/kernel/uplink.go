@@ -66,7 +66,7 @@ func probe() netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, 1}) }
 // for that network, too.
 func (k *Kernel) probe4() (int, error) {
 	rt, ok, err := k.lookUpRoute(probe())
-	if err != nil || !ok || rt.Way.Table != unix.RT_TABLE_MAIN || rt.Way.Type != unix.RTN_UNICAST || rt.Dst.Bits() != 0 {
+	if err != nil || !ok || rt.Attrs.Table != unix.RT_TABLE_MAIN || rt.Attrs.Type != unix.RTN_UNICAST || rt.Dst.Bits() != 0 {
 		return 0, nil //nolint:nilerr // an old kernel: the list will tell
 	}
 	return rt.Index(), nil
@@ -137,7 +137,7 @@ func (k *Kernel) default4() (int, error) {
 	index := 0
 	err = listRoutes(c, routeFilter{family: unix.AF_INET, table: unix.RT_TABLE_MAIN}, func(rt Route) error {
 		switch {
-		case rt.Dst.Bits() == 0 && rt.Way.Type == unix.RTN_UNICAST:
+		case rt.Dst.Bits() == 0 && rt.Attrs.Type == unix.RTN_UNICAST:
 			index = rt.Index()
 			return errStop
 		case !rt.Dst.Addr().IsUnspecified():
@@ -157,7 +157,7 @@ func (k *Kernel) default4() (int, error) {
 func (k *Kernel) default6() (int, error) {
 	index, best := 0, 0
 	err := k.routes(routeFilter{family: unix.AF_INET6, table: unix.RT_TABLE_MAIN}, func(rt Route) error {
-		if rt.Dst.Bits() == 0 && rt.Way.Type == unix.RTN_UNICAST && rt.Index() != 0 && (index == 0 || rt.Metric < best) {
+		if rt.Dst.Bits() == 0 && rt.Attrs.Type == unix.RTN_UNICAST && rt.Index() != 0 && (index == 0 || rt.Metric < best) {
 			index, best = rt.Index(), rt.Metric
 		}
 		return nil

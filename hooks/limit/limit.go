@@ -26,12 +26,12 @@ const first nftables.ChainPriority = -500
 
 // SetLimit limits an interface, or no longer.
 func (h Host) SetLimit(_ context.Context, s plan.Limit) error {
-	deed := fmt.Sprintf("limit what the guest sends to %d bytes a second", s.Rate.BytesPerSecond)
+	change := fmt.Sprintf("limit what the guest sends to %d bytes a second", s.Rate.BytesPerSecond)
 	if s.Absent {
-		deed = "no longer limit what the guest sends"
+		change = "no longer limit what the guest sends"
 	}
 	if err := h.set(s); err != nil {
-		return fmt.Errorf("%s: %s: %w", s.Dev, deed, err)
+		return fmt.Errorf("%s: %s: %w", s.Dev, change, err)
 	}
 	return nil
 }

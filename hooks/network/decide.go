@@ -227,7 +227,7 @@ func (r *Networks) hostRequest(req Request, all []*journal.Network) (plan.HostRe
 // gateways are those of the default routes.
 func gateways(routes []plan.RouteEntry) (list []netip.Addr) {
 	for _, route := range routes {
-		if g := route.Way.Gateway; route.Dst.Bits() == 0 && g.IsValid() && !slices.Contains(list, g) {
+		if g := route.Attrs.Gateway; route.Dst.Bits() == 0 && g.IsValid() && !slices.Contains(list, g) {
 			list = append(list, g)
 		}
 	}

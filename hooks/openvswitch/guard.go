@@ -14,11 +14,11 @@ import (
 // SetGuard puts the flows of a guard in, in the place of those that the port
 // had, or takes them out: one bundle, so that no frame passes in between.
 func (Host) SetGuard(ctx context.Context, g plan.SwitchGuard) error {
-	deed := "check what it sends"
+	change := "check what it sends"
 	if g.Absent {
-		deed = "no longer check what it sends"
+		change = "no longer check what it sends"
 	}
-	complain := func(err error) error { return fmt.Errorf("%s: %s: %w", g.Dev, deed, err) }
+	complain := func(err error) error { return fmt.Errorf("%s: %s: %w", g.Dev, change, err) }
 	d, err := dial(ctx)
 	if err != nil {
 		return complain(err)

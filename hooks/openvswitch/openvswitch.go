@@ -40,11 +40,11 @@ func run(ctx context.Context, input string, argv ...string) (string, error) {
 // SetPort makes an interface a port of a bridge, or of none, and looks whether
 // the switch has it: ovs-vsctl is content when the database is.
 func (Host) SetPort(ctx context.Context, port plan.SwitchPort) error {
-	deed := "take off its Open vSwitch bridge"
+	change := "take off its Open vSwitch bridge"
 	if port.Bridge != "" {
-		deed = "attach to " + port.Bridge
+		change = "attach to " + port.Bridge
 	}
-	complain := func(err error) error { return fmt.Errorf("%s: %s: %w", port.Dev, deed, err) }
+	complain := func(err error) error { return fmt.Errorf("%s: %s: %w", port.Dev, change, err) }
 	if port.Bridge == "" {
 		// What is gone needs no program to go.
 		if there, err := readPort(ctx, port.Dev.Name); err == nil && there == nil {

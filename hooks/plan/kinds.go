@@ -10,13 +10,33 @@ import (
 func Kinds() []Step {
 	return []Step{
 		// The port itself.
-		Name{}, MAC{}, MTU{}, Master{}, Up{}, Address{}, Route{}, ProxyNeighbour{}, Neighbour{}, Sysctl{}, BridgeVLAN{}, Limit{},
+		Name{},
+		MAC{},
+		MTU{},
+		Master{},
+		Up{},
+		Address{},
+		Route{},
+		ProxyNeighbour{},
+		Neighbour{},
+		Sysctl{},
+		BridgeVLAN{},
+		Limit{},
 		// What filters, translates, switches and leases.
-		Rule{}, Flows{}, SwitchPort{}, SwitchGuard{}, DHCPHost{},
+		Rule{},
+		Flows{},
+		SwitchPort{},
+		SwitchGuard{},
+		DHCPHost{},
 		// Effects.
-		XenstoreWrite{}, HookRun{}, Announce{},
+		XenstoreWrite{},
+		HookRun{},
+		Announce{},
 		// The host's side of a mode.
-		Bridge{}, Setting{}, Forwarding{}, Answers{},
+		Bridge{},
+		Setting{},
+		Forwarding{},
+		Reachable{},
 	}
 }
 

@@ -20,13 +20,13 @@ type RouteEntry struct {
 	Metric int `json:"metric"`
 	// Protocol is the kernel's RTPROT_* number.
 	Protocol int `json:"protocol"`
-	// Way is zero for a direct route of the main table, as ports have them.
-	Way Way `json:"way,omitzero"`
+	// Attrs are zero for a direct route of the main table, as ports have them.
+	Attrs RouteAttrs `json:"way,omitzero"`
 }
 
 // Same reports whether two routes are one in all respects.
 func (r RouteEntry) Same(o RouteEntry) bool {
-	return r.Dst == o.Dst && r.Source == o.Source && r.Metric == o.Metric && r.Protocol == o.Protocol && r.Way.same(o.Way)
+	return r.Dst == o.Dst && r.Source == o.Source && r.Metric == o.Metric && r.Protocol == o.Protocol && r.Attrs.same(o.Attrs)
 }
 
 // Route wants a prefix to be reached directly through an interface, or not to
@@ -41,10 +41,10 @@ type Route struct {
 func (s Route) Key() string {
 	r := s.Route
 	what := "route " + r.Dst.String() + " metric " + strconv.Itoa(r.Metric)
-	if !r.Way.Plain() {
-		what += " table " + strconv.Itoa(r.Way.Table) + " tos " + strconv.Itoa(r.Way.TOS)
-		if r.Way.Gateway.IsValid() {
-			what += " via " + r.Way.Gateway.String()
+	if !r.Attrs.Plain() {
+		what += " table " + strconv.Itoa(r.Attrs.Table) + " tos " + strconv.Itoa(r.Attrs.TOS)
+		if r.Attrs.Gateway.IsValid() {
+			what += " via " + r.Attrs.Gateway.String()
 		}
 	}
 	return key(what, s.Dev)
@@ -52,7 +52,7 @@ func (s Route) Key() string {
 
 // Traits implements Step.
 func (s Route) Traits() Traits {
-	t := Traits{Kind: "route", Owner: OwnerPort, Dev: s.Dev, Absent: s.Absent, Passing: s.Route.Way.Lifetime != 0}
+	t := Traits{Kind: "route", Owner: OwnerPort, Dev: s.Dev, Absent: s.Absent, Passing: s.Route.Attrs.Lifetime != 0}
 	if s.Route.Dst.IsSingleIP() {
 		t.Addresses[0] = s.Route.Dst.Addr()
 	}
@@ -63,7 +63,7 @@ func (s Route) Traits() Traits {
 func (s Route) Needs(q *Query) {
 	switch {
 	case s.Dev.Index == 0:
-	case s.Route.Way.Plain():
+	case s.Route.Attrs.Plain():
 		q.Routes = append(q.Routes, s.Dev.Index)
 	default:
 		q.AllRoutes = append(q.AllRoutes, s.Dev.Index)
@@ -99,8 +99,8 @@ func (s Route) Commands() []string {
 	if s.Absent {
 		verb = "del"
 	}
-	words = append(append(words, "route", verb), r.Way.before()...)
-	words = append(append(words, r.Dst.String()), r.Way.after(s.Dev, s.Absent)...)
+	words = append(append(words, "route", verb), r.Attrs.before()...)
+	words = append(append(words, r.Dst.String()), r.Attrs.after(s.Dev, s.Absent)...)
 	if !s.Absent && r.Source.IsValid() {
 		words = append(words, "src", r.Source.String())
 	}
@@ -127,7 +127,7 @@ func (s Route) pretend(h *Snapshot) {
 // gateways may have the same metric in IPv6.)
 func (s Route) find(h *Snapshot) int {
 	return slices.IndexFunc(h.Routes[s.Dev.Index], func(r RouteEntry) bool {
-		return r.Dst == s.Route.Dst && r.Metric == s.Route.Metric && r.Way.Table == s.Route.Way.Table &&
-			r.Way.TOS == s.Route.Way.TOS && r.Way.Gateway == s.Route.Way.Gateway
+		return r.Dst == s.Route.Dst && r.Metric == s.Route.Metric && r.Attrs.Table == s.Route.Attrs.Table &&
+			r.Attrs.TOS == s.Route.Attrs.TOS && r.Attrs.Gateway == s.Route.Attrs.Gateway
 	})
 }

@@ -72,10 +72,10 @@ func rewire(p *plan.Plan, r plan.HostRequest, s *plan.Snapshot, port plan.Dev) e
 			// its way.
 			route.Metric++
 		}
-		route.Way.Hops = slices.Clone(route.Way.Hops)
-		for i, h := range route.Way.Hops {
+		route.Attrs.Hops = slices.Clone(route.Attrs.Hops)
+		for i, h := range route.Attrs.Hops {
 			if h.Dev.Index == up.Index {
-				route.Way.Hops[i].Dev = bridge
+				route.Attrs.Hops[i].Dev = bridge
 			}
 		}
 		add(plan.Route{Dev: bridge, Route: route})
@@ -84,7 +84,7 @@ func rewire(p *plan.Plan, r plan.HostRequest, s *plan.Snapshot, port plan.Dev) e
 		add(n.on(bridge))
 	}
 	for _, gateway := range s.Answering {
-		add(plan.Answers{Dev: bridge, IP: gateway})
+		add(plan.Reachable{Dev: bridge, IP: gateway})
 	}
 	return nil
 }
@@ -186,8 +186,8 @@ func routesOf(up plan.Link, s *plan.Snapshot) ([]plan.RouteEntry, error) {
 		if r.Protocol == routeByKernel && comesAlong(r, s.Addresses[up.Index]) {
 			continue
 		}
-		if r.Way.Strange != "" {
-			return nil, fmt.Errorf("%s: move its routes: the one to %s %s, which cannot be moved: take it away first", up.Name, r.Dst, r.Way.Strange)
+		if r.Attrs.Strange != "" {
+			return nil, fmt.Errorf("%s: move its routes: the one to %s %s, which cannot be moved: take it away first", up.Name, r.Dst, r.Attrs.Strange)
 		}
 		list = append(list, r)
 	}
@@ -196,7 +196,7 @@ func routesOf(up plan.Link, s *plan.Snapshot) ([]plan.RouteEntry, error) {
 }
 
 func direct(r plan.RouteEntry) int {
-	if r.Way.Gateway.IsValid() || len(r.Way.Hops) > 0 {
+	if r.Attrs.Gateway.IsValid() || len(r.Attrs.Hops) > 0 {
 		return 0
 	}
 	return 1
@@ -205,7 +205,7 @@ func direct(r plan.RouteEntry) int {
 // comesAlong reports whether the kernel makes a route for one of the addresses,
 // or for IPv6 as such.
 func comesAlong(r plan.RouteEntry, addresses []plan.Addr) bool {
-	if a := r.Dst.Addr(); a.Is6() && (a.IsLinkLocalUnicast() || a.IsMulticast()) && !r.Way.Gateway.IsValid() {
+	if a := r.Dst.Addr(); a.Is6() && (a.IsLinkLocalUnicast() || a.IsMulticast()) && !r.Attrs.Gateway.IsValid() {
 		return true
 	}
 	return slices.ContainsFunc(addresses, func(a plan.Addr) bool {

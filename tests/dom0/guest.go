@@ -203,7 +203,7 @@ func (p *Port) Unplug() error {
 // UnplugTap takes the tap only: the device model is killed first at teardown, and a PV driver unplugs the emulated NIC.
 func (p *Port) UnplugTap() error {
 	if p.TapFile != nil {
-		err := p.TapFile.Close()
+		err := p.dom0.closeTap(p.TapFile)
 		p.TapFile = nil
 		return err
 	}

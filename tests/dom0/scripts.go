@@ -65,12 +65,13 @@ var Binary = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cache := filepath.Join(root, ".cache", "tests")
-	if err := os.MkdirAll(cache, 0o755); err != nil {
+	built := filepath.Join(root, "bin", "tests")
+	if err := os.MkdirAll(built, 0o755); err != nil {
 		return "", err
 	}
-	// Test packages run beside each other and share the result; an unchanged tree links nothing.
-	lock, err := os.Create(filepath.Join(cache, "lock"))
+	// Test packages run beside each other and share the result; an unchanged tree links nothing. Not in .cache, which
+	// several working trees may share.
+	lock, err := os.Create(filepath.Join(built, "lock"))
 	if err != nil {
 		return "", err
 	}
@@ -78,12 +79,12 @@ var Binary = sync.OnceValues(func() (string, error) {
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
 		return "", err
 	}
-	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", cache+"/", "./cmd/vifctl", "./cmd/vif-hook")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", built+"/", "./cmd/vifctl", "./cmd/vif-hook")
 	build.Dir, build.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 	if words, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build vifctl: %w\n%s", err, words)
 	}
-	return filepath.Join(cache, xenscripts.Program), nil
+	return filepath.Join(built, xenscripts.Program), nil
 })
 
 // Hook is the vif-hook beside a vifctl.

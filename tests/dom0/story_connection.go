@@ -5,6 +5,8 @@ import (
 	"io"
 	"net"
 	"time"
+
+	"vifctl/tests/speed"
 )
 
 // connection is `connection open FROM TO ADDRESS:PORT LISTEN`: one that goes on while the story does; and `connection works`:
@@ -16,7 +18,11 @@ func (t *telling) connection(args []string) {
 		t.ts.Check(err)
 		t.story.connected = c
 	case len(args) == 1 && args[0] == "works" && t.story.connected != nil:
-		if err := echoed(t.story.connected); err != nil && !t.neg {
+		patience := speed.Patience
+		if t.neg {
+			patience = silence
+		}
+		if err := echoed(t.story.connected, patience); err != nil && !t.neg {
 			t.ts.Fatalf("%v", err)
 		} else if err == nil && t.neg {
 			t.ts.Fatalf("it works, which it should not")
@@ -49,7 +55,7 @@ func converse(t *telling, from, to, address, listen string) (net.Conn, error) {
 	}()
 	var c net.Conn
 	if err := t.place(from).Do(func() (err error) {
-		c, err = net.DialTimeout("tcp", address, tcpDeadline)
+		c, err = net.DialTimeout("tcp", address, speed.Patience)
 		return err
 	}); err != nil {
 		return nil, err
@@ -58,9 +64,9 @@ func converse(t *telling, from, to, address, listen string) (net.Conn, error) {
 	return c, nil
 }
 
-// echoed sends a word and waits for it to come back: three seconds are as good as never.
-func echoed(c net.Conn) error {
-	_ = c.SetDeadline(time.Now().Add(3 * time.Second))
+// echoed sends a word and waits for it to come back.
+func echoed(c net.Conn, patience time.Duration) error {
+	_ = c.SetDeadline(time.Now().Add(patience))
 	if _, err := c.Write([]byte("word")); err != nil {
 		return err
 	}

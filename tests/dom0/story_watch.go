@@ -5,10 +5,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-)
 
-// untilDeadline bounds the wait for what a daemon is to do by itself.
-const untilDeadline = 10 * time.Second
+	"vifctl/tests/speed"
+)
 
 // watch is `watch` and `watch ends` and `watch dies`: the daemon starts; it is asked to end, which it does with exit code 0;
 // it is killed.
@@ -42,7 +41,7 @@ func (t *telling) watcherSays(args []string) {
 	}
 	re, err := regexp.Compile("(?m)" + args[0])
 	t.ts.Check(err)
-	for end := time.Now().Add(untilDeadline); re.MatchString(t.watcher.Log()) == t.neg; time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(speed.Patience); re.MatchString(t.watcher.Log()) == t.neg; time.Sleep(2 * time.Millisecond) {
 		if t.neg || time.Now().After(end) {
 			t.ts.Fatalf("the watcher has said:\n%s", t.watcher.Log())
 		}
@@ -57,7 +56,7 @@ func (t *telling) until(args []string) {
 	re, err := regexp.Compile("(?m)" + args[0])
 	t.ts.Check(err)
 	place := t.place(args[1])
-	for end := time.Now().Add(untilDeadline); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(speed.Patience); ; time.Sleep(5 * time.Millisecond) {
 		r := place.Run(args[2], args[3:]...)
 		if re.MatchString(r.Stdout) {
 			return

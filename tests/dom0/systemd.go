@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"vifctl/tests/speed"
 	"vifctl/xenscripts"
 )
 
@@ -92,7 +93,7 @@ func (s *Systemd) start(group string) error {
 		s.manager = nil
 		return err
 	}
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(speed.Patience); ; time.Sleep(5 * time.Millisecond) {
 		if s.findFirst(); s.first != 0 && strings.TrimSpace(s.Ctl("is-active", "default.target").Stdout) == "active" {
 			return nil
 		}

@@ -17,7 +17,7 @@ type example struct {
 	NIC dom0.NIC
 	// Config is vifctl.toml, "" for none.
 	Config string
-	// Stride is how many deeds are done between two killings, of an example with many: 0 is 1.
+	// Stride is how many changes are done between two killings, of an example with many: 0 is 1.
 	Stride int
 	// Switch: the bridges are Open vSwitch's.
 	Switch bool

@@ -123,7 +123,7 @@ func (tr *trial) succeed(t failer, c dom0.Call, when string) {
 	require.Zero(t, r.Exit, "%s: %s %s: %s\n%s", when, c.Script, strings.Join(c.Args, " "), r.Stderr, tr.example)
 }
 
-// killed makes a call that is killed before its nth deed, if it has so many.
+// killed makes a call that is killed before its nth change, if it has so many.
 func (tr *trial) killed(t failer, c dom0.Call, nth int) (killed bool) {
 	t.Helper()
 	killed, r, err := kill(tr.Dom0, c, nth)

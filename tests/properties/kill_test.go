@@ -17,18 +17,18 @@ import (
 	"vifctl/tests/dom0"
 )
 
-// deeds are the system calls by which a call changes the kernel, the journal and the xenstore. Those that only look (an open
-// that creates nothing, a question to netlink) are none: to be killed before one is to be killed before the next deed.
-var deeds = map[uint64]bool{
+// changes are the system calls by which a call changes the kernel, the journal and the xenstore. Those that only look (an open
+// that creates nothing, a question to netlink) are none: to be killed before one is to be killed before the next change.
+var changes = map[uint64]bool{
 	unix.SYS_SENDTO: true, unix.SYS_WRITE: true, unix.SYS_OPENAT: true, unix.SYS_RENAMEAT: true, unix.SYS_RENAMEAT2: true,
 	unix.SYS_UNLINKAT: true, unix.SYS_MKDIRAT: true, unix.SYS_FSYNC: true,
 }
 
-// kill makes a call and kills it at the moment it enters its nth deed, so that the one before is its last; killed is false
+// kill makes a call and kills it at the moment it enters its nth change, so that the one before is its last; killed is false
 // for a call that came to its end before that.
 //
 // `strace -e inject=…:signal=KILL:when=N` cannot do this: it counts the calls of each thread by itself, and the Go runtime
-// moves vifctl from one thread to another in the middle. Here the deeds of all threads are one sequence.
+// moves vifctl from one thread to another in the middle. Here the changes of all threads are one sequence.
 func kill(d *dom0.Dom0, c dom0.Call, nth int) (killed bool, r dom0.Result, err error) {
 	fd, err := unix.MemfdCreate("words", unix.MFD_CLOEXEC)
 	if err != nil {
@@ -64,7 +64,7 @@ func kill(d *dom0.Dom0, c dom0.Call, nth int) (killed bool, r dom0.Result, err e
 	return killed, r, err
 }
 
-// trace follows a process that has just been started, and kills it when it enters its nth deed.
+// trace follows a process that has just been started, and kills it when it enters its nth change.
 func trace(pid, nth int) (killed bool, exit int, err error) {
 	const options = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_EXITKILL
 	var status unix.WaitStatus
@@ -79,7 +79,7 @@ func trace(pid, nth int) (killed bool, exit int, err error) {
 		if status.Stopped() {
 			switch stop := status.StopSignal(); {
 			case stop == unix.SIGTRAP|0x80:
-				if !killed && isDeed(tid) {
+				if !killed && isChange(tid) {
 					if nth--; nth == 0 {
 						killed = true
 						if err := unix.Kill(pid, unix.SIGKILL); err != nil {
@@ -112,8 +112,8 @@ func trace(pid, nth int) (killed bool, exit int, err error) {
 	}
 }
 
-// isDeed reports whether a stopped thread is about to enter one of the deeds.
-func isDeed(tid int) bool {
+// isChange reports whether a stopped thread is about to enter one of the changes.
+func isChange(tid int) bool {
 	// struct ptrace_syscall_info of linux/ptrace.h: op (1 is an entry), arch, ip, sp, and of an entry nr and args[6].
 	var info [88]byte
 	const getSyscallInfo, entry = 0x420e, 1
@@ -131,7 +131,7 @@ func isDeed(tid int) bool {
 	case unix.SYS_SENDTO:
 		return !asks(tid, uintptr(argument(1)))
 	}
-	return deeds[number]
+	return changes[number]
 }
 
 // asks reports whether a message to rtnetlink is a question: of each object's four types the third is RTM_GET….
@@ -155,12 +155,12 @@ func TestKill(t *testing.T) {
 
 	killed, _, err := kill(h.Dom0, online, 1)
 	require.NoError(t, err)
-	require.True(t, killed, "before its first deed")
+	require.True(t, killed, "before its first change")
 	require.Equal(t, before, h.State())
 
 	killed, r, err := kill(h.Dom0, online, 1_000_000)
 	require.NoError(t, err)
-	require.False(t, killed, "there are not so many deeds")
+	require.False(t, killed, "there are not so many changes")
 	require.Zero(t, r.Exit, r.Stderr)
 	require.NotEqual(t, before, h.State())
 

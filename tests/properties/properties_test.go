@@ -72,7 +72,7 @@ func (tr *trial) connected(t failer) {
 	require.Equal(t, "connected", status, "hotplug-status\n%s", tr.example)
 }
 
-// TestKilledEverywhere: the same for two guests at every single deed.
+// TestKilledEverywhere: the same for two guests at every single change.
 func TestKilledEverywhere(t *testing.T) {
 	for name, e := range map[string]example{
 		"bridge": {Script: "vif-bridge", NIC: dom0.NIC{Domid: 1, Vifname: "www", MTU: 1400}, Before: []string{
@@ -110,16 +110,16 @@ func (e example) killedOnline(t *testing.T) {
 	tr.succeed(t, tr.down(), "offline")
 	for n := 1; tr.killed(t, tr.up(), n); n += max(e.Stride, 1) {
 		tr.succeed(t, tr.down(), "offline after a killed online")
-		tr.is(t, before, "after online killed at deed "+strconv.Itoa(n)+" and offline")
+		tr.is(t, before, "after online killed at change "+strconv.Itoa(n)+" and offline")
 
 		tr.killed(t, tr.up(), n)
 		tr.succeed(t, tr.up(), "online after a killed online")
 		tr.connected(t)
-		tr.is(t, online, "after online killed at deed "+strconv.Itoa(n)+" and online")
+		tr.is(t, online, "after online killed at change "+strconv.Itoa(n)+" and online")
 		tr.succeed(t, tr.down(), "offline")
 	}
 	tr.connected(t)
-	tr.is(t, online, "after online that was killed at no deed")
+	tr.is(t, online, "after online that was killed at no change")
 }
 
 // killedOffline: killed anywhere, then offline again, is nothing; killed anywhere, then online, is online.
@@ -130,13 +130,13 @@ func (e example) killedOffline(t *testing.T) {
 	online := tr.State()
 	for n := 1; tr.killed(t, tr.down(), n); n += max(e.Stride, 1) {
 		tr.succeed(t, tr.down(), "offline after a killed offline")
-		tr.is(t, before, "after offline killed at deed "+strconv.Itoa(n)+" and offline")
+		tr.is(t, before, "after offline killed at change "+strconv.Itoa(n)+" and offline")
 
 		tr.succeed(t, tr.up(), "online")
 		tr.killed(t, tr.down(), n)
 		tr.succeed(t, tr.up(), "online after a killed offline")
 		tr.connected(t)
-		tr.is(t, online, "after offline killed at deed "+strconv.Itoa(n)+" and online")
+		tr.is(t, online, "after offline killed at change "+strconv.Itoa(n)+" and online")
 	}
-	tr.is(t, before, "after offline that was killed at no deed")
+	tr.is(t, before, "after offline that was killed at no change")
 }

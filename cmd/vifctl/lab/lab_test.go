@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 	"unsafe"
 
 	"github.com/stretchr/testify/assert"
@@ -60,8 +59,6 @@ func TestLab(t *testing.T) {
 			left, err := h.ruleset()
 			require.NoError(t, err)
 			assert.Empty(t, left, "its rules were in its own dom0")
-			// What it takes on a machine that has nothing else to do is little more than what it computes.
-			assert.Less(t, r.ProcessState.UserTime()+r.ProcessState.SystemTime(), 3*time.Second)
 			assert.Equal(t, before, h.looks())
 			gone(t, namespaces)
 		})

@@ -18,14 +18,14 @@ import (
 
 // What a port lacks is told of once, and again when it was right in between, or
 // lacks something else.
-func TestGlance(t *testing.T) {
+func TestPoll(t *testing.T) {
 	t.Parallel()
 	d := dom0.New(t, dom0.Options{})
-	var clues []clue
-	g := newGlance(func(c clue) { clues = append(clues, c) }, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	var hints []hint
+	g := newPoll(func(c hint) { hints = append(hints, c) }, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	socket, eth0 := -1, plan.Dev{Name: "eth0"}
 	require.NoError(t, d.Do(func() (err error) {
-		socket, err = openGlance()
+		socket, err = openPoll()
 		return err
 	}))
 	defer unix.Close(socket)
@@ -52,12 +52,12 @@ func TestGlance(t *testing.T) {
 	}
 	run(t, d, "ip", "neigh", "add", "proxy", "2001:db8::77", "dev", "eth0")
 	looks := func() int {
-		clues = nil
+		hints = nil
 		require.NoError(t, g.look(socket))
-		for _, c := range clues {
-			require.Equal(t, clue{index: 42}, c)
+		for _, c := range hints {
+			require.Equal(t, hint{index: 42}, c)
 		}
-		return len(clues)
+		return len(hints)
 	}
 	require.Zero(t, looks(), "nobody wants anything")
 	key := portKey{plan.NIC{Domid: 1}, plan.Vif}

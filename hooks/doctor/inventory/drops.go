@@ -1,4 +1,4 @@
-package survey
+package inventory
 
 import (
 	"context"
@@ -61,5 +61,6 @@ func (p *Port) countDrops(ctx context.Context, s plan.Step, byPort map[int]uint6
 		if n, err := (openvswitch.Host{}).Dropped(ctx, s); err == nil && !s.Absent {
 			p.Dropped = &n
 		}
+	default: // checks nothing
 	}
 }

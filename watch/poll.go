@@ -20,21 +20,21 @@ import (
 )
 
 const (
-	// glanceEvery is how often all ports are glanced at, if that is cheap.
-	glanceEvery = 800 * time.Millisecond
-	// glanceShare is how many times longer than a glance takes of a processor the
+	// pollEvery is how often all ports are polled, if that is cheap.
+	pollEvery = 800 * time.Millisecond
+	// pollShare is how many times longer than a poll takes of a processor the
 	// pause after it is: 0.03 %.
-	glanceShare = 3000
-	// glanceDeadline bounds the wait for the kernel's answer.
-	glanceDeadline = 5 * time.Second
+	pollShare = 3000
+	// pollDeadline bounds the wait for the kernel's answer.
+	pollDeadline = 5 * time.Second
 )
 
-// glance looks at what the kernel tells nobody of, of all ports at once: most
-// settings of interfaces, and proxy entries. Whatever it sees is a clue and no
+// poll looks at what the kernel tells nobody of, of all ports at once: most
+// settings of interfaces, and proxy entries. Whatever it sees is a hint and no
 // more. Asking for all of it costs some microseconds a port, reading one file a
 // setting ten times that.
-type glance struct {
-	tell func(clue)
+type poll struct {
+	tell func(hint)
 	log  *slog.Logger
 
 	mu    sync.Mutex
@@ -78,8 +78,8 @@ type proxyEntry struct {
 	address netip.Addr
 }
 
-func newGlance(tell func(clue), log *slog.Logger) *glance {
-	return &glance{tell: tell, log: log, ports: map[portKey]*quietPort{}, settings: map[int][]wantedSetting{}, buffer: make([]byte, 64<<10)}
+func newPoll(tell func(hint), log *slog.Logger) *poll {
+	return &poll{tell: tell, log: log, ports: map[portKey]*quietPort{}, settings: map[int][]wantedSetting{}, buffer: make([]byte, 64<<10)}
 }
 
 // settingOf is where the kernel's listings have a setting, for those that ports
@@ -127,7 +127,7 @@ const (
 )
 
 // want takes in what a port needs; nil is nothing any more.
-func (g *glance) want(key portKey, s *journal.Stored) {
+func (g *poll) want(key portKey, s *journal.Stored) {
 	if g == nil {
 		return
 	}
@@ -160,7 +160,7 @@ func (g *glance) want(key portKey, s *journal.Stored) {
 	g.ports[key] = p
 }
 
-func (g *glance) forget(dev int, key portKey) {
+func (g *poll) forget(dev int, key portKey) {
 	var left []wantedSetting
 	for _, w := range g.settings[dev] {
 		if w.port != key {
@@ -173,7 +173,7 @@ func (g *glance) forget(dev int, key portKey) {
 }
 
 // clear forgets all ports.
-func (g *glance) clear() {
+func (g *poll) clear() {
 	if g == nil {
 		return
 	}
@@ -183,9 +183,9 @@ func (g *glance) clear() {
 	clear(g.settings)
 }
 
-// run glances until ctx ends, through a socket of the network namespace that the
+// run polls until ctx ends, through a socket of the network namespace that the
 // watcher was started in.
-func (g *glance) run(ctx context.Context, socket int) {
+func (g *poll) run(ctx context.Context, socket int) {
 	defer unix.Close(socket)
 	// What a thread has used of a processor is known.
 	runtime.LockOSThread()
@@ -201,7 +201,7 @@ func (g *glance) run(ctx context.Context, socket int) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(max(glanceEvery, glanceShare*(threadTime()-before))):
+		case <-time.After(max(pollEvery, pollShare*(threadTime()-before))):
 		}
 	}
 }
@@ -215,13 +215,13 @@ func threadTime() time.Duration {
 	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
-// openGlance opens a socket for the questions.
-func openGlance() (int, error) {
+// openPoll opens a socket for the questions.
+func openPoll() (int, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
 	if err != nil {
 		return -1, fmt.Errorf("open a netlink socket: %w", err)
 	}
-	wait := unix.NsecToTimeval(glanceDeadline.Nanoseconds())
+	wait := unix.NsecToTimeval(pollDeadline.Nanoseconds())
 	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &wait); err != nil {
 		unix.Close(fd)
 		return -1, fmt.Errorf("open a netlink socket: %w", err)
@@ -230,7 +230,7 @@ func openGlance() (int, error) {
 }
 
 // look looks once, and tells of each port that lacks something else than it did.
-func (g *glance) look(socket int) error {
+func (g *poll) look(socket int) error {
 	g.mu.Lock()
 	tables, proxies := map[setting]bool{}, false
 	for _, wanted := range g.settings {
@@ -276,7 +276,7 @@ func (g *glance) look(socket int) error {
 			}
 		}
 		if lacks[key] != p.lacks && lacks[key] != 0 {
-			g.tell(clue{index: p.index})
+			g.tell(hint{index: p.index})
 		}
 		p.lacks = lacks[key]
 	}
@@ -293,7 +293,7 @@ func hash(word uint64) uint64 {
 
 // check holds one setting of an interface against what is wanted of it. The
 // caller has the lock.
-func (g *glance) check(index int, table setting, value func(setting) (uint32, bool), lacks map[portKey]uint64) {
+func (g *poll) check(index int, table setting, value func(setting) (uint32, bool), lacks map[portKey]uint64) {
 	for _, w := range g.settings[index] {
 		if w.what&tableOf != table {
 			continue
@@ -305,7 +305,7 @@ func (g *glance) check(index int, table setting, value func(setting) (uint32, bo
 }
 
 // takeLink reads the settings in an interface's listing: per family an array.
-func (g *glance) takeLink(body []byte, lacks map[portKey]uint64) {
+func (g *poll) takeLink(body []byte, lacks map[portKey]uint64) {
 	if len(body) < unix.SizeofIfInfomsg {
 		return
 	}
@@ -342,7 +342,7 @@ func (g *glance) takeLink(body []byte, lacks map[portKey]uint64) {
 }
 
 // takeNeighTable reads what a neighbour table does at one interface.
-func (g *glance) takeNeighTable(table setting, body []byte, lacks map[portKey]uint64) {
+func (g *poll) takeNeighTable(table setting, body []byte, lacks map[portKey]uint64) {
 	if len(body) < sizeofNeighTable {
 		return
 	}

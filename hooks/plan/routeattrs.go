@@ -7,10 +7,10 @@ import (
 	"strconv"
 )
 
-// Way is what a route of the host's own may have beside a port's: which table
-// it stands in and how the packets get there. The zero Way is that of a port's
+// RouteAttrs is what a route of the host's own may have beside a port's: which table
+// it stands in and how the packets get there. The zero RouteAttrs is that of a port's
 // routes: the main table, and directly.
-type Way struct {
+type RouteAttrs struct {
 	// Table is the kernel's number of it; 254 is main.
 	Table int `json:"table,omitempty"`
 	// Type, Scope and TOS are the kernel's numbers (RTN_*, RT_SCOPE_*).
@@ -26,7 +26,7 @@ type Way struct {
 	// Lifetime in seconds, 0 for ever (IPv6 only).
 	Lifetime uint32 `json:"lifetime,omitempty"`
 	// Metrics are what the kernel takes a path for (RTAX_*: MTU, …).
-	Metrics []WayMetric `json:"metrics,omitempty"`
+	Metrics []RouteMetric `json:"metrics,omitempty"`
 	// Hops, where there are several; Gateway is zero then.
 	Hops []Hop `json:"hops,omitempty"`
 
@@ -35,8 +35,8 @@ type Way struct {
 	Strange string `json:"-"`
 }
 
-// WayMetric is one of a route's metrics, by the kernel's number of it.
-type WayMetric struct {
+// RouteMetric is one of a route's metrics, by the kernel's number of it.
+type RouteMetric struct {
 	Kind  int    `json:"kind"`
 	Value []byte `json:"value"`
 }
@@ -58,12 +58,12 @@ const (
 )
 
 // Plain reports whether it is that of a port's routes.
-func (w Way) Plain() bool { return w.Table == 0 }
+func (w RouteAttrs) Plain() bool { return w.Table == 0 }
 
-func (w Way) same(o Way) bool {
+func (w RouteAttrs) same(o RouteAttrs) bool {
 	return w.Table == o.Table && w.Type == o.Type && w.Scope == o.Scope && w.TOS == o.TOS && w.Gateway == o.Gateway &&
 		w.OnLink == o.OnLink && w.Preference == o.Preference && (w.Lifetime == 0) == (o.Lifetime == 0) &&
-		slices.EqualFunc(w.Metrics, o.Metrics, func(a, b WayMetric) bool { return a.Kind == b.Kind && slices.Equal(a.Value, b.Value) }) &&
+		slices.EqualFunc(w.Metrics, o.Metrics, func(a, b RouteMetric) bool { return a.Kind == b.Kind && slices.Equal(a.Value, b.Value) }) &&
 		slices.EqualFunc(w.Hops, o.Hops, func(a, b Hop) bool {
 			return a.Dev.Index == b.Dev.Index && a.Gateway == b.Gateway && a.OnLink == b.OnLink && a.Weight == b.Weight
 		})
@@ -79,7 +79,7 @@ var metricNames = [...]string{
 }
 
 // before are the words of an ip(8) command in front of the destination.
-func (w Way) before() (words []string) {
+func (w RouteAttrs) before() (words []string) {
 	if w.Type < len(typeNames) && typeNames[w.Type] != "" {
 		words = append(words, typeNames[w.Type])
 	}
@@ -87,7 +87,7 @@ func (w Way) before() (words []string) {
 }
 
 // after are those behind it. absent: only what tells routes apart.
-func (w Way) after(dev Dev, absent bool) (words []string) {
+func (w RouteAttrs) after(dev Dev, absent bool) (words []string) {
 	if len(w.Hops) == 0 {
 		words = append(hopWords(w.Gateway), "dev", dev.Name)
 	}
@@ -126,7 +126,7 @@ func hopWords(gateway netip.Addr) []string {
 
 // text is a metric as ip(8) writes it: a number, but for the name of a
 // congestion control.
-func (m WayMetric) text() string {
+func (m RouteMetric) text() string {
 	if len(m.Value) == 4 {
 		return strconv.FormatUint(uint64(binary.NativeEndian.Uint32(m.Value)), 10)
 	}

@@ -1,4 +1,4 @@
-// Package jot writes and reads plain records as JSON, the same that
+// Package codec writes and reads plain records as JSON, the same that
 // encoding/json writes and reads. A program that lives for some milliseconds
 // writes one record: encoding/json first makes tables of every type in it, which
 // takes a tenth of that life. This goes through the fields as they come.
@@ -12,7 +12,7 @@
 // Reading is strict: an unknown field, a value of another type and anything
 // behind the record is an error, since a record of another version must not be
 // half understood.
-package jot
+package codec
 
 import (
 	"reflect"

@@ -1,4 +1,4 @@
-package jot_test
+package codec_test
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"vifctl/hooks/journal/jot"
+	"vifctl/hooks/journal/codec"
 )
 
 // What a record is made of.
@@ -40,7 +40,7 @@ type (
 	}
 )
 
-var plain jot.Codec
+var plain codec.Codec
 
 func draw(t *rapid.T) record {
 	text := rapid.String()
@@ -107,7 +107,7 @@ type (
 func (s square) area() int { return s.Side * s.Side }
 func (point) area() int    { return 0 }
 
-var shapes = jot.Codec{Union: jot.Union{
+var shapes = codec.Codec{Union: codec.Union{
 	Name: func(v any) string {
 		switch v.(type) {
 		case square:

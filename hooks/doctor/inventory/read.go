@@ -1,4 +1,4 @@
-package survey
+package inventory
 
 import (
 	"cmp"
@@ -6,12 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
 
-	"vifctl/configs"
 	"vifctl/hooks/engine"
 	"vifctl/hooks/event"
 	"vifctl/hooks/journal"
@@ -58,7 +56,10 @@ func Read(ctx context.Context, s Sources) (*Facts, error) {
 	f.readJournal(s, nics)
 	f.readBackends(ctx, s, nics)
 	for _, n := range nics {
-		f.adopt(ctx, s, n, nics)
+		f.derive(ctx, s, n)
+	}
+	for _, n := range nics {
+		adopt(n, nics)
 	}
 	for _, n := range nics {
 		if s.Progress != nil {
@@ -112,9 +113,6 @@ func (f *Facts) readJournal(s Sources, nics map[plan.NIC]*NIC) {
 // readBackends takes every backend that the toolstack has made.
 func (f *Facts) readBackends(ctx context.Context, s Sources, nics map[plan.NIC]*NIC) {
 	if s.Xenstore == nil {
-		for _, n := range nics {
-			n.Alive = true
-		}
 		return
 	}
 	domids, err := list(ctx, s.Xenstore, "backend/vif")
@@ -135,9 +133,6 @@ func (f *Facts) readBackends(ctx context.Context, s Sources, nics map[plan.NIC]*
 			}
 			f.readBackend(ctx, s, nicOf(nics, plan.NIC{Domid: d, Devid: i}))
 		}
-	}
-	for _, n := range nics {
-		f.readDomain(ctx, s, n)
 	}
 }
 
@@ -169,54 +164,35 @@ func (f *Facts) readBackend(ctx context.Context, s Sources, n *NIC) {
 	n.MAC = strings.ToLower(n.Backend["mac"])
 }
 
-func (f *Facts) readDomain(ctx context.Context, s Sources, n *NIC) {
-	domain := fmt.Sprintf("/local/domain/%d", n.Domid)
-	values, err := s.Xenstore.ReadAll(ctx, domain+"/name", domain+"/vm")
-	if err != nil {
-		n.Alive = true // nobody can tell
-		return
-	}
-	if name, ok := values[domain+"/name"]; ok {
-		n.Alive, n.Guest = true, name
-	}
-	if vm, ok := values[domain+"/vm"]; ok {
-		n.Alive, n.UUID = true, path.Base(vm)
+// derive takes what the toolstack's keys and the configuration come to; where they do not
+// say, what was written down when the ports came up stands.
+func (f *Facts) derive(ctx context.Context, s Sources, n *NIC) {
+	d := s.Engine.Derive(ctx, n.NIC, n.Backend)
+	n.Guest, n.UUID, n.Mode = cmp.Or(d.Name, n.Guest), cmp.Or(d.UUID, n.UUID), cmp.Or(n.Mode, d.Mode)
+	n.Alive, n.Entry, n.Addresses, n.Public, n.Script, n.target = d.Alive, d.Entry, d.Addresses, d.Public, d.Script, d.Target
+	if len(n.Addresses) == 0 {
+		n.Addresses = routedTo(n)
 	}
 }
 
 // adopt gives the interface of a stub domain to the guest that it works for: it
 // carries the emulated NIC's traffic, as a tap does.
-func (f *Facts) adopt(ctx context.Context, s Sources, stub *NIC, nics map[plan.NIC]*NIC) {
-	if s.Xenstore == nil || stub.Vif == nil {
+func adopt(stub *NIC, nics map[plan.NIC]*NIC) {
+	domid, err := strconv.Atoi(stub.target)
+	if err != nil || stub.Vif == nil {
 		return
 	}
-	target, err := s.Xenstore.Read(ctx, fmt.Sprintf("/local/domain/%d/target", stub.Domid))
-	if err != nil || !event.IsDomid(target) {
-		return
-	}
-	domid, _ := strconv.Atoi(target)
 	guest := nics[plan.NIC{Domid: domid, Devid: stub.Devid}]
 	if guest == nil || guest.Tap != nil || domid == stub.Domid {
 		return
 	}
-	guest.Tap = stub.Vif
+	guest.Tap, guest.Stub = stub.Vif, stub
 	delete(nics, stub.NIC)
 }
 
-// complete finds the ports that no call of ours has brought up, what the
-// configuration says, and what is missing.
+// complete finds the ports that no call of ours has brought up, and what is missing.
 func (f *Facts) complete(ctx context.Context, s Sources, n *NIC) {
 	f.findPorts(n)
-	if f.Config != nil {
-		n.Entry, _ = f.Config.Guest(configs.Match{Name: n.Guest, UUID: n.UUID, MAC: n.MAC, Devid: n.Devid})
-	}
-	if n.Mode == "" {
-		n.Mode = cmp.Or(n.Entry.Mode, strings.TrimPrefix(path.Base(n.Backend["script"]), "vif-"))
-		if n.Backend["script"] == "" {
-			n.Mode = n.Entry.Mode
-		}
-	}
-	n.Addresses, n.Public = addressesOf(n)
 	if slices.Contains(f.Interrupted, n.NIC) {
 		return // to look closer would take away what tells the watcher of it
 	}
@@ -256,19 +232,8 @@ func (f *Facts) findPorts(n *NIC) {
 	}
 }
 
-// addressesOf are the guest's addresses, by the configuration, the toolstack, or
-// what was done for its ports.
-func addressesOf(n *NIC) (own []netip.Prefix, public []netip.Addr) {
-	own, public = n.Entry.Addresses, n.Entry.Public
-	if len(own) == 0 {
-		for _, word := range strings.Fields(n.Backend["ip"]) {
-			if p, err := netip.ParsePrefix(word); err == nil {
-				own = append(own, p)
-			} else if a, err := netip.ParseAddr(word); err == nil {
-				own = append(own, netip.PrefixFrom(a, a.BitLen()))
-			}
-		}
-	}
+// routedTo are the prefixes that the ports' records lead to the guest.
+func routedTo(n *NIC) (own []netip.Prefix) {
 	for _, p := range n.Ports() {
 		if p.Record == nil || len(own) > 0 {
 			continue
@@ -279,7 +244,7 @@ func addressesOf(n *NIC) (own []netip.Prefix, public []netip.Addr) {
 			}
 		}
 	}
-	return own, public
+	return own
 }
 
 // records are those of a NIC's ports.

@@ -1,8 +1,8 @@
-// Package survey reads, once, all that the answers to a person's questions are
+// Package inventory reads, once, all that the answers to a person's questions are
 // made of: the guests' interfaces as the xenstore, the journal and the kernel
 // have them, and the host around them. It changes nothing. What follows from the
 // facts is for others to say: vifctl status, doctor and map.
-package survey
+package inventory
 
 import (
 	"cmp"
@@ -82,14 +82,16 @@ type portAt struct {
 // NIC is one interface of one guest.
 type NIC struct {
 	plan.NIC
-	// Guest's name, "" where nobody knows it.
+	// Guest's name, "" where it is not known.
 	Guest, UUID string
 	MAC         string
 	// Alive: the domain exists. It is true where the xenstore cannot be asked.
 	Alive bool
 	// Backend holds its keys; it is nil where there is none.
 	Backend map[string]string
-	// Mode by name, "" where nobody knows it.
+	// Script is the path of the script that xl calls, "" where none is known.
+	Script string
+	// Mode by name, "" where the script is not ours.
 	Mode string
 	// Entry is what the configuration says of it.
 	Entry configs.Guest
@@ -98,6 +100,11 @@ type NIC struct {
 	Public    []netip.Addr
 	// Vif and Tap are nil where there is none.
 	Vif, Tap *Port
+	// Stub is the NIC of the guest's stub domain, whose vif stands for the tap; nil
+	// without one.
+	Stub *NIC
+
+	target string // the domid of the guest that this one's domain works for
 }
 
 // Port is an interface of this host that leads to a guest.

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"vifctl/cmd/vifctl/terminal"
+	"vifctl/tests/speed"
 )
 
 // Whoever sits at a terminal is told how far it is when it takes longer than a
@@ -28,7 +29,7 @@ func TestProgress(t *testing.T) {
 		step(2, 3)
 		end()
 	}
-	require.NoError(t, ours.SetReadDeadline(time.Now().Add(10*time.Second)))
+	require.NoError(t, ours.SetReadDeadline(time.Now().Add(speed.Patience)))
 	said := make([]byte, 100)
 	n, err := ours.Read(said)
 	require.NoError(t, err)

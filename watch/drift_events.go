@@ -20,9 +20,9 @@ import (
 	"vifctl/hooks/plan"
 )
 
-// clue says where something may have gone missing. Whether it has is found out
+// hint says where something may have gone missing. Whether it has is found out
 // by looking.
-type clue struct {
+type hint struct {
 	// index is the interface it was at, port the name of one, address what it
 	// was about: what is known of them.
 	index   int
@@ -37,33 +37,33 @@ type clue struct {
 	neighbour bool
 }
 
-// lost tells of addresses, routes, neighbour entries, settings and elements
+// driftEvents tells of addresses, routes, neighbour entries, settings and elements
 // that go. All is to be looked at where the kernel had to drop events.
-type lost struct {
-	*news[clue, struct{}]
+type driftEvents struct {
+	*news[hint, struct{}]
 	log       *slog.Logger
 	overflows atomic.Int64
-	sources   []*lostSource
+	sources   []*driftSource
 }
 
-// lostSource is one subscription.
-type lostSource struct {
+// driftSource is one subscription.
+type driftSource struct {
 	stream
 	protocol int
 	groups   []int
 	filter   []bpf.Instruction
-	take     func(netlink.Message) []clue
+	take     func(netlink.Message) []hint
 }
 
-// lostBuffer is what the kernel may keep for us of each, in bytes.
-const lostBuffer = 1 << 20
+// driftBuffer is what the kernel may keep for us of each, in bytes.
+const driftBuffer = 1 << 20
 
-// watchLost subscribes in the calling thread's network namespace. A kernel
+// watchDrift subscribes in the calling thread's network namespace. A kernel
 // without nf_tables has none of its events.
-func watchLost(log *slog.Logger) (*lost, error) {
-	l := &lost{news: newNews[clue, struct{}](), log: log}
-	routing := &lostSource{
-		protocol: unix.NETLINK_ROUTE, take: routingClues,
+func watchDrift(log *slog.Logger) (*driftEvents, error) {
+	l := &driftEvents{news: newNews[hint, struct{}](), log: log}
+	routing := &driftSource{
+		protocol: unix.NETLINK_ROUTE, take: routingHints,
 		groups: []int{
 			unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR, unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE,
 			unix.RTNLGRP_NEIGH, unix.RTNLGRP_IPV4_NETCONF, unix.RTNLGRP_IPV6_NETCONF,
@@ -73,7 +73,7 @@ func watchLost(log *slog.Logger) (*lost, error) {
 	if err := l.subscribe("routing events", routing); err != nil {
 		return nil, err
 	}
-	rules := &lostSource{protocol: unix.NETLINK_NETFILTER, take: firewallClues, groups: []int{unix.NFNLGRP_NFTABLES}}
+	rules := &driftSource{protocol: unix.NETLINK_NETFILTER, take: firewallHints, groups: []int{unix.NFNLGRP_NFTABLES}}
 	if err := l.subscribe("firewall events", rules); err != nil {
 		log.Warn("what goes missing of the firewall is found by looking only", "error", err)
 	}
@@ -107,10 +107,10 @@ func onlyLosses() []bpf.Instruction {
 	}
 }
 
-func (l *lost) subscribe(name string, s *lostSource) error {
+func (l *driftEvents) subscribe(name string, s *driftSource) error {
 	s.stream = stream{
 		name: name, log: l.log,
-		open:    func() (*os.File, error) { return netlinkSocket(s.protocol, lostBuffer, s.bind) },
+		open:    func() (*os.File, error) { return netlinkSocket(s.protocol, driftBuffer, s.bind) },
 		receive: func(_ context.Context, buffer []byte) error { return l.receive(s, buffer) },
 		again:   func() error { l.tellAll(); return nil },
 	}
@@ -121,7 +121,7 @@ func (l *lost) subscribe(name string, s *lostSource) error {
 	return nil
 }
 
-func (s *lostSource) bind(fd int) error {
+func (s *driftSource) bind(fd int) error {
 	var err error
 	if len(s.filter) > 0 {
 		err = attachFilter(fd, s.filter)
@@ -152,11 +152,11 @@ func attachFilter(fd int, program []bpf.Instruction) error {
 	return unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]})
 }
 
-// clue tells of one.
-func (l *lost) clue(c clue) { l.tell(c, func(struct{}) struct{} { return struct{}{} }) }
+// hint tells of one.
+func (l *driftEvents) hint(c hint) { l.tell(c, func(struct{}) struct{} { return struct{}{} }) }
 
 // run receives from all sources until ctx ends.
-func (l *lost) run(ctx context.Context) {
+func (l *driftEvents) run(ctx context.Context) {
 	var all sync.WaitGroup
 	for _, s := range l.sources {
 		all.Go(func() { s.run(ctx) })
@@ -164,7 +164,7 @@ func (l *lost) run(ctx context.Context) {
 	all.Wait()
 }
 
-func (l *lost) receive(s *lostSource, buffer []byte) error {
+func (l *driftEvents) receive(s *driftSource, buffer []byte) error {
 	data, err := s.datagram(buffer)
 	if errors.Is(err, unix.ENOBUFS) {
 		l.overflows.Add(1)
@@ -176,7 +176,7 @@ func (l *lost) receive(s *lostSource, buffer []byte) error {
 	}
 	err = messages(data, func(m message) error {
 		for _, c := range s.take(netlink.Message{Header: netlink.Header{Type: netlink.HeaderType(m.kind), Flags: netlink.HeaderFlags(m.flags)}, Data: m.body}) {
-			l.clue(c)
+			l.hint(c)
 		}
 		return nil
 	})
@@ -192,9 +192,9 @@ const (
 	ndaDst         = 1
 )
 
-// routingClues reads a message of rtnetlink about something that has gone.
-func routingClues(m netlink.Message) []clue {
-	var c clue
+// routingHints reads a message of rtnetlink about something that has gone.
+func routingHints(m netlink.Message) []hint {
+	var c hint
 	index := func(b []byte) {
 		if len(b) >= 4 {
 			c.index = int(int32(binary.NativeEndian.Uint32(b)))
@@ -239,17 +239,17 @@ func routingClues(m netlink.Message) []clue {
 	if err != nil || c.index <= 0 && !c.address.IsValid() {
 		return nil
 	}
-	return []clue{c}
+	return []hint{c}
 }
 
-// firewallClues reads an event of nf_tables.
-func firewallClues(m netlink.Message) []clue {
-	var clues []clue
+// firewallHints reads an event of nf_tables.
+func firewallHints(m netlink.Message) []hint {
+	var hints []hint
 	for _, r := range firewall.Removals(m) {
-		clues = append(clues, clue{
+		hints = append(hints, hint{
 			port: r.Port, address: r.Address, foreign: r.Foreign,
 			base: !r.Foreign && r.Port == "" && !r.Address.IsValid(),
 		})
 	}
-	return clues
+	return hints
 }

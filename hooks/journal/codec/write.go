@@ -1,4 +1,4 @@
-package jot
+package codec
 
 import (
 	"encoding"

@@ -10,15 +10,15 @@ import (
 	"vifctl/cmd/vifctl/command"
 	"vifctl/cmd/vifctl/terminal"
 	"vifctl/configs"
+	"vifctl/hooks/doctor/inventory"
 	"vifctl/hooks/session"
-	"vifctl/hooks/survey"
 	"vifctl/hooks/xenstore"
 	"vifctl/xenscripts"
 )
 
 // look reads what there is, for the commands that only answer. Nothing that is
 // missing keeps it from telling the rest.
-func look(ctx context.Context, c *command.Call) (*survey.Facts, error) {
+func look(ctx context.Context, c *command.Call) (*inventory.Facts, error) {
 	quiet := caller(c)
 	quiet.Stderr = io.Discard // what is wrong is among the facts: it is not told twice
 	s, err := openHost(ctx, quiet, false, true)
@@ -30,7 +30,7 @@ func look(ctx context.Context, c *command.Call) (*survey.Facts, error) {
 	var end func()
 	src.Progress, end = progress(c.Errors, "looking at the guests' interfaces")
 	defer end()
-	return survey.Read(ctx, src)
+	return inventory.Read(ctx, src)
 }
 
 // progressAfter is how long a person waits before being told how far it is.
@@ -55,8 +55,8 @@ func progress(out *terminal.Writer, what string) (step func(done, all int), end 
 }
 
 // sources are where a session's facts are read.
-func sources(s *session.Session, c *command.Call) survey.Sources {
-	src := survey.Sources{
+func sources(s *session.Session, c *command.Call) inventory.Sources {
+	src := inventory.Sources{
 		Engine:      &s.Engine,
 		XenstoreErr: s.NoXenstore,
 		ScriptsDir:  xenscripts.Dir,
@@ -86,7 +86,7 @@ func scripts(self string) map[string]string {
 }
 
 // guestNames are those of the guests and of their ports.
-func guestNames(f *survey.Facts) (names []string) {
+func guestNames(f *inventory.Facts) (names []string) {
 	for i := range f.NICs {
 		n := &f.NICs[i]
 		names = append(names, n.Guest, "vif"+n.NIC.String())
@@ -98,6 +98,6 @@ func guestNames(f *survey.Facts) (names []string) {
 }
 
 // noSuchName is the error of a name that nothing on the host has.
-func noSuchName(f *survey.Facts, name string) error {
+func noSuchName(f *inventory.Facts, name string) error {
 	return fmt.Errorf("%s: there is no guest or port of that name%s", name, configs.DidYouMean(name, guestNames(f)))
 }

@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// litterWait is how long the lock of a NIC is waited for: one that a call
+	// staleWait is how long the lock of a NIC is waited for: one that a call
 	// holds is left for the next time.
-	litterWait = 50 * time.Millisecond
+	staleWait = 50 * time.Millisecond
 	// writing is longer than it takes to write a file that no lock is for.
 	writing = time.Minute
 )
@@ -51,7 +51,7 @@ func (j *Journal) Tidy(ctx context.Context, boot string, gone func(plan.NIC) boo
 // tidyNIC is about the files of one NIC, of which a record that is in force and
 // a lock that is held are none of its business.
 func (j *Journal) tidyNIC(ctx context.Context, nic plan.NIC, files []string, boot string, gone func(plan.NIC) bool, removed *[]string) error {
-	litter := func(name string) bool {
+	stale := func(name string) bool {
 		switch {
 		case strings.HasPrefix(name, "."):
 			return true
@@ -62,10 +62,10 @@ func (j *Journal) tidyNIC(ctx context.Context, nic plan.NIC, files []string, boo
 		r, err := j.Read(nic, kind)
 		return err == nil && r != nil && r.Boot != boot
 	}
-	if !slices.ContainsFunc(files, litter) {
+	if !slices.ContainsFunc(files, stale) {
 		return nil
 	}
-	brief, cancel := context.WithTimeout(ctx, litterWait)
+	brief, cancel := context.WithTimeout(ctx, staleWait)
 	defer cancel()
 	lock, err := j.LockNIC(brief, nic)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
@@ -77,7 +77,7 @@ func (j *Journal) tidyNIC(ctx context.Context, nic plan.NIC, files []string, boo
 	defer lock.Release() // and with it goes the lock's file
 	var failed []error
 	for _, name := range files {
-		if litter(name) {
+		if stale(name) {
 			failed = append(failed, j.discard(removed, name))
 		}
 	}
