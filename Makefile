@@ -18,11 +18,11 @@ help:
 	@echo 'make test-xen  the same binary under a real Xen, emulated; make test-xen-smoke tells the first stories only'
 	@echo 'make lint      style and the rules of the house'
 	@echo 'make bench     beside the scripts of Debian'
-	@echo 'make build     bin/vifctl, static'
+	@echo 'make build     bin/vifctl and bin/vif-hook, static'
 
 build:
 	@command -v $(GO) >/dev/null || { echo 'vifctl is built with Go 1.26 or later: https://go.dev/dl/' >&2; exit 1; }
-	$(BUILD) -o bin/vifctl ./cmd/vifctl
+	$(BUILD) -o bin/ ./cmd/vifctl ./cmd/vif-hook
 
 demo: build
 	@bin/vifctl lab

@@ -7,10 +7,30 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// elsewhere are words that Xen, or another program, has for a setting.
-var elsewhere = map[string]string{
-	"ip": "address", "ips": "address", "netdev": "uplink", "gatewaydev": "uplink", "gw": "gateway",
-	"devid": "nic", "protocol": "proto", "port": "listen", "source": "from", "fwmark": "mark", "hwaddr": "mac",
+// elsewhere is the setting for which Xen, or another program, has the word, ""
+// for none.
+func elsewhere(word string) string {
+	switch word {
+	case "ip", "ips":
+		return "address"
+	case "netdev", "gatewaydev":
+		return "uplink"
+	case "gw":
+		return "gateway"
+	case "devid":
+		return "nic"
+	case "protocol":
+		return "proto"
+	case "port":
+		return "listen"
+	case "source":
+		return "from"
+	case "fwmark":
+		return "mark"
+	case "hwaddr":
+		return "mac"
+	}
+	return ""
 }
 
 // unknown says what to write instead of a key that table does not have.
@@ -20,7 +40,7 @@ func (r *reader) unknown(table, key string) string {
 
 func (r *reader) instead(table, key string) string {
 	keys := r.keys(table)
-	if other, ok := elsewhere[key]; ok && slices.Contains(keys, other) {
+	if other := elsewhere(key); other != "" && slices.Contains(keys, other) {
 		return ": it is called " + other + " here"
 	}
 	for _, t := range []string{"host", "guest", "forward"} {

@@ -43,11 +43,13 @@ type Network interface {
 }
 
 // table holds every mode by name: explicit, so that it can be read.
-var table = map[string]Mode{
-	"bridge":      bridge.Mode{},
-	"nat":         nat.Mode{},
-	"openvswitch": openvswitch.Mode{},
-	"route":       route.Mode{},
+func table() map[string]Mode {
+	return map[string]Mode{
+		"bridge":      bridge.Mode{},
+		"nat":         nat.Mode{},
+		"openvswitch": openvswitch.Mode{},
+		"route":       route.Mode{},
+	}
 }
 
 // FindNetwork returns the host's side of a mode.
@@ -65,11 +67,11 @@ func FindNetwork(name string) (Network, error) {
 
 // Find returns the mode of a name.
 func Find(name string) (Mode, error) {
-	if m, ok := table[name]; ok {
+	if m, ok := table()[name]; ok {
 		return m, nil
 	}
 	return nil, fmt.Errorf("there is no mode %q; there are %s", name, strings.Join(Names(), ", "))
 }
 
 // Names lists the modes there are, sorted.
-func Names() []string { return slices.Sorted(maps.Keys(table)) }
+func Names() []string { return slices.Sorted(maps.Keys(table())) }

@@ -1,9 +1,11 @@
-// Package xenscripts is what lands in /etc/xen/scripts: which names vifctl
-// answers to there, how they are taken over and given back, and the bash text
-// that the hooks of vif-post.d rely on.
+// Package xenscripts is what lands in /etc/xen/scripts: which names our programs
+// answer to there, and the bash text that the hooks of vif-post.d rely on.
 package xenscripts
 
-import _ "embed"
+import (
+	_ "embed"
+	"slices"
+)
 
 // Dir is where Xen looks for its scripts.
 const Dir = "/etc/xen/scripts"
@@ -11,19 +13,33 @@ const Dir = "/etc/xen/scripts"
 // HookDir is where the administrator's hooks are.
 const HookDir = Dir + "/vif-post.d"
 
+// The programs that the scripts' names lead to. Both lie in one folder: each finds
+// the other beside itself.
+const (
+	// HookProgram answers to PortNames.
+	HookProgram = "vif-hook"
+	// Program answers to NetworkNames, and to people.
+	Program = "vifctl"
+)
+
 // HookShim is the bash text that sources one hook.
 //
 //go:embed vif-post.sh
 var HookShim string
 
-// Names are the scripts that vifctl takes the place of.
-var Names = []string{
-	"network-bridge", "network-nat", "network-route",
-	"qemu-ifup", "vif-bridge", "vif-nat", "vif-openvswitch", "vif-route", "vif-route-ifup", "vif-setup",
+// NetworkNames are the scripts about the host that vifctl takes the place of.
+var NetworkNames = []string{"network-bridge", "network-nat", "network-route"}
+
+// PortNames are the scripts about a port that vif-hook takes the place of.
+var PortNames = []string{"qemu-ifup", "vif-bridge", "vif-nat", "vif-openvswitch", "vif-route", "vif-route-ifup", "vif-setup"}
+
+// ProgramOf is the program that a script's name leads to.
+func ProgramOf(name string) string {
+	if slices.Contains(NetworkNames, name) {
+		return Program
+	}
+	return HookProgram
 }
 
-// NetworkNames are those among them that are about the host.
-var NetworkNames = Names[:3]
-
-// PortNames are those among them that are about a port.
-var PortNames = Names[3:]
+// Names are all of them.
+func Names() []string { return slices.Concat(NetworkNames, PortNames) }

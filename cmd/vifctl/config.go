@@ -3,66 +3,86 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
 	"os"
+	"strings"
 
+	"vifctl/cmd/vifctl/command"
 	"vifctl/configs"
 	"vifctl/configs/dnsmasq"
+	"vifctl/hooks/session"
 )
 
-// configCommand is what a person asks about the configuration.
-func configCommand(_ context.Context, inv invocation) int {
-	switch {
-	case len(inv.Args) == 1 && inv.Args[0] == "example":
-		if _, err := io.WriteString(inv.Stdout, configs.Example); err != nil {
-			return failed
-		}
-		return done
-	case len(inv.Args) == 1 && inv.Args[0] == "dnsmasq":
-		if _, err := io.WriteString(inv.Stdout, dnsmasq.Conf); err != nil {
-			return failed
-		}
-		return done
-	case len(inv.Args) == 1 && inv.Args[0] == "check":
-		path, err := trustedPath(inv, "VIFCTL_CONFIG", configs.Default)
-		if err != nil {
-			inv.complain("%v", err)
-			return failed
-		}
-		return checkConfig(inv, path, false)
-	case len(inv.Args) == 2 && inv.Args[0] == "check":
-		return checkConfig(inv, inv.Args[1], true)
-	case len(inv.Args) > 0 && inv.Args[0] == "import":
-		return importConfig(inv, inv.Args[1:])
+// importOptions are what `config import` reads and writes.
+type importOptions struct{ xend, xl, write string }
+
+func configCommand() command.Command {
+	o := &importOptions{}
+	return command.Command{
+		Name: "config", Args: "check|example|dnsmasq|import …", About: "check the configuration; print one, or what xend's comes to",
+		Detail: "check [FILE] finds mistakes and says where they are; example prints every setting with its reason, and dnsmasq the " +
+			"configuration of the guests' dnsmasq. import reads xend-config.sxp and xl.conf and prints what in vifctl's configuration comes to the same; with --write FILE it writes that.",
+		Flags: []command.Flag{
+			{Name: "xend", Value: "FILE", Help: "with import: xend's configuration, not " + xendConf, Into: &o.xend},
+			{Name: "xl", Value: "FILE", Help: "with import: xl's, not " + xlConf, Into: &o.xl},
+			{Name: "write", Value: "FILE", Help: "with import: a file that is not there yet", Into: &o.write},
+		},
+		Examples: []command.Example{
+			{Line: "vifctl config check", About: "find mistakes"},
+			{Line: "vifctl config example > vifctl.toml", About: "a configuration to start from"},
+			{Line: "vifctl config dnsmasq > /etc/xen/vifctl-dnsmasq.conf", About: "for vifctl-dnsmasq.service"},
+		},
+		Words: []string{"check", "dnsmasq", "example", "import"}, Files: true,
+		Run: func(_ context.Context, c *command.Call) error { return o.config(c) },
 	}
-	inv.complain("config takes `check [FILE]`, `example`, `dnsmasq` or `import`")
-	return usage
+}
+
+// config is what a person asks about the configuration.
+func (o *importOptions) config(c *command.Call) error {
+	asked := strings.Join(c.Words[:min(len(c.Words), 1)], "")
+	switch {
+	case asked == "import" && len(c.Words) > 1:
+		return command.Usagef("config import takes no argument but --xend, --xl and --write")
+	case asked == "import":
+		return o.importConfig(c)
+	case *o != importOptions{}:
+		return command.Usagef("--xend, --xl and --write are for `config import`")
+	case asked == "example" && len(c.Words) == 1:
+		c.Raw(configs.Example)
+		return nil
+	case asked == "dnsmasq" && len(c.Words) == 1:
+		c.Raw(dnsmasq.Conf)
+		return nil
+	case asked == "check" && len(c.Words) == 1:
+		path, err := session.ConfigPath(c.Getenv)
+		if err != nil {
+			return err
+		}
+		return checkConfig(c, path, false)
+	case asked == "check" && len(c.Words) == 2:
+		return checkConfig(c, c.Words[1], true)
+	}
+	return command.Usagef("config takes `check [FILE]`, `example`, `dnsmasq` or `import`")
 }
 
 // checkConfig reads a configuration as a call would. named: a person named the
 // file, so it should be there.
-func checkConfig(inv invocation, path string, named bool) int {
+func checkConfig(c *command.Call, path string, named bool) error {
 	config, err := configs.Load(path)
 	if err != nil {
-		fmt.Fprintln(inv.Stdout, err)
-		return failed
+		c.Text(err.Error() + "\n")
+		return command.Failed
 	}
 	if missing(path) && missing(configs.Folder(path)) {
 		if named {
-			fmt.Fprintf(inv.Stdout, "%s: there is no such file\n", path)
-			return failed
+			c.Line("%s: there is no such file", path)
+			return command.Failed
 		}
-		fmt.Fprintf(inv.Stdout, "%s: there is no such file, so vifctl does what Xen's own scripts do\n", path)
-		return done
+		c.Line("%s: there is no such file, so vifctl does what Xen's own scripts do", path)
+		return nil
 	}
-	guests, what := len(config.Guests()), "guests"
-	if guests == 1 {
-		what = "guest"
-	}
-	fmt.Fprintf(inv.Stdout, "%s: %d %s, no mistake\n", path, guests, what)
-	return done
+	c.Line("%s: %s, no mistake", path, count(len(config.Guests()), "guest", "guests"))
+	return nil
 }
 
 func missing(path string) bool {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"vifctl/cmd/vifctl/command"
 	"vifctl/configs"
 	"vifctl/configs/dnsmasq"
 )
@@ -17,21 +18,21 @@ func TestConfigCheck(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		text, beside string
-		code         int
+		code         command.Code
 		says         string
 	}{
-		"nothing in it": {"# nothing\n", "", done, "FILE: 0 guests, no mistake\n"},
-		"one guest":     {"[[guest]]\nname = \"a\"\n", "", done, "FILE: 1 guest, no mistake\n"},
-		"the example":   {configs.Example, "", done, "FILE: 5 guests, no mistake\n"},
+		"nothing in it": {"# nothing\n", "", command.Done, "FILE: 0 guests, no mistake\n"},
+		"one guest":     {"[[guest]]\nname = \"a\"\n", "", command.Done, "FILE: 1 guest, no mistake\n"},
+		"the example":   {configs.Example, "", command.Done, "FILE: 5 guests, no mistake\n"},
 		"a guest beside": {
-			"[[guest]]\nname = \"a\"\n", "[[guest]]\nname = \"b\"\n", done, "FILE: 2 guests, no mistake\n",
+			"[[guest]]\nname = \"a\"\n", "[[guest]]\nname = \"b\"\n", command.Done, "FILE: 2 guests, no mistake\n",
 		},
 		"mistakes": {
-			"[host]\nuplnik = \"eth0\"\nfirewall = \"nft\"\n", "", failed,
+			"[host]\nuplnik = \"eth0\"\nfirewall = \"nft\"\n", "", command.Failed,
 			"FILE:2:1: host.uplnik is not a setting: did you mean uplink?\n" +
 				"FILE:3:12: firewall cannot be \"nft\": there are auto, nftables and iptables\n",
 		},
-		"no TOML": {"[host\n", "", failed, "FILE:1:6: expected '.' or ']' to end table name, but got '\\n' instead\n"},
+		"no TOML": {"[host\n", "", command.Failed, "FILE:1:6: expected '.' or ']' to end table name, but got '\\n' instead\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -53,18 +54,18 @@ func TestConfigCheckWithoutAFile(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "vifctl.toml")
 	code, stdout, _ := call(t, "vifctl", "config", "check", file)
-	require.Equal(t, failed, code)
+	require.Equal(t, command.Failed, code)
 	require.Equal(t, file+": there is no such file\n", stdout)
 }
 
 func TestConfigExample(t *testing.T) {
 	t.Parallel()
 	code, stdout, stderr := call(t, "vifctl", "config", "example")
-	require.Equal(t, done, code)
+	require.Equal(t, command.Done, code)
 	require.Equal(t, configs.Example, stdout)
 	require.Empty(t, stderr)
 	code, stdout, stderr = call(t, "vifctl", "config", "dnsmasq")
-	require.Equal(t, done, code)
+	require.Equal(t, command.Done, code)
 	require.Equal(t, dnsmasq.Conf, stdout)
 	require.Empty(t, stderr)
 }
@@ -73,7 +74,7 @@ func TestConfigUsage(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{}, {"chek"}, {"check", "a", "b"}, {"example", "a"}} {
 		code, stdout, stderr := call(t, "vifctl", append([]string{"config"}, args...)...)
-		require.Equal(t, usage, code)
+		require.Equal(t, command.Usage, code)
 		require.Empty(t, stdout)
 		require.Contains(t, stderr, "check [FILE]")
 	}

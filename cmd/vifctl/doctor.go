@@ -2,77 +2,81 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"os"
 	"os/signal"
 	"slices"
-	"strings"
 
-	"vifctl/cmd/vifctl/terminal"
-	"vifctl/configs"
+	"vifctl/cmd/vifctl/command"
 	"vifctl/hooks/doctor"
 	"vifctl/hooks/doctor/inventory"
 	"vifctl/hooks/probe"
 )
 
-func doctorOptions() []option {
-	return []option{
-		{"--probe", "", "ask the guests, too: by ARP, neighbour discovery and ping, and where their answers are dropped"},
-		{"--report", "FILE", "write all that a colleague needs into one file, masked"},
-		{"--json", "", "print the findings for programs; --schema describes it"},
-		{"--schema", "", "print the JSON Schema of --json"},
-		{"--checks", "", "list what is looked for"},
+// doctorOptions are how the doctor looks, and how its findings are printed.
+type doctorOptions struct {
+	probe, json, schema, checks bool
+	report                      string
+}
+
+func doctorCommand() command.Command {
+	o := &doctorOptions{}
+	return command.Command{
+		Name: "doctor", Args: "[--probe] [PORT | GUEST]…", About: "what is wrong with the guests' network, and what to do",
+		Detail: "It looks for everything that is known to keep guests from the network, and tells for each thing it finds what was read and what to do. " +
+			"What follows from something else stands below it (so). The exit code is 1 where guests have no network.",
+		Flags: []command.Flag{
+			{Name: "probe", Help: "ask the guests, too: by ARP, neighbour discovery and ping, and where their answers are dropped", Into: &o.probe},
+			{Name: "report", Value: "FILE", Help: "write all that a colleague needs into one file, masked", Into: &o.report},
+			{Name: "json", Help: "print the findings for programs; --schema describes it", Into: &o.json},
+			{Name: "schema", Help: "print the JSON Schema of --json", Into: &o.schema},
+			{Name: "checks", Help: "list what is looked for", Into: &o.checks},
+		},
+		Examples: []command.Example{
+			{Line: "vifctl doctor", About: "the whole host"},
+			{Line: "vifctl doctor --probe web", About: "one guest, asked itself"},
+			{Line: "vifctl doctor --report report.txt", About: "a file to send to somebody who can help"},
+			{Line: "vifctl doctor --checks", About: "what is looked for"},
+		},
+		Names: true,
+		Run:   o.run,
 	}
 }
 
-// doctorCommand says what is wrong, why, and what to do. Its exit code is that of
-// a failure where it finds an error.
-func doctorCommand(ctx context.Context, inv invocation) int {
-	g, words, err := inv.options(doctorOptions())
+// run says what is wrong, why, and what to do. It fails where it finds an error.
+func (o *doctorOptions) run(ctx context.Context, c *command.Call) error {
+	switch {
+	case o.checks:
+		listChecks(c.Printer)
+		return nil
+	case o.schema:
+		c.Raw(doctor.Schema)
+		return nil
+	}
+	f, err := look(ctx, c)
 	if err != nil {
-		inv.complain("doctor: %v", err)
-		return usage
+		return err
+	}
+	if unknown := unknownName(f, c.Words); unknown != "" {
+		return noSuchName(f, unknown)
+	}
+	r := diagnosis{Findings: doctor.About(doctor.Diagnose(f), c.Words)}
+	if o.probe {
+		r.Answers = probeAll(ctx, c, f, c.Words)
 	}
 	switch {
-	case g.has("--checks"):
-		return listChecks(inv)
-	case g.has("--schema"):
-		return written(inv, doctor.Schema)
-	}
-	f, err := look(ctx, inv)
-	if err != nil {
-		inv.complain("%v", err)
-		return failed
-	}
-	if unknown := nobody(f, words); unknown != "" {
-		inv.complain("%s: there is no guest or port of that name%s", unknown, configs.DidYouMean(unknown, guestNames(f)))
-		return failed
-	}
-	r := diagnosis{Findings: doctor.About(doctor.Diagnose(f), words)}
-	if g.has("--probe") {
-		r.Answers = probeAll(ctx, inv, f, words)
-	}
-	switch {
-	case g.has("--report"):
-		if err := writeReport(inv, g["--report"], r, f); err != nil {
-			inv.complain("%v", err)
-			return failed
-		}
-		return done
-	case g.has("--json"):
-		enc := json.NewEncoder(inv.Stdout)
-		enc.SetIndent("", "  ")
-		err = enc.Encode(r)
+	case o.report != "":
+		return writeReport(c, o.report, r, f)
+	case o.json:
+		c.JSON(r)
 	default:
-		paint := terminal.For(inv.Stdout, inv.Getenv)
-		err = errors.Join(writeFindings(inv.Stdout, paint, r.Findings, f), writeAnswers(inv.Stdout, paint, r.Answers))
+		writeFindings(c.Printer, r.Findings, len(f.NICs))
+		writeAnswers(c.Printer, r.Answers)
 	}
 	silent := slices.ContainsFunc(r.Answers, func(a probe.Answer) bool { return !a.Good })
-	if err != nil || doctor.Worst(r.Findings) == doctor.Error || silent {
-		return failed
+	if doctor.Worst(r.Findings) == doctor.Error || silent {
+		return command.Failed
 	}
-	return done
+	return nil
 }
 
 // diagnosis is the stable form of `vifctl doctor --json`.
@@ -82,10 +86,10 @@ type diagnosis struct {
 }
 
 // probeAll asks the guests that are named, or all.
-func probeAll(ctx context.Context, inv invocation, f *inventory.Facts, words []string) (answers []probe.Answer) {
+func probeAll(ctx context.Context, c *command.Call, f *inventory.Facts, words []string) (answers []probe.Answer) {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
-	step, end := progress(inv, "asking the guests")
+	step, end := progress(c.Errors, "asking the guests")
 	defer end()
 	for i := range f.NICs {
 		n := &f.NICs[i]
@@ -106,8 +110,9 @@ func named(n *inventory.NIC, words []string) bool {
 	return slices.ContainsFunc(words, func(w string) bool { return slices.Contains(names, w) })
 }
 
-// nobody is the first of some words that is no guest, port, bridge or uplink.
-func nobody(f *inventory.Facts, words []string) string {
+// unknownName is the first of some words that is no guest, port, bridge or uplink,
+// "" where each is one.
+func unknownName(f *inventory.Facts, words []string) string {
 	known := map[string]bool{}
 	for _, name := range guestNames(f) {
 		known[name] = true
@@ -122,40 +127,11 @@ func nobody(f *inventory.Facts, words []string) string {
 	return words[i]
 }
 
-// guestNames are those of the guests and of their ports.
-func guestNames(f *inventory.Facts) (names []string) {
-	for i := range f.NICs {
-		n := &f.NICs[i]
-		names = append(names, n.Guest, "vif"+n.NIC.String())
-		for _, p := range n.Ports() {
-			names = append(names, p.Name)
-		}
-	}
-	return names
-}
-
-func listChecks(inv invocation) int {
-	p := &page{out: inv.Stdout}
-	width := 0
+// listChecks prints what is looked for.
+func listChecks(p *command.Printer) {
+	var rows [][]string
 	for _, c := range doctor.Checks() {
-		width = max(width, len(c.Code))
+		rows = append(rows, []string{c.Code, string(c.Severity), c.About})
 	}
-	for _, c := range doctor.Checks() {
-		p.line("%-*s  %-7s  %s", width, c.Code, c.Severity, c.About)
-	}
-	if p.err != nil {
-		return failed
-	}
-	return done
-}
-
-// printable keeps what guests and others wrote from doing something to a
-// terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return '?'
-		}
-		return r
-	}, s)
+	p.Columns("", 80, rows...)
 }

@@ -7,9 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"vifctl/cmd/vifctl/command"
 	"vifctl/hooks/doctor"
-	"vifctl/hooks/doctor/inventory"
-	"vifctl/hooks/kernel"
 )
 
 // What is wrong with every guest is told at length of some; the others are named.
@@ -24,7 +23,7 @@ func TestManyFindingsOfAKind(t *testing.T) {
 	}
 	all = append(all, doctor.Finding{Code: "two-iptables", Severity: doctor.Warning, Subject: "host", Sentence: "Both."})
 	var b strings.Builder
-	require.NoError(t, writeFindings(&b, false, all, &inventory.Facts{Host: &kernel.Host{}}))
+	writeFindings(command.Paper(&b), all, 0)
 	require.Equal(t, 5, strings.Count(b.String(), "is down."))
 	require.Contains(t, b.String(), "port-down of 35 more:\n  vif5.0 (guest5), vif6.0 (guest6)")
 	require.Contains(t, b.String(), "vif39.0 (guest39)")

@@ -3,26 +3,24 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"vifctl/cmd/vifctl/command"
 	"vifctl/cmd/vifctl/terminal"
 	"vifctl/hooks/doctor"
-	"vifctl/hooks/doctor/inventory"
 	"vifctl/hooks/probe"
 )
 
 // writeFindings prints the roots, each with what was read, what to do, and what
 // follows from it.
-func writeFindings(out io.Writer, paint terminal.Paint, findings []doctor.Finding, f *inventory.Facts) error {
-	p := &page{out: out}
+func writeFindings(p *command.Printer, findings []doctor.Finding, nics int) {
 	if len(findings) == 0 {
-		p.line("%s: %s looked at", paint.Good("nothing is wrong"), count(len(f.NICs), "guest's interface was", "guests' interfaces were"))
-		return p.err
+		p.Line("%s: %s looked at", terminal.Good("nothing is wrong"), count(nics, "guest's interface was", "guests' interfaces were"))
+		return
 	}
 	shown := map[string]int{}
 	more := map[string][]string{}
@@ -32,25 +30,24 @@ func writeFindings(out io.Writer, paint terminal.Paint, findings []doctor.Findin
 			continue
 		}
 		if i > 0 {
-			p.line("")
+			p.Line("")
 		}
-		mark := map[doctor.Severity]func(string) string{doctor.Error: paint.Bad, doctor.Warning: paint.Warn, doctor.Note: paint.Faint}[found.Severity]
-		p.line("%s  %s", mark(string(found.Severity)), paint.Bold(whom(found)+found.Sentence))
-		p.list(paint.Faint("read"), found.Evidence)
-		p.list(paint.Faint("do  "), found.Fix)
+		mark := map[doctor.Severity]func(string) string{doctor.Error: terminal.Bad, doctor.Warning: terminal.Warn, doctor.Note: terminal.Faint}[found.Severity]
+		p.Line("%s  %s", mark(string(found.Severity)), terminal.Bold(whom(found)+found.Sentence))
+		list(p, terminal.Faint("read"), found.Evidence)
+		list(p, terminal.Faint("do  "), found.Fix)
 		var so []string
 		follow(found, "", &so)
-		p.list(paint.Faint("so  "), so)
-		p.line("  %s  %s", paint.Faint("code"), paint.Faint(found.Code))
+		list(p, terminal.Faint("so  "), so)
+		p.Line("  %s  %s", terminal.Faint("code"), terminal.Faint(found.Code))
 	}
 	for _, code := range slices.Sorted(maps.Keys(more)) {
-		p.line("")
-		p.line("%s of %d more:", paint.Bold(code), len(more[code]))
-		for _, line := range wrapped(more[code], 100) {
-			p.line("  %s", printable(line))
+		p.Line("")
+		p.Line("%s of %d more:", terminal.Bold(code), len(more[code]))
+		for _, line := range terminal.Fold(more[code], ", ", 100) {
+			p.Line("  %s", line)
 		}
 	}
-	return p.err
 }
 
 // sameShown is how many findings of one code are shown at length: of what is
@@ -62,21 +59,6 @@ func inBrackets(s string) string {
 		return ""
 	}
 	return "(" + s + ")"
-}
-
-// wrapped joins words by commas into lines of at most width letters.
-func wrapped(words []string, width int) (lines []string) {
-	line := ""
-	for _, w := range words {
-		if line != "" && len(line)+2+len(w) > width {
-			lines, line = append(lines, line+","), ""
-		}
-		if line != "" {
-			line += ", "
-		}
-		line += w
-	}
-	return append(lines, line)
 }
 
 // whom names the guest where the sentence does not.
@@ -118,36 +100,36 @@ func follow(f doctor.Finding, indent string, lines *[]string) {
 const listed = 8
 
 // list writes lines behind one word.
-func (p *page) list(title string, lines []string) {
+func list(p *command.Printer, title string, lines []string) {
 	if more := len(lines) - listed; more > 1 {
 		lines = append(slices.Clone(lines[:listed]), fmt.Sprintf("… and %d more (--json has them all)", more))
 	}
 	for i, l := range lines {
 		if i == 0 {
-			p.line("  %s  %s", title, printable(l))
+			p.Line("  %s  %s", title, l)
 		} else {
-			p.line("        %s", printable(l))
+			p.Line("        %s", l)
 		}
 	}
 }
 
-func writeAnswers(out io.Writer, paint terminal.Paint, answers []probe.Answer) error {
-	p := &page{out: out}
+// writeAnswers prints what the guests answered.
+func writeAnswers(p *command.Printer, answers []probe.Answer) {
 	for i, a := range answers {
 		if i == 0 {
-			p.line("\nasked at the ports:")
+			p.Line("")
+			p.Line("asked at the ports:")
 		}
-		mark := paint.Good("yes")
+		mark := terminal.Good("yes")
 		switch {
 		case a.Unasked:
-			mark = paint.Faint("-  ")
+			mark = terminal.Faint("-  ")
 		case !a.Good:
-			mark = paint.Bad("no ")
+			mark = terminal.Bad("no ")
 		}
-		p.line("  %s  %s: %s", mark, printable(cmp.Or(a.Guest, a.Port)), printable(a.Said))
+		p.Line("  %s  %s: %s", mark, cmp.Or(a.Guest, a.Port), a.Said)
 	}
 	if len(answers) > 0 {
-		p.line("  %s", paint.Faint("Nothing can be sent in a guest's name: its own way out is judged by what it answers."))
+		p.Line("  %s", terminal.Faint("Nothing can be sent in a guest's name: its own way out is judged by what it answers."))
 	}
-	return p.err
 }

@@ -1,15 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"errors"
-	"flag"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 
 	"github.com/google/renameio/v2"
 
+	"vifctl/cmd/vifctl/command"
 	"vifctl/configs/legacy"
 )
 
@@ -18,36 +18,23 @@ const xendConf = "/etc/xen/xend-config.sxp"
 
 // importConfig says what in vifctl's configuration comes to the same as what
 // xend and xl were told, and writes it to a file that is not there yet.
-func importConfig(inv invocation, args []string) int {
-	var xend, xl, write string
-	f := flag.NewFlagSet("vifctl config import", flag.ContinueOnError)
-	f.SetOutput(inv.Stderr)
-	f.StringVar(&xend, "xend", xendConf, "xend's configuration")
-	f.StringVar(&xl, "xl", xlConf, "xl's configuration")
-	f.StringVar(&write, "write", "", "a file to write it to, which must not be there yet")
-	if err := f.Parse(args); err != nil {
-		return usage
-	}
-	if f.NArg() > 0 {
-		inv.complain("config import takes no argument but --xend, --xl and --write")
-		return usage
-	}
-	result, err := importFiles(xend, xl)
+func (o *importOptions) importConfig(c *command.Call) error {
+	result, err := importFiles(cmp.Or(o.xend, xendConf), cmp.Or(o.xl, xlConf))
 	if err != nil {
-		return inv.ended(err)
+		return err
 	}
-	if write == "" {
-		_, err := io.WriteString(inv.Stdout, result.TOML())
-		return inv.ended(err)
+	if o.write == "" {
+		c.Text(result.TOML())
+		return nil
 	}
 	for _, note := range result.Notes {
-		fmt.Fprintln(inv.Stdout, note)
+		c.Line("%s", note)
 	}
-	if err := writeNew(write, result.TOML()); err != nil {
-		return inv.ended(err)
+	if err := writeNew(o.write, result.TOML()); err != nil {
+		return err
 	}
-	fmt.Fprintf(inv.Stdout, "%s is written: look at it, then `vifctl config check`\n", write)
-	return done
+	c.Line("%s is written: look at it, then `vifctl config check`", o.write)
+	return nil
 }
 
 func importFiles(xend, xl string) (legacy.Result, error) {

@@ -2,70 +2,53 @@ package main
 
 import (
 	"context"
-	"flag"
-	"fmt"
-	"os"
 
+	"vifctl/cmd/vifctl/command"
 	"vifctl/xenscripts"
+	"vifctl/xenscripts/install"
 )
 
-// dirFlag reads the flags of install and uninstall: each has --dir, and more may
-// add its own.
-func dirFlag(inv invocation, name string, more func(*flag.FlagSet)) (dir string, code int, ok bool) {
-	f := flag.NewFlagSet("vifctl "+name, flag.ContinueOnError)
-	f.SetOutput(inv.Stderr)
-	f.StringVar(&dir, "dir", xenscripts.Dir, "the folder of Xen's scripts")
-	more(f)
-	if err := f.Parse(inv.Args); err != nil {
-		return "", usage, false
+func installCommand() command.Command {
+	dir, alone := xenscripts.Dir, false
+	return command.Command{
+		Name: "install", Args: "[--dir DIR] [--without-units]", About: "take over Xen's scripts, keeping a backup",
+		Detail: "vif-hook and vifctl are put beside the scripts, whose names then lead to them. Where systemd or OpenRC looks after the host, " +
+			"what can run by itself is put beside, and what starts it is printed.",
+		Flags: []command.Flag{
+			{Name: "dir", Value: "DIR", Help: "the folder of Xen's scripts", Into: &dir},
+			{Name: "without-units", Help: "put the scripts there, and no units of systemd's", Into: &alone},
+		},
+		Examples: []command.Example{{
+			Line:  "mkdir /etc/xen/try && vifctl install --dir /etc/xen/try --without-units",
+			About: "to try it with one guest: script=/etc/xen/try/vif-bridge",
+		}},
+		Run: func(_ context.Context, c *command.Call) error {
+			return printReport(c, func() (string, error) { return install.Install(dir, c.Self, alone) })
+		},
 	}
-	if f.NArg() > 0 {
-		inv.complain("%s takes no argument but its options, and %q is none", name, f.Arg(0))
-		return "", usage, false
-	}
-	return dir, done, true
 }
 
-func installCommand(_ context.Context, inv invocation) int {
-	alone := false
-	dir, code, ok := dirFlag(inv, "install", func(f *flag.FlagSet) {
-		f.BoolVar(&alone, "without-units", false, "put the scripts there, and no units of systemd's")
-	})
-	if !ok {
-		return code
+func uninstallCommand() command.Command {
+	dir := xenscripts.Dir
+	return command.Command{
+		Name: "uninstall", Args: "[--dir DIR]", About: "give Xen's scripts back as they were",
+		Flags:    []command.Flag{{Name: "dir", Value: "DIR", Help: "the folder of Xen's scripts", Into: &dir}},
+		Examples: []command.Example{{Line: "vifctl uninstall --dir /etc/xen/try", About: "go back to what was there"}},
+		Run: func(_ context.Context, c *command.Call) error {
+			return printReport(c, func() (string, error) { return install.Uninstall(dir) })
+		},
 	}
-	self, err := os.Executable()
-	if err != nil {
-		inv.complain("%v", err)
-		return failed
-	}
-	report, err := xenscripts.Install(dir, self, alone)
-	if err != nil {
-		inv.complain("%v", err)
-		return failed
-	}
-	fmt.Fprint(inv.Stdout, report)
-	return done
 }
 
-func uninstallCommand(_ context.Context, inv invocation) int {
-	dir, code, ok := dirFlag(inv, "uninstall", func(*flag.FlagSet) {})
-	if !ok {
-		return code
+// printReport prints what was done, of a command that takes no words.
+func printReport(c *command.Call, do func() (string, error)) error {
+	if len(c.Words) > 0 {
+		return command.Usagef("it takes no argument but its options, and %q is none", c.Words[0])
 	}
-	report, err := xenscripts.Uninstall(dir)
+	report, err := do()
 	if err != nil {
-		inv.complain("%v", err)
-		return failed
+		return asRoot(err)
 	}
-	fmt.Fprint(inv.Stdout, report)
-	return done
-}
-
-// version is set by the Makefile.
-var version = "unknown"
-
-func versionCommand(_ context.Context, inv invocation) int {
-	fmt.Fprintln(inv.Stdout, "vifctl", version)
-	return done
+	c.Text(report)
+	return nil
 }

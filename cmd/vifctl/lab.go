@@ -3,51 +3,56 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
+	"fmt"
 	"os"
 	"os/signal"
 	"slices"
 
 	"golang.org/x/sys/unix"
 
+	"vifctl/cmd/vifctl/command"
 	"vifctl/cmd/vifctl/lab"
 )
 
-// labCommand runs the lab, or, in the namespaces it made for itself, is the lab.
-func labCommand(ctx context.Context, inv invocation) int {
-	if slices.Equal(inv.Args, []string{lab.InsideArgument}) {
-		return labCode(inv, lab.Inside(inv.Stdout))
+func labCommand() command.Command {
+	keep, quiet := false, false
+	return command.Command{
+		Name: "lab", Args: "[--keep] [--quiet]", About: "try it all in a pretend dom0: needs no Xen, changes nothing here",
+		Flags: []command.Flag{
+			{Name: "keep", Help: "start a shell in it afterwards", Into: &keep},
+			{Name: "quiet", Help: "print only the checks and the summary", Into: &quiet},
+		},
+		Examples: []command.Example{{Line: "vifctl lab --keep", About: "have a look around afterwards"}},
+		Run: func(ctx context.Context, c *command.Call) error {
+			return runLab(ctx, c, lab.Options{Stdin: os.Stdin, Stdout: c.Stdout, Stderr: c.Stderr, Keep: keep, Quiet: quiet})
+		},
 	}
-	o := lab.Options{Stdin: os.Stdin, Stdout: inv.Stdout, Stderr: inv.Stderr}
-	f := flag.NewFlagSet("vifctl lab", flag.ContinueOnError)
-	f.SetOutput(inv.Stderr)
-	f.BoolVar(&o.Keep, "keep", false, "start a shell in the lab's dom0 afterwards; the lab ends with it")
-	f.BoolVar(&o.Quiet, "quiet", false, "print only the checks and the summary")
-	if err := f.Parse(inv.Args); err != nil {
-		return usage
-	}
-	if f.NArg() > 0 {
-		inv.complain("lab takes no argument but --keep and --quiet")
-		return usage
-	}
-	o.Color = inv.Getenv("NO_COLOR") == "" && lab.IsTerminal(inv.Stdout)
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, unix.SIGTERM)
-	defer stop()
-	return labCode(inv, lab.Run(ctx, o))
 }
 
-// labCode turns the lab's end into words and an exit code. A report that ends with a failure has said it all.
-func labCode(inv invocation, err error) int {
+// runLab runs the lab, or, in the namespaces it made for itself, is the lab.
+func runLab(ctx context.Context, c *command.Call, o lab.Options) error {
+	if slices.Equal(c.Words, []string{lab.InsideArgument}) {
+		return labEnd(lab.Inside(c.Stdout))
+	}
+	if len(c.Words) > 0 {
+		return command.Usagef("lab takes no argument but --keep and --quiet")
+	}
+	o.Color = c.Getenv("NO_COLOR") == "" && lab.IsTerminal(c.Stdout)
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, unix.SIGTERM)
+	defer stop()
+	return labEnd(lab.Run(ctx, o))
+}
+
+// labEnd is the lab's end as a command's. A report that ends with a failure has said it all.
+func labEnd(err error) error {
 	switch {
 	case err == nil:
-		return done
+		return nil
 	case errors.Is(err, lab.ErrFailed):
-		return failed
+		return command.Failed
 	case errors.Is(err, lab.ErrNoTerminal):
-		inv.complain("lab: %v", err)
-		return usage
+		return command.Usagef("lab: %v", err)
 	default:
-		inv.complain("lab: %v", err)
-		return failed
+		return fmt.Errorf("lab: %w", err)
 	}
 }

@@ -3,30 +3,32 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
+	"io"
+	"path/filepath"
 	"time"
 
+	"vifctl/cmd/vifctl/command"
 	"vifctl/cmd/vifctl/terminal"
 	"vifctl/configs"
 	"vifctl/hooks/doctor/inventory"
-	"vifctl/hooks/engine"
+	"vifctl/hooks/session"
 	"vifctl/hooks/xenstore"
 	"vifctl/xenscripts"
 )
 
 // look reads what there is, for the commands that only answer. Nothing that is
 // missing keeps it from telling the rest.
-func look(ctx context.Context, inv invocation) (*inventory.Facts, error) {
-	s := dial(ctx, inv)
-	defer s.close()
-	// What is wrong is among the facts: it is not told twice.
-	s.Log = slog.New(slog.DiscardHandler)
-	if err := s.open(inv, false, true); err != nil {
+func look(ctx context.Context, c *command.Call) (*inventory.Facts, error) {
+	quiet := caller(c)
+	quiet.Stderr = io.Discard // what is wrong is among the facts: it is not told twice
+	s, err := openHost(ctx, quiet, false, true)
+	if err != nil {
 		return nil, err
 	}
-	src := s.sources(inv)
+	defer s.Close()
+	src := sources(s, c)
 	var end func()
-	src.Progress, end = progress(inv, "looking at the guests' interfaces")
+	src.Progress, end = progress(c.Errors, "looking at the guests' interfaces")
 	defer end()
 	return inventory.Read(ctx, src)
 }
@@ -36,36 +38,66 @@ const progressAfter = time.Second
 
 // progress tells whoever sits at a terminal how far something is that takes
 // longer than a second; end takes the line away.
-func progress(inv invocation, what string) (step func(done, all int), end func()) {
+func progress(out *terminal.Writer, what string) (step func(done, all int), end func()) {
 	began, told := time.Now(), false
 	step = func(done, all int) {
-		if time.Since(began) < progressAfter || !terminal.Is(inv.Stderr) {
+		if time.Since(began) < progressAfter || !out.Is() {
 			return
 		}
 		told = true
-		fmt.Fprintf(inv.Stderr, "\r%s: %d of %d\x1b[K", what, done, all)
+		out.Replace(fmt.Sprintf("%s: %d of %d", what, done, all))
 	}
 	return step, func() {
 		if told {
-			fmt.Fprint(inv.Stderr, "\r\x1b[K")
+			out.Replace("")
 		}
 	}
 }
 
 // sources are where a session's facts are read.
-func (s *session) sources(inv invocation) inventory.Sources {
+func sources(s *session.Session, c *command.Call) inventory.Sources {
 	src := inventory.Sources{
 		Engine:      &s.Engine,
 		XenstoreErr: s.NoXenstore,
 		ScriptsDir:  xenscripts.Dir,
-		Scripts:     xenscripts.Names,
-		Firewall:    &engine.HostFirewall{Host: s.Config.Host, Journal: s.Journal},
+		Scripts:     scripts(c.Self),
+		Firewall:    s.Firewall(),
 	}
 	src.Xenstore, _ = s.Xenstore.(*xenstore.Client)
-	path, err := trustedPath(inv, "VIFCTL_CONFIG", configs.Default)
+	path, err := session.ConfigPath(c.Getenv)
 	if err == nil {
 		_, err = configs.Load(path)
 	}
 	src.ConfigErr = err
 	return src
+}
+
+// scripts are the names of Xen's scripts, and the program that each leads to: this
+// one, or the one beside it.
+func scripts(self string) map[string]string {
+	all := map[string]string{}
+	for _, name := range xenscripts.Names() {
+		all[name] = self
+		if program := xenscripts.ProgramOf(name); program != xenscripts.Program {
+			all[name] = filepath.Join(filepath.Dir(self), program)
+		}
+	}
+	return all
+}
+
+// guestNames are those of the guests and of their ports.
+func guestNames(f *inventory.Facts) (names []string) {
+	for i := range f.NICs {
+		n := &f.NICs[i]
+		names = append(names, n.Guest, "vif"+n.NIC.String())
+		for _, p := range n.Ports() {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
+
+// noSuchName is the error of a name that nothing on the host has.
+func noSuchName(f *inventory.Facts, name string) error {
+	return fmt.Errorf("%s: there is no guest or port of that name%s", name, configs.DidYouMean(name, guestNames(f)))
 }

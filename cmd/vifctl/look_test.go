@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"vifctl/cmd/vifctl/terminal"
 	"vifctl/tests/speed"
 )
 
@@ -21,7 +22,7 @@ func TestProgress(t *testing.T) {
 	require.NoError(t, err)
 	defer file.Close()
 	for _, out := range []*os.File{theirs, file} {
-		step, end := progress(invocation{Stderr: out}, "looking")
+		step, end := progress(terminal.NewWriter(out, false), "looking")
 		step(0, 3)
 		time.Sleep(progressAfter + 10*time.Millisecond)
 		step(1, 3)

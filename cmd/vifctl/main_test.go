@@ -3,88 +3,50 @@ package main
 import (
 	"bytes"
 	"context"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
-	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
 
-	"vifctl/hooks/xenstore/embedded"
+	"vifctl/cmd/vifctl/command"
+	"vifctl/tests/script"
 	"vifctl/xenscripts"
 )
 
-// TestMain makes the program a command of the scripts in testdata/script, by
-// each name it can be called by; vif-nat stands for a name it does not answer
-// to.
-func TestMain(m *testing.M) {
-	called := map[string]func(){"vifctl": main, "vif-plumber": main}
-	for _, name := range xenscripts.Names {
-		called[name] = main
-	}
-	testscript.Main(m, called)
-}
-
-// Each script has a xenstore of its own, a folder for the journal and none of
-// the caller's environment.
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
-		Setup: func(env *testscript.Env) error {
-			dir, err := os.MkdirTemp("", "xs") //nolint:usetesting // a socket's path has to be short
-			if err != nil {
-				return err
-			}
-			env.Defer(func() { _ = os.RemoveAll(dir) })
-			server, err := embedded.Start(filepath.Join(dir, "socket"))
-			if err != nil {
-				return err
-			}
-			env.Defer(func() { _ = server.Close() })
-			// No folder on the way may be one that others can write to.
-			if err := os.Chmod(env.WorkDir, 0o755); err != nil {
-				return err
-			}
-			env.Setenv("XENSTORED_PATH", server.Path())
-			env.Setenv("VIFCTL_RUN_DIR", filepath.Join(env.WorkDir, "run"))
-			env.Setenv("VIFCTL_CONFIG", filepath.Join(env.WorkDir, "vifctl.toml"))
-			return nil
-		},
-	})
+	script.Run(t)
 }
 
 // call is one call of the program in this process: only of what asks nothing of
 // the world outside.
-func call(t *testing.T, name string, args ...string) (code int, stdout, stderr string) {
+func call(t *testing.T, name string, args ...string) (code command.Code, stdout, stderr string) {
 	t.Helper()
 	var out, errOut bytes.Buffer
-	inv := invocation{
-		Name: name, Args: args,
+	code = run(context.Background(), command.Program{
+		Name: name, Self: "/nowhere/vifctl", Args: args,
 		Getenv: func(string) string { return "" },
 		Stdout: &out, Stderr: &errOut,
-	}
-	code = inv.run(context.Background())
+	})
 	return code, out.String(), errOut.String()
 }
 
 func TestHelpNamesEveryCommand(t *testing.T) {
 	t.Parallel()
 	code, help, stderr := call(t, "vifctl", "help")
-	require.Equal(t, done, code)
+	require.Equal(t, command.Done, code)
 	require.Empty(t, stderr)
 	seen := map[string]bool{}
-	for _, c := range commands() {
-		require.False(t, seen[c.name], "%s is there twice", c.name)
-		seen[c.name] = true
-		require.NotNil(t, c.run, c.name)
-		require.NotEmpty(t, c.about, c.name)
-		line := regexp.MustCompile(`(?m)^  vifctl ` + regexp.QuoteMeta(strings.TrimSpace(c.name+" "+c.args)) + `  +` + regexp.QuoteMeta(c.about) + `$`)
-		require.Regexp(t, line, help, c.name)
+	for _, c := range table().Commands {
+		require.False(t, seen[c.Name], "%s is there twice", c.Name)
+		seen[c.Name] = true
+		require.NotNil(t, c.Run, c.Name)
+		require.NotEmpty(t, c.About, c.Name)
+		line := regexp.MustCompile(`(?m)^  vifctl ` + regexp.QuoteMeta(strings.TrimSpace(c.Name+" "+c.Args)) + `  +` + regexp.QuoteMeta(c.About) + `$`)
+		require.Regexp(t, line, help, c.Name)
 	}
-	for _, name := range xenscripts.Names {
+	for _, name := range xenscripts.Names() {
 		require.Contains(t, help, name)
 	}
 	for line := range strings.Lines(help) {
@@ -92,7 +54,7 @@ func TestHelpNamesEveryCommand(t *testing.T) {
 	}
 	for _, word := range []string{"-h", "--help", "-help"} {
 		code, again, _ := call(t, "vifctl", word)
-		require.Equal(t, done, code)
+		require.Equal(t, command.Done, code)
 		require.Equal(t, help, again)
 	}
 }
@@ -115,7 +77,7 @@ func TestUnknownWord(t *testing.T) {
 		t.Run(word, func(t *testing.T) {
 			t.Parallel()
 			code, stdout, stderr := call(t, "vifctl", word)
-			require.Equal(t, usage, code)
+			require.Equal(t, command.Usage, code)
 			require.Empty(t, stdout)
 			require.Equal(t, 1, strings.Count(stderr, "\n"))
 			require.Contains(t, stderr, "vifctl: there is no command ")
@@ -134,33 +96,33 @@ func TestExitCodes(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		args []string
-		want int
+		want command.Code
 	}{
-		"help":                         {[]string{"help"}, done},
-		"version":                      {[]string{"version"}, done},
-		"--version":                    {[]string{"--version"}, done},
-		"no word":                      {nil, usage},
-		"unknown word":                 {[]string{"frobnicate"}, usage},
-		"plan of nothing":              {[]string{"plan"}, usage},
-		"plan of nothing, by a script": {[]string{"plan", "vif-route"}, usage},
-		"install, unknown flag":        {[]string{"install", "--force"}, usage},
-		"install, argument":            {[]string{"install", "/etc/xen/scripts"}, usage},
-		"install, no value":            {[]string{"install", "--dir"}, usage},
-		"install, without units of":    {[]string{"install", "--without-units=vifctl"}, usage},
-		"install, no folder":           {[]string{"install", "--dir", "/nowhere"}, failed},
-		"uninstall, unknown flag":      {[]string{"uninstall", "--force"}, usage},
-		"uninstall, nothing there":     {[]string{"uninstall", "--dir", "/nowhere"}, failed},
-		"xenstore of nothing":          {[]string{"xenstore"}, usage},
-		"xenstore, unknown verb":       {[]string{"xenstore", "rm", "/"}, usage},
-		"xenstore read of nothing":     {[]string{"xenstore", "read"}, usage},
-		"xenstore write of half":       {[]string{"xenstore", "write", "a"}, usage},
-		"xenstore write of one half":   {[]string{"xenstore", "write", "a", "1", "b"}, usage},
+		"help":                         {[]string{"help"}, command.Done},
+		"version":                      {[]string{"version"}, command.Done},
+		"--version":                    {[]string{"--version"}, command.Done},
+		"no word":                      {nil, command.Usage},
+		"unknown word":                 {[]string{"frobnicate"}, command.Usage},
+		"plan of nothing":              {[]string{"plan"}, command.Usage},
+		"plan of nothing, by a script": {[]string{"plan", "vif-route"}, command.Usage},
+		"install, unknown flag":        {[]string{"install", "--force"}, command.Usage},
+		"install, argument":            {[]string{"install", "/etc/xen/scripts"}, command.Usage},
+		"install, no value":            {[]string{"install", "--dir"}, command.Usage},
+		"install, without units of":    {[]string{"install", "--without-units=vifctl"}, command.Usage},
+		"install, no folder":           {[]string{"install", "--dir", "/nowhere"}, command.Failed},
+		"uninstall, unknown flag":      {[]string{"uninstall", "--force"}, command.Usage},
+		"uninstall, nothing there":     {[]string{"uninstall", "--dir", "/nowhere"}, command.Failed},
+		"xenstore of nothing":          {[]string{"xenstore"}, command.Usage},
+		"xenstore, unknown verb":       {[]string{"xenstore", "rm", "/"}, command.Usage},
+		"xenstore read of nothing":     {[]string{"xenstore", "read"}, command.Usage},
+		"xenstore write of half":       {[]string{"xenstore", "write", "a"}, command.Usage},
+		"xenstore write of one half":   {[]string{"xenstore", "write", "a", "1", "b"}, command.Usage},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			code, stdout, stderr := call(t, "vifctl", tc.args...)
 			require.Equal(t, tc.want, code)
-			if tc.want == done {
+			if tc.want == command.Done {
 				require.Empty(t, stderr)
 				require.NotEmpty(t, stdout)
 			} else if tc.args != nil {
@@ -169,9 +131,6 @@ func TestExitCodes(t *testing.T) {
 			}
 		})
 	}
-	code, _, stderr := call(t, "qemu-ifup", "tap0")
-	require.Equal(t, usage, code)
-	require.Contains(t, stderr, "qemu-ifup tap0 xenbr0")
 }
 
 // Help that nobody asked for is a complaint.

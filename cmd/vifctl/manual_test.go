@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"vifctl/cmd/vifctl/command"
 	"vifctl/tests/dom0"
 )
 
@@ -17,16 +18,16 @@ import (
 func TestManPage(t *testing.T) {
 	t.Parallel()
 	code, page, stderr := call(t, "vifctl", "help", "--man")
-	require.Equal(t, done, code)
+	require.Equal(t, command.Done, code)
 	require.Empty(t, stderr)
 	plain := strings.NewReplacer(`\-`, "-", `\e`, `\`, `\&`, "").Replace(page)
-	for _, c := range commands() {
-		require.Contains(t, plain, "\n.SS "+c.name, c.name)
-		for _, o := range manualOf(c.name).options {
-			require.Contains(t, plain, "\n.B "+o.usage()+"\n")
+	for _, c := range table().Commands {
+		require.Contains(t, plain, "\n.SS "+c.Name, c.Name)
+		for _, f := range c.Flags {
+			require.Contains(t, plain, "\n.B "+strings.TrimSpace("--"+f.Name+" "+f.Value)+"\n")
 		}
-		for _, e := range manualOf(c.name).examples {
-			require.Contains(t, plain, "\n"+e.line+"\n")
+		for _, e := range c.Examples {
+			require.Contains(t, plain, "\n"+e.Line+"\n")
 		}
 	}
 	for _, r := range page {
@@ -46,21 +47,21 @@ func TestManPage(t *testing.T) {
 // All about one command, and what it understands.
 func TestHelpOfACommand(t *testing.T) {
 	t.Parallel()
-	for _, c := range commands() {
-		code, text, stderr := call(t, "vifctl", "help", c.name)
-		require.Equal(t, done, code, c.name)
+	for _, c := range table().Commands {
+		code, text, stderr := call(t, "vifctl", "help", c.Name)
+		require.Equal(t, command.Done, code, c.Name)
 		require.Empty(t, stderr)
-		require.True(t, strings.HasPrefix(text, "vifctl "+c.name), text)
+		require.True(t, strings.HasPrefix(text, "vifctl "+c.Name), text)
 		for line := range strings.Lines(text) {
 			require.LessOrEqual(t, len([]rune(line)), 121, line)
 		}
-		if c.name != "xenstore" {
-			_, again, _ := call(t, "vifctl", c.name, "--help")
+		if c.Name != "xenstore" {
+			_, again, _ := call(t, "vifctl", c.Name, "--help")
 			require.Equal(t, text, again)
 		}
 	}
 	code, _, stderr := call(t, "vifctl", "help", "docter")
-	require.Equal(t, usage, code)
+	require.Equal(t, command.Usage, code)
 	require.Contains(t, stderr, "did you mean doctor?")
 }
 
@@ -78,7 +79,7 @@ func TestMistypedOption(t *testing.T) {
 		{"lab --keap", "--keep"},
 	} {
 		code, stdout, stderr := call(t, "vifctl", strings.Fields(tc[0])...)
-		require.Equal(t, usage, code, tc[0])
+		require.Equal(t, command.Usage, code, tc[0])
 		require.Empty(t, stdout)
 		require.Contains(t, stderr, "(did you mean "+tc[1]+"?)")
 		require.Equal(t, 1, strings.Count(stderr, "\n"))
@@ -104,16 +105,16 @@ func TestExamples(t *testing.T) {
 	require.Zero(t, guest.Run("ip", "address", "add", "10.0.0.5/24", "dev", "eth0").Exit)
 	d.Settle()
 	require.NoError(t, d.WriteFile("/run/try/web.cfg", "name = 'other'\nvif = [ 'bridge=xenbr0' ]\n", 0o644))
-	for _, c := range commands() {
-		require.NotEmpty(t, manualOf(c.name).examples, c.name)
-		for _, e := range manualOf(c.name).examples {
-			if c.name == "lab" {
+	for _, c := range table().Commands {
+		require.NotEmpty(t, c.Examples, c.Name)
+		for _, e := range c.Examples {
+			if c.Name == "lab" {
 				continue
 			}
-			r := d.Run("sh", "-c", "cd /run/try; PATH=$PATH:/etc/xen/scripts; "+e.line)
-			require.Zero(t, r.Exit, "%s\n%s%s", e.line, r.Stdout, r.Stderr)
-			wrote := strings.Contains(e.line, ">") || strings.Contains(e.line, "report.txt") || strings.Contains(e.line, "--once")
-			require.Equal(t, !wrote || strings.Contains(e.line, "report.txt"), r.Stdout != "", e.line)
+			r := d.Run("sh", "-c", "cd /run/try; PATH=$PATH:/etc/xen/scripts; "+e.Line)
+			require.Zero(t, r.Exit, "%s\n%s%s", e.Line, r.Stdout, r.Stderr)
+			wrote := strings.Contains(e.Line, ">") || strings.Contains(e.Line, "report.txt") || strings.Contains(e.Line, "--once")
+			require.Equal(t, !wrote || strings.Contains(e.Line, "report.txt"), r.Stdout != "", e.Line)
 		}
 	}
 }
@@ -125,7 +126,7 @@ func TestCompletion(t *testing.T) {
 	require.NoError(t, os.WriteFile(program, []byte("#!/bin/sh\necho web\necho vif1.0\n"), 0o755))
 	script := func(shell string) string {
 		code, text, _ := call(t, "vifctl", "completion", shell)
-		require.Equal(t, done, code)
+		require.Equal(t, command.Done, code)
 		file := filepath.Join(t.TempDir(), "completion")
 		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 		return file

@@ -3,44 +3,49 @@ package main
 import (
 	"context"
 	"os"
+	"strings"
 
+	"vifctl/cmd/vifctl/command"
 	"vifctl/cmd/vifctl/hostmap"
-	"vifctl/cmd/vifctl/terminal"
 	"vifctl/hooks/doctor"
 )
 
-func mapOptions() []option {
-	return []option{{"--svg", "", "draw it as a picture (SVG), for a browser: vifctl map --svg > map.svg"}}
+func mapCommand() command.Command {
+	svg := false
+	return command.Command{
+		Name: "map", Args: "[--svg]", About: "the guests' network as a tree, or as a picture",
+		Detail: "From the ways out over the bridges to the guests, with their addresses and translations; what is broken is marked.",
+		Flags:  []command.Flag{{Name: "svg", Help: "draw it as a picture (SVG), for a browser: vifctl map --svg > map.svg", Into: &svg}},
+		Examples: []command.Example{
+			{Line: "vifctl map", About: "a tree"},
+			{Line: "vifctl map --svg > map.svg", About: "a picture"},
+		},
+		Run: func(ctx context.Context, c *command.Call) error { return drawMap(ctx, c, svg) },
+	}
 }
 
-// mapCommand draws the host's guest network.
-func mapCommand(ctx context.Context, inv invocation) int {
-	g, words, err := inv.options(mapOptions())
-	if err == nil && len(words) > 0 {
-		inv.complain("map shows the whole host, and takes no name: `vifctl status %s` is about one", words[0])
-		return usage
+// drawMap draws the host's guest network.
+func drawMap(ctx context.Context, c *command.Call, svg bool) error {
+	if len(c.Words) > 0 {
+		return command.Usagef("map shows the whole host, and takes no name: `vifctl status %s` is about one", c.Words[0])
 	}
+	f, err := look(ctx, c)
 	if err != nil {
-		inv.complain("map: %v", err)
-		return usage
-	}
-	f, err := look(ctx, inv)
-	if err != nil {
-		inv.complain("%v", err)
-		return failed
+		return err
 	}
 	name, err := os.Hostname()
 	if err != nil {
 		name = "this host"
 	}
 	m := hostmap.Of(name, f, doctor.Diagnose(f))
-	if g.has("--svg") {
-		err = m.WriteSVG(inv.Stdout)
-	} else {
-		err = m.WriteTree(inv.Stdout, terminal.For(inv.Stdout, inv.Getenv))
+	if !svg {
+		c.Write(m.WriteTree)
+		return nil
 	}
-	if err != nil {
-		return failed
+	var picture strings.Builder
+	if err := m.WriteSVG(&picture); err != nil {
+		return err
 	}
-	return done
+	c.Raw(picture.String())
+	return nil
 }

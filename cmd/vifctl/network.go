@@ -2,277 +2,261 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
-	"vifctl/hooks/engine"
+	"vifctl/cmd/vifctl/command"
+	"vifctl/hooks/journal"
 	"vifctl/hooks/network"
 	"vifctl/hooks/process"
+	"vifctl/hooks/session"
 	"vifctl/watch/journald"
 )
 
-// notStarted is what `status` exits with where nothing is, as init scripts do.
-const notStarted = 3
-
 const networkUsage = "network takes `start|stop|status [MODE [KEY=VALUE…]]` or `confirm`; start takes --confirm SECONDS, --dry-run and --json, stop --force, status --json"
 
-// networkFlags are the words of a network command that are ours, not xend's.
-type networkFlags struct {
-	hookFlags
-	force   bool
-	confirm time.Duration
+// networkOptions are the words of a network command that are ours, not xend's.
+type networkOptions struct {
+	dryRun, json, force bool
+	// confirm is in seconds, 0 for a start that needs no confirmation.
+	confirm int
 }
 
-// networkCommand is the host's side of the modes, as a person asks for it.
-func networkCommand(ctx context.Context, inv invocation) int {
-	args, flags, err := takeNetworkFlags(inv.Args)
-	if err != nil {
-		inv.complain("%v", err)
-		return usage
+func networkCommand() command.Command {
+	o := &networkOptions{}
+	return command.Command{
+		Name: "network", Args: "start|stop|status|confirm …", About: "make the host a bridge or a router, without cutting it off",
+		Detail: "start MODE makes the host's side of a mode, with the words that xend gave its scripts: bridge makes netdev= a port of bridge=, which takes over " +
+			"the host's addresses and routes (without bridge= it takes the uplink's name; netdev=none makes one for guests alone); route and nat make the host a router. " +
+			"A start is undone as a whole when a step fails, when a gateway that answered before stops answering, and when the process dies. " +
+			"stop gives back what was. Without a mode it is about all that network in the configuration lists.",
+		Flags: []command.Flag{
+			{
+				Name: "confirm", Value: "SECONDS", Help: "undo a start unless `vifctl network confirm` is said in time",
+				Into: command.Number{Into: &o.confirm, Least: 1, Most: 86400, What: "a number of seconds"},
+			},
+			{Name: "force", Help: "stop although guests are on the bridge, and forget what cannot be undone", Into: &o.force},
+			{Name: "dry-run", Help: "print the steps of a start as commands, and change nothing", Into: &o.dryRun},
+			{Name: "json", Help: "print a dry run or the status for programs", Into: &o.json},
+		},
+		Exits: []command.Exit{{Code: command.Drifted, When: "status: nothing is started, or something of it is missing"}},
+		Examples: []command.Example{
+			{Line: "vifctl network start bridge bridge=inside netdev=none --dry-run", About: "how a bridge for guests alone would be made"},
+			{Line: "vifctl network start route", About: "make the host a router for its guests"},
+			{Line: "vifctl network status", About: "what is started, and what of it is missing"},
+			{Line: "vifctl network stop route", About: "give back what was"},
+		},
+		Words: []string{"start", "stop", "status", "confirm", "bridge", "route", "nat"},
+		Run:   o.run,
 	}
-	if len(args) == 0 {
-		inv.complain("%s", networkUsage)
-		return usage
-	}
-	verb, args := args[0], args[1:]
-	switch {
-	case verb == "confirm" && len(args) == 0:
-		return confirmNetworks(ctx, inv)
-	case verb == guardWord && len(args) == 3:
-		return guardNetwork(ctx, inv, args)
-	case len(args) == 0 && (verb == "start" || verb == "stop" || verb == "status"):
-		return allNetworks(ctx, inv, verb, flags)
-	case verb == "start" || verb == "stop" || verb == "status":
-		return oneNetwork(ctx, inv, verb, args[0], args[1:], flags)
-	}
-	inv.complain("%s", networkUsage)
-	return usage
 }
 
-// networkScript is a network-* script as xend runs it: `network-bridge start
-// netdev=eth1`.
-func networkScript(ctx context.Context, inv invocation) int {
-	mode := strings.TrimPrefix(inv.Name, "network-")
-	args, flags, err := takeNetworkFlags(inv.Args)
-	if err != nil {
-		inv.complain("%v", err)
-		return usage
+// run is the host's side of the modes, as a person asks for it, or as xend runs a
+// network-* script: `network-bridge start netdev=eth1`.
+func (o *networkOptions) run(ctx context.Context, c *command.Call) error {
+	verb, words := "", c.Words
+	if len(words) > 0 {
+		verb, words = words[0], words[1:]
 	}
-	if len(args) == 0 || !slices.Contains([]string{"start", "stop", "status"}, args[0]) {
-		inv.complain("it takes start, stop or status, then bridge=, netdev=, antispoof=, vifnum= or dhcp=")
-		return usage
-	}
-	return oneNetwork(ctx, inv, args[0], mode, args[1:], flags)
-}
-
-func takeNetworkFlags(args []string) (rest []string, f networkFlags, err error) {
-	for i := 0; i < len(args); i++ {
-		name, value, given := strings.Cut(args[i], "=")
-		switch name {
-		case "--dry-run":
-			f.dryRun = true
-		case "--json":
-			f.json = true
-		case "--force":
-			f.force = true
-		case "--confirm":
-			if !given && i+1 < len(args) {
-				i++
-				value = args[i]
-			}
-			seconds, err := strconv.Atoi(value)
-			if err != nil || seconds < 1 || seconds > 86400 {
-				return nil, f, fmt.Errorf("--confirm %q cannot be used: it is a number of seconds, from 1 to 86400", value)
-			}
-			f.confirm = time.Duration(seconds) * time.Second
-		default:
-			if strings.HasPrefix(name, "-") {
-				return nil, f, fmt.Errorf("there is no %s; %s", name, networkUsage)
-			}
-			rest = append(rest, args[i])
+	asked := verb == "start" || verb == "stop" || verb == "status"
+	if mode, script := strings.CutPrefix(c.Name, "network-"); script {
+		if !asked {
+			return command.Usagef("it takes start, stop or status, then bridge=, netdev=, antispoof=, vifnum= or dhcp=")
 		}
+		return o.one(ctx, c, verb, mode, words)
 	}
-	return rest, f, nil
+	switch {
+	case verb == "confirm" && len(words) == 0:
+		return confirmNetworks(ctx, c)
+	case verb == guardWord && len(words) == 3:
+		return guardNetwork(ctx, c, words)
+	case asked && len(words) == 0:
+		return o.all(ctx, c, verb)
+	case asked:
+		return o.one(ctx, c, verb, words[0], words[1:])
+	}
+	return command.Usagef("%s", networkUsage)
 }
 
-// oneNetwork does what one request asks.
-func oneNetwork(ctx context.Context, inv invocation, verb, mode string, args []string, flags networkFlags) int {
-	req, err := network.Parse(mode, args)
+// one does what one request asks.
+func (o *networkOptions) one(ctx context.Context, c *command.Call, verb, mode string, words []string) error {
+	req, err := network.Parse(mode, words)
 	if err != nil {
-		inv.complain("%v", err)
-		return usage
+		return command.Usagef("%v", err)
 	}
-	s, r, err := openNetworks(inv, verb == "start", flags.dryRun)
-	defer s.close()
+	s, n, err := openNetworks(c, verb == "start", o.dryRun)
 	if err != nil {
-		inv.complain("%v", err)
-		return failed
+		return err
 	}
+	defer s.Close()
 	switch verb {
 	case "start":
-		return startNetwork(ctx, inv, r, req, flags)
+		return o.start(ctx, c, n, req)
 	case "stop":
-		return stopNetwork(ctx, inv, r, req, flags)
+		return o.stop(ctx, c, n, req)
 	}
-	return networkStatus(ctx, inv, r, req, flags)
+	return o.status(ctx, c, n, req)
 }
 
-// allNetworks starts what the configuration lists, or stops or shows what is
-// started.
-func allNetworks(ctx context.Context, inv invocation, verb string, flags networkFlags) int {
-	s, r, err := openNetworks(inv, verb == "start", flags.dryRun)
-	defer s.close()
+// all starts what the configuration lists, or stops or shows what is started.
+func (o *networkOptions) all(ctx context.Context, c *command.Call, verb string) error {
+	s, n, err := openNetworks(c, verb == "start", o.dryRun)
 	if err != nil {
-		inv.complain("%v", err)
-		return failed
+		return err
 	}
-	if verb == "status" {
-		return networkStatus(ctx, inv, r, network.Request{}, flags)
-	}
+	defer s.Close()
 	var requests []network.Request
-	if verb == "stop" {
-		if requests, err = r.Started(); err != nil {
-			return inv.ended(err)
-		}
-	} else {
-		for _, words := range s.Config.Host.Networks.All() {
-			req, err := network.Parse(words[0], words[1:])
-			if err != nil {
-				inv.complain("the configuration's network %q: %v", strings.Join(words, " "), err)
-				return failed
-			}
-			requests = append(requests, req)
-		}
+	do := o.start
+	switch verb {
+	case "status":
+		return o.status(ctx, c, n, network.Request{})
+	case "stop":
+		do = o.stop
+		requests, err = n.Started()
+	case "start":
+		requests, err = configured(s)
+	}
+	if err != nil {
+		return err
 	}
 	if len(requests) == 0 {
-		fmt.Fprintln(inv.Stdout, "nothing to "+verb)
+		c.Line("nothing to %s", verb)
 	}
 	for _, req := range requests {
-		var code int
-		if verb == "stop" {
-			code = stopNetwork(ctx, inv, r, req, flags)
-		} else {
-			code = startNetwork(ctx, inv, r, req, flags)
-		}
-		if code != done {
-			return code
+		if err := do(ctx, c, n, req); err != nil {
+			return err
 		}
 	}
-	return done
+	return nil
 }
 
-func startNetwork(ctx context.Context, inv invocation, r *network.Networks, req network.Request, flags networkFlags) int {
-	if flags.dryRun {
-		w, err := r.Preview(ctx, req)
-		if err == nil && flags.json {
-			err = w.WriteJSON(inv.Stdout)
-		} else if err == nil {
-			err = w.WriteText(inv.Stdout)
+// configured are the networks that the configuration lists.
+func configured(s *session.Session) (requests []network.Request, err error) {
+	for _, words := range s.Config.Host.Networks.All() {
+		req, err := network.Parse(words[0], words[1:])
+		if err != nil {
+			return nil, fmt.Errorf("the configuration's network %q: %w", strings.Join(words, " "), err)
 		}
-		return inv.ended(err)
+		requests = append(requests, req)
+	}
+	return requests, nil
+}
+
+func (o *networkOptions) start(ctx context.Context, c *command.Call, n *network.Networks, req network.Request) error {
+	if o.dryRun {
+		d, err := n.Preview(ctx, req)
+		if err != nil {
+			return err
+		}
+		if o.json {
+			c.JSON(d)
+		} else {
+			c.Write(d.WriteText)
+		}
+		return nil
 	}
 	// The terminal may go with the connection, which must not stop us half-way;
 	// whoever stops us on purpose gets everything back.
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	w, err := r.Start(ctx, req, flags.confirm)
+	within := time.Duration(o.confirm) * time.Second
+	d, err := n.Start(ctx, req, within)
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return inv.ended(errors.New("interrupted: all that was done is undone"))
+		return errors.New("interrupted: all that was done is undone")
 	case err != nil:
-	case w.Nothing != "":
-		fmt.Fprintf(inv.Stdout, "nothing to do: %s\n", w.Nothing)
-	case w.Before:
-		fmt.Fprintf(inv.Stdout, "%s %s was started before\n", w.Mode, w.Name)
+		return err
+	case d.Nothing != "":
+		c.Line("nothing to do: %s", d.Nothing)
+	case d.Before:
+		c.Line("%s %s was started before", d.Mode, d.Name)
 	default:
-		fmt.Fprintf(inv.Stdout, "%s %s started\n", w.Mode, w.Name)
-		if flags.confirm > 0 {
-			fmt.Fprintf(inv.Stdout, "It is undone in %s, unless you say: vifctl network confirm\n", flags.confirm)
+		c.Line("%s %s started", d.Mode, d.Name)
+		if o.confirm > 0 {
+			c.Line("It is undone in %s, unless you say: vifctl network confirm", within)
 		}
 	}
-	return inv.ended(err)
+	return nil
 }
 
-func stopNetwork(ctx context.Context, inv invocation, r *network.Networks, req network.Request, flags networkFlags) int {
-	if flags.dryRun {
-		inv.complain("stop has no dry run: it undoes what start did, which `start --dry-run --json` lists")
-		return usage
+func (o *networkOptions) stop(ctx context.Context, c *command.Call, n *network.Networks, req network.Request) error {
+	if o.dryRun {
+		return command.Usagef("stop has no dry run: it undoes what start did, which `start --dry-run --json` lists")
 	}
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
-	name, err := r.Stop(ctx, req, flags.force)
+	name, err := n.Stop(ctx, req, o.force)
 	switch {
 	case err != nil:
+		return err
 	case name == "":
-		fmt.Fprintf(inv.Stdout, "%s is not started: nothing to undo\n", req.Mode)
+		c.Line("%s is not started: nothing to undo", req.Mode)
 	default:
-		fmt.Fprintf(inv.Stdout, "%s %s stopped\n", req.Mode, name)
+		c.Line("%s %s stopped", req.Mode, name)
 	}
-	return inv.ended(err)
+	return nil
 }
 
-func networkStatus(ctx context.Context, inv invocation, r *network.Networks, req network.Request, flags networkFlags) int {
-	list, err := r.Status(ctx, req)
+// networkStatus is the stable form of `vifctl network status --json`.
+type networkStatus struct {
+	Networks []network.Status `json:"networks"`
+	Last     string           `json:"last,omitempty"`
+}
+
+func (o *networkOptions) status(ctx context.Context, c *command.Call, n *network.Networks, req network.Request) error {
+	list, err := n.Status(ctx, req)
 	if err != nil {
-		return inv.ended(err)
+		return err
 	}
-	if flags.json {
-		if list == nil {
-			list = []network.Status{}
-		}
-		enc := json.NewEncoder(inv.Stdout)
-		enc.SetIndent("", "  ")
-		err = enc.Encode(struct {
-			Networks []network.Status `json:"networks"`
-			Last     string           `json:"last,omitempty"`
-		}{list, r.Journal.LastWords()})
+	last := n.Journal.LastWords()
+	if o.json {
+		c.JSON(networkStatus{append([]network.Status{}, list...), last})
 	} else {
 		for _, s := range list {
-			err = errors.Join(err, s.WriteText(inv.Stdout))
+			c.Write(s.WriteText)
 		}
-		if len(list) == 0 {
-			what := "nothing is"
-			if req.Mode != "" {
-				what = req.Mode + " is not"
-			}
-			fmt.Fprintf(inv.Stdout, "%s started\n", what)
+		switch {
+		case len(list) > 0:
+		case req.Mode != "":
+			c.Line("%s is not started", req.Mode)
+		default:
+			c.Line("nothing is started")
 		}
-		if last := r.Journal.LastWords(); last != "" {
-			fmt.Fprintln(inv.Stdout, last)
+		if last != "" {
+			c.Line("%s", last)
 		}
 	}
-	if code := inv.ended(err); code != done || len(list) > 0 {
-		return code
+	drifted := func(s network.Status) bool { return s.State != journal.Started || len(s.Missing) > 0 }
+	if len(list) == 0 || slices.ContainsFunc(list, drifted) {
+		return command.Drifted
 	}
-	return notStarted
+	return nil
 }
 
-func confirmNetworks(ctx context.Context, inv invocation) int {
-	s, r, err := openNetworks(inv, false, false)
-	defer s.close()
-	var names []string
-	if err == nil {
-		names, err = r.Confirm(ctx)
+func confirmNetworks(ctx context.Context, c *command.Call) error {
+	s, n, err := openNetworks(c, false, false)
+	if err != nil {
+		return err
 	}
+	defer s.Close()
+	names, err := n.Confirm(ctx)
 	if err == nil && len(names) == 0 {
 		err = errors.New("nothing waits to be confirmed")
-		if last := r.Journal.LastWords(); last != "" {
+		if last := n.Journal.LastWords(); last != "" {
 			err = fmt.Errorf("%w: %s", err, last)
 		}
 	}
 	for _, name := range names {
-		fmt.Fprintf(inv.Stdout, "%s stays\n", name)
+		c.Line("%s stays", name)
 	}
-	return inv.ended(err)
+	return err
 }
 
 // guardWord is how vifctl calls itself to watch a start; nobody types it.
@@ -280,49 +264,39 @@ const guardWord = "guard"
 
 // guardNetwork waits for the end of the process at the other side of standard
 // input.
-func guardNetwork(ctx context.Context, inv invocation, args []string) int {
+func guardNetwork(ctx context.Context, c *command.Call, words []string) error {
 	signal.Ignore(syscall.SIGHUP, syscall.SIGINT, syscall.SIGPIPE)
-	s, r, err := openNetworks(inv, false, false)
-	defer s.close()
+	s, n, err := openNetworks(c, false, false)
 	if err != nil {
-		return failed
+		return err
 	}
-	if log, err := journald.Open(journald.Socket, inv.Name, r.Log.Handler()); err == nil {
-		r.Log = slog.New(log)
-		r.Executor.Log = r.Log
+	defer s.Close()
+	if log, err := journald.Open(journald.Socket, c.Name, n.Log.Handler()); err == nil {
+		s.SetLog(slog.New(log))
+		n.Log = s.Log
 	}
-	return inv.ended(r.Watch(ctx, args[0], args[1], args[2], os.Stdin))
+	return n.Watch(ctx, words[0], words[1], words[2], os.Stdin)
 }
 
-// openNetworks makes a runtime of a session. up: without a valid configuration
-// nothing is started.
-func openNetworks(inv invocation, up, dryRun bool) (*session, *network.Networks, error) {
-	s := &session{Engine: engine.Engine{Log: newLog(inv)}}
-	if err := s.open(inv, up, dryRun); err != nil {
-		return s, nil, err
+// openNetworks opens a session for networks, without a xenstore. up: without a valid
+// configuration it fails.
+func openNetworks(c *command.Call, up, dryRun bool) (*session.Session, *network.Networks, error) {
+	if err := mayAsk(); err != nil {
+		return nil, nil, err
 	}
-	r := &network.Networks{Reader: s.Reader, Executor: s.Executor, Journal: s.Journal, Log: s.Log, Host: s.Config.Host}
-	r.Guard = func(mode, name, token string) (func(), error) {
-		self, err := os.Executable()
-		if err != nil {
-			return nil, err
-		}
+	s, err := opened(session.New(caller(c)), up, dryRun)
+	if err != nil {
+		return nil, nil, err
+	}
+	n := &network.Networks{Reader: s.Reader, Executor: s.Executor, Journal: s.Journal, Log: s.Log, Host: s.Config.Host}
+	n.Guard = func(mode, name, token string) (func(), error) {
 		var env []string
 		for _, variable := range []string{"VIFCTL_RUN_DIR", "VIFCTL_CONFIG"} {
-			if value := inv.Getenv(variable); value != "" {
+			if value := c.Getenv(variable); value != "" {
 				env = append(env, variable+"="+value)
 			}
 		}
-		return process.Detach([]string{self, "network", guardWord, mode, name, token}, env)
+		return process.Detach([]string{c.Self, "network", guardWord, mode, name, token}, env)
 	}
-	return s, r, nil
-}
-
-// ended turns an error into words and an exit code.
-func (inv invocation) ended(err error) int {
-	if err != nil {
-		inv.complain("%v", err)
-		return failed
-	}
-	return done
+	return s, n, nil
 }

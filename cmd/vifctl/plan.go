@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"vifctl/cmd/vifctl/command"
 	"vifctl/configs"
 	"vifctl/xenscripts"
 )
@@ -16,69 +17,58 @@ import (
 //go:embed plan_schema.json
 var planSchema string
 
-// planCommand shows what would be done: for a call, for a guest's file whose
-// guest does not run, or for a port that is up.
-func planCommand(ctx context.Context, inv invocation) int {
-	rest, shell := without(inv.Args, "--shell")
-	words, flags := takeFlags(rest)
+// planOptions are how a plan is printed.
+type planOptions struct{ json, schema, shell bool }
+
+func planCommand() command.Command {
+	o := &planOptions{}
+	return command.Command{
+		Name: "plan", Args: "CALL… | FILE.cfg… | PORT…", About: "print what would be done for a call, a guest's file or a port",
+		Detail: "Of a call it prints the steps. Of a guest's file it prints what each of its interfaces would get if the guest were started now, " +
+			"and in which file and line each value was said. Of a port that is up it prints what it lacks. Nothing is changed. Of several files " +
+			"and ports --json prints a document each.",
+		Flags: []command.Flag{
+			{Name: "json", Help: "print it for programs; --schema describes it", Into: &o.json},
+			{Name: "schema", Help: "print the JSON Schema of --json", Into: &o.schema},
+			{Name: "shell", Help: "print a script to paste", Into: &o.shell},
+		},
+		Exits: []command.Exit{{Code: command.Drifted, When: "a port is not as it should be"}},
+		Examples: []command.Example{
+			{Line: "vifctl plan web.cfg", About: "what a guest would get, before it is started"},
+			{Line: "vifctl plan vif1.0", About: "what a port lacks"},
+			{Line: "vifctl plan vif-bridge online vif=vif1.0 XENBUS_PATH=backend/vif/1/0", About: "what a call would do"},
+		},
+		Words: append(slices.Clone(callWords), xenscripts.Names()...), Names: true, Files: true,
+		Run: o.run,
+	}
+}
+
+// run shows what would be done: for a call, for guests' files whose guests do not
+// run, or for ports that are up.
+func (o *planOptions) run(ctx context.Context, c *command.Call) error {
 	switch {
-	case len(words) == 1 && words[0] == "--schema":
-		return written(inv, planSchema)
-	case len(words) == 0:
-		inv.complain("plan needs a call, as in `vifctl plan online type_if=vif`, a guest's file or a port")
-		return usage
-	case isCall(words[0]) || slices.Contains(xenscripts.Names, words[0]):
-		inv.Args = rest
-		return planCall(ctx, inv)
-	case len(words) == 1 && looksLikeFile(words[0]):
-		return planFile(ctx, inv, words[0], flags.json, shell)
-	case !strings.HasPrefix(words[0], "-"):
-		if code, ok := planPorts(ctx, inv, words, flags.json, shell); ok {
-			return code
+	case o.schema && len(c.Words) == 0:
+		c.Raw(planSchema)
+		return nil
+	case len(c.Words) == 0:
+		return command.Usagef("plan needs a call, as in `vifctl plan online type_if=vif`, a guest's file or a port")
+	case slices.Contains(callWords, c.Words[0]) || slices.Contains(xenscripts.Names(), c.Words[0]):
+		return planCall(ctx, c, c.Words, o.json)
+	}
+	var files, ports []string
+	for _, word := range c.Words {
+		if looksLikeFile(word) {
+			files = append(files, word)
+		} else {
+			ports = append(ports, word)
 		}
 	}
-	inv.complain("plan takes a call (online, offline, add, remove, or a script's name before it), a guest's file or a port: %q is none of them%s",
-		words[0], configs.DidYouMean(words[0], append([]string{"online", "offline", "add", "remove"}, xenscripts.Names...)))
-	return usage
-}
-
-// without takes a flag off the arguments.
-func without(args []string, flag string) (rest []string, found bool) {
-	rest = slices.DeleteFunc(slices.Clone(args), func(a string) bool { return a == flag })
-	return rest, len(rest) < len(args)
-}
-
-// planPorts shows what the named ports, or those of the named guests, lack; ok
-// is false where there are none of these names.
-func planPorts(ctx context.Context, inv invocation, words []string, asJSON, shell bool) (code int, ok bool) {
-	s := dial(ctx, inv)
-	defer s.close()
-	if err := s.open(inv, true, true); err != nil {
-		inv.complain("%v", err)
-		return failed, true
-	}
-	ports, err := s.portsNamed(words)
+	end := o.files(ctx, c, files)
+	drift, err := o.ports(ctx, c, ports)
 	if err != nil {
-		return 0, false
+		return err
 	}
-	for _, p := range ports {
-		w, err := s.Check(ctx, p.Port)
-		if err == nil {
-			switch {
-			case asJSON:
-				err = w.WriteJSON(inv.Stdout)
-			case shell:
-				err = w.WriteRepair(inv.Stdout)
-			default:
-				err = w.WriteDifference(inv.Stdout)
-			}
-		}
-		if err != nil {
-			inv.complain("%v", err)
-			code = failed
-		}
-	}
-	return code, true
+	return end.Worse(drift).End()
 }
 
 // looksLikeFile tells a guest's file from a port, whose name can hold dots.
@@ -90,26 +80,8 @@ func looksLikeFile(word string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-func planFile(ctx context.Context, inv invocation, path string, asJSON, shell bool) int {
-	foresight, err := foresee(ctx, inv, path)
-	if err != nil {
-		inv.complain("%v", err)
-		return failed
-	}
-	switch {
-	case asJSON:
-		err = foresight.writeJSON(inv.Stdout)
-	case shell:
-		err = foresight.writeShell(inv.Stdout)
-	default:
-		err = foresight.writeText(inv.Stdout)
-	}
-	if err != nil {
-		inv.complain("%v", err)
-		return failed
-	}
-	if foresight.refused() {
-		return failed
-	}
-	return done
+// noSuchPort is the error of a word that is neither a call nor a file nor a port.
+func noSuchPort(word string) error {
+	return command.Usagef("plan takes a call (online, offline, add, remove, or a script's name before it), guests' files or ports: %q is none of them%s",
+		word, configs.DidYouMean(word, append(slices.Clone(callWords), xenscripts.Names()...)))
 }

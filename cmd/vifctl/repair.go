@@ -1,128 +1,94 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"slices"
-	"strings"
 
+	"vifctl/cmd/vifctl/command"
 	"vifctl/hooks/engine"
-	"vifctl/hooks/journal"
-	"vifctl/hooks/kernel"
 )
 
-// repairCommand holds ports that are up against what they need, and puts back
-// what is missing. Without a name it is about all of them.
-func repairCommand(ctx context.Context, inv invocation) int {
-	args, flags := takeFlags(inv.Args)
-	if slices.Equal(args, []string{"--garbage"}) && flags == (hookFlags{}) {
-		return collectGarbage(ctx, inv)
+// repairOptions are what is repaired.
+type repairOptions struct{ dryRun, garbage bool }
+
+func repairCommand() command.Command {
+	o := &repairOptions{}
+	return command.Command{
+		Name: "repair", Args: "[--dry-run] [NAME…] | --garbage", About: "put back what ports that are up have lost",
+		Detail: "A port is held against the plan that a call would make today, and gets back what it lost; hooks are not called again.",
+		Flags: []command.Flag{
+			{Name: "dry-run", Help: "only tell", Into: &o.dryRun},
+			{Name: "garbage", Help: "instead, remove what nobody will come for any more", Into: &o.garbage},
+		},
+		Exits: []command.Exit{{Code: command.Drifted, When: "with --dry-run: a port is not as it should be"}},
+		Examples: []command.Example{
+			{Line: "vifctl repair --dry-run", About: "what all ports lack"},
+			{Line: "vifctl repair web", About: "put back what one guest's ports lack"},
+			{Line: "vifctl repair --garbage", About: "after xl was killed together with a guest"},
+		},
+		Names: true,
+		Run:   o.run,
 	}
-	if flags.json || slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "-") }) {
-		inv.complain("repair takes the names of ports or guests, and --dry-run; or --garbage alone")
-		return usage
+}
+
+// run holds ports that are up against what they need, and puts back what is
+// missing. Without a name it is about all of them.
+func (o *repairOptions) run(ctx context.Context, c *command.Call) error {
+	if o.garbage {
+		if o.dryRun || len(c.Words) > 0 {
+			return command.Usagef("repair takes the names of ports or guests, and --dry-run; or --garbage alone")
+		}
+		return collectGarbage(ctx, c)
 	}
-	s := dial(ctx, inv)
-	defer s.close()
-	if err := s.open(inv, true, flags.dryRun); err != nil {
-		inv.complain("%v", err)
-		return failed
-	}
-	ports, err := s.portsNamed(args)
+	s, err := openHost(ctx, caller(c), true, o.dryRun)
 	if err != nil {
-		inv.complain("%v", err)
-		return failed
+		return err
 	}
-	step, told := progress(inv, "looking at the ports")
+	defer s.Close()
+	ports, err := portsNamed(s, c.Words)
+	if err != nil {
+		return err
+	}
+	step, told := progress(c.Errors, "looking at the ports")
 	defer told()
-	end, wrong := done, 0
+	look := s.Repair
+	if o.dryRun {
+		look = s.Check
+	}
+	end, wrong := command.Done, 0
 	for i, p := range ports {
 		step(i, len(ports))
-		look := s.Repair
-		if flags.dryRun {
-			look = s.Check
-		}
-		w, err := look(ctx, p.Port)
-		if w != nil && !w.Right() {
+		d, err := look(ctx, p.Port)
+		if d != nil && !d.Right() {
 			wrong++
-			if err := w.WriteRepair(inv.Stdout); err != nil {
-				return failed
-			}
+			c.Write(d.WriteRepair)
 		}
 		if err != nil && !errors.Is(err, engine.ErrGone) {
-			inv.complain("%v", err)
-			end = failed
+			end = end.Worse(c.Complain(err))
 		}
 	}
-	if wrong == 0 && end == done {
-		fmt.Fprintf(inv.Stdout, "nothing to repair: %s should be\n", count(len(ports), "port is as it", "ports are as they"))
+	if wrong == 0 && end == command.Done {
+		c.Line("nothing to repair: %s should be", count(len(ports), "port is as it", "ports are as they"))
 	}
-	return end
+	if wrong > 0 && o.dryRun {
+		end = end.Worse(command.Drifted)
+	}
+	return end.End()
 }
 
 // collectGarbage removes what nobody will come for any more.
-func collectGarbage(ctx context.Context, inv invocation) int {
-	s := dial(ctx, inv)
-	defer s.close()
-	err := s.open(inv, false, false)
-	var removed []string
-	if err == nil {
-		removed, err = s.CollectGarbage(ctx)
+func collectGarbage(ctx context.Context, c *command.Call) error {
+	s, err := openHost(ctx, caller(c), false, false)
+	if err != nil {
+		return err
 	}
+	defer s.Close()
+	removed, err := s.CollectGarbage(ctx)
 	for _, what := range removed {
-		fmt.Fprintln(inv.Stdout, "removed "+what)
+		c.Line("removed %s", what)
 	}
-	if err != nil {
-		inv.complain("%v", err)
-		return failed
+	if err == nil && len(removed) == 0 {
+		c.Line("nothing to remove")
 	}
-	if len(removed) == 0 {
-		fmt.Fprintln(inv.Stdout, "nothing to remove")
-	}
-	return done
-}
-
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
-
-// portsNamed are the ports that are up by calls of ours, in the order of their
-// NICs, or those of them that words name: by port or by guest.
-func (s *session) portsNamed(words []string) ([]*journal.Stored, error) {
-	all, err := s.Journal.All()
-	if err != nil {
-		s.Log.Warn(err.Error())
-	}
-	boot, err := kernel.BootID()
-	if err != nil {
-		return nil, err
-	}
-	known := map[string]bool{}
-	ports := slices.DeleteFunc(all, func(p *journal.Stored) bool {
-		if p.Boot != boot {
-			return true
-		}
-		named := len(words) == 0
-		for _, word := range words {
-			if word == p.Name || word == p.Device || word == p.Guest {
-				known[word], named = true, true
-			}
-		}
-		return !named
-	})
-	for _, word := range words {
-		if !known[word] {
-			return nil, fmt.Errorf("%s: no port or guest of that name is up by a call of ours", word)
-		}
-	}
-	slices.SortFunc(ports, func(a, b *journal.Stored) int {
-		return cmp.Or(cmp.Compare(a.NIC.Domid, b.NIC.Domid), cmp.Compare(a.NIC.Devid, b.NIC.Devid),
-			cmp.Compare(b.Kind, a.Kind)) // the vif before its tap
-	})
-	return ports, nil
+	return err
 }

@@ -12,24 +12,24 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"vifctl/cmd/vifctl/command"
 	"vifctl/cmd/vifctl/status"
 	"vifctl/configs"
 	"vifctl/hooks/doctor"
 	"vifctl/hooks/doctor/inventory"
 	"vifctl/hooks/plan"
+	"vifctl/hooks/session"
 )
 
 // writeReport puts all that a colleague needs to help into one file, masked. It
 // replaces no file. "-" is standard output.
-func writeReport(inv invocation, path string, r diagnosis, f *inventory.Facts) error {
+func writeReport(c *command.Call, path string, r diagnosis, f *inventory.Facts) error {
 	var text strings.Builder
-	if err := reportText(&text, inv, r, f); err != nil {
-		return err
-	}
+	reportText(command.Paper(&text), c, r, f)
 	masked := doctor.Mask(text.String())
 	if path == "-" {
-		_, err := io.WriteString(inv.Stdout, masked)
-		return err
+		c.Text(masked)
+		return nil
 	}
 	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	switch {
@@ -42,50 +42,50 @@ func writeReport(inv invocation, path string, r diagnosis, f *inventory.Facts) e
 	if err = errors.Join(err, out.Close()); err != nil {
 		return err
 	}
-	fmt.Fprintf(inv.Stdout, "%s: have a look before you send it; public, link-local and hardware addresses, UUIDs and passwords are masked, names are not\n", path)
+	c.Line("%s: have a look before you send it; public, link-local and hardware addresses, UUIDs and passwords are masked, names are not", path)
 	return nil
 }
 
-func reportText(out io.Writer, inv invocation, r diagnosis, f *inventory.Facts) error {
-	p := &page{out: out}
+// reportText writes what the report says, unmasked.
+func reportText(p *command.Printer, c *command.Call, r diagnosis, f *inventory.Facts) {
 	var uts unix.Utsname
 	_ = unix.Uname(&uts)
-	p.line("vifctl %s, Linux %s %s", version, unix.ByteSliceToString(uts.Release[:]), unix.ByteSliceToString(uts.Machine[:]))
-	p.head("what is wrong")
-	p.err = errors.Join(p.err, writeFindings(out, false, r.Findings, f), writeAnswers(out, false, r.Answers))
-	p.head("guests' interfaces")
-	p.err = errors.Join(p.err, status.Of(f).Write(out, false, 0))
+	p.Line("vifctl %s, Linux %s %s", version, unix.ByteSliceToString(uts.Release[:]), unix.ByteSliceToString(uts.Machine[:]))
+	head(p, "what is wrong")
+	writeFindings(p, r.Findings, len(f.NICs))
+	writeAnswers(p, r.Answers)
+	head(p, "guests' interfaces")
+	p.Write(func(out io.Writer) error { return status.Of(f).Write(out, 0) })
 	for i := range f.NICs {
 		n := &f.NICs[i]
-		p.line("")
-		p.line("%s, vif%s, uuid %s, mac %s, mode %s", n.Label(), n.NIC, n.UUID, n.MAC, n.Mode)
+		p.Line("")
+		p.Line("%s, vif%s, uuid %s, mac %s, mode %s", n.Label(), n.NIC, n.UUID, n.MAC, n.Mode)
 		for _, key := range slices.Sorted(maps.Keys(n.Backend)) {
-			p.line("  backend/vif/%d/%d/%s = %q", n.Domid, n.Devid, key, n.Backend[key])
+			p.Line("  backend/vif/%d/%d/%s = %q", n.Domid, n.Devid, key, n.Backend[key])
 		}
 		for _, port := range n.Ports() {
 			if port.Record == nil {
-				p.line("  %s: no call of ours brought it up", port.Name)
+				p.Line("  %s: no call of ours brought it up", port.Name)
 				continue
 			}
-			p.line("  %s: what was done", port.Name)
+			p.Line("  %s: what was done", port.Name)
 			for _, e := range port.Record.Entries {
-				p.line("    %s", strings.Join(e.Step.Commands(), "; "))
+				p.Line("    %s", strings.Join(e.Step.Commands(), "; "))
 			}
 		}
 	}
 	reportHost(p, f)
-	p.head("configuration")
-	reportConfig(p, inv)
-	return p.err
+	head(p, "configuration")
+	reportConfig(p, c)
 }
 
-func (p *page) head(title string) {
-	p.line("")
-	p.line("== %s", title)
+func head(p *command.Printer, title string) {
+	p.Line("")
+	p.Line("== %s", title)
 }
 
-func reportHost(p *page, f *inventory.Facts) {
-	p.head("interfaces")
+func reportHost(p *command.Printer, f *inventory.Facts) {
+	head(p, "interfaces")
 	for _, index := range slices.Sorted(maps.Keys(f.Host.Links)) {
 		l := f.Host.Links[index]
 		var addresses []string
@@ -96,9 +96,9 @@ func reportHost(p *page, f *inventory.Facts) {
 		if m, ok := f.Host.Links[l.Master]; ok {
 			master = " in " + m.Name
 		}
-		p.line("%s (%s)%s mtu %d up %t carrier %t mac %s %s", l.Name, l.Kind, master, l.MTU, l.Up, l.Carrier, l.MAC, strings.Join(addresses, " "))
+		p.Line("%s (%s)%s mtu %d up %t carrier %t mac %s %s", l.Name, l.Kind, master, l.MTU, l.Up, l.Carrier, l.MAC, strings.Join(addresses, " "))
 	}
-	p.head("routes")
+	head(p, "routes")
 	for _, r := range f.Host.Routes {
 		via := ""
 		if r.Gateway().IsValid() {
@@ -107,29 +107,29 @@ func reportHost(p *page, f *inventory.Facts) {
 		if r.Blocked() {
 			via = " blocked"
 		}
-		p.line("%s%s dev %s metric %d proto %d", plan.Bare(r.Dst), via, f.Host.Links[r.Index()].Name, r.Metric, r.Protocol)
+		p.Line("%s%s dev %s metric %d proto %d", plan.Bare(r.Dst), via, f.Host.Links[r.Index()].Name, r.Metric, r.Protocol)
 	}
-	p.head("neighbours")
+	head(p, "neighbours")
 	for _, n := range f.Host.Neighbours {
-		p.line("%s dev %s lladdr %s proxy %t permanent %t failed %t", n.IP, f.Host.Links[n.Index].Name, n.MAC, n.Proxy, n.Permanent, n.Failed)
+		p.Line("%s dev %s lladdr %s proxy %t permanent %t failed %t", n.IP, f.Host.Links[n.Index].Name, n.MAC, n.Proxy, n.Permanent, n.Failed)
 	}
-	p.head("settings")
+	head(p, "settings")
 	for _, key := range slices.Sorted(maps.Keys(f.Settings)) {
-		p.line("net/%s = %s", key, f.Settings[key])
+		p.Line("net/%s = %s", key, f.Settings[key])
 	}
-	p.line("tables of vifctl: %s", strings.Join(f.Tables, ", "))
-	p.line("variants of iptables: %s", strings.Join(f.Variants, ", "))
+	p.Line("tables of vifctl: %s", strings.Join(f.Tables, ", "))
+	p.Line("variants of iptables: %s", strings.Join(f.Variants, ", "))
 	for _, h := range f.Foreign {
-		p.line("forwarded packets pass %s (%s)", h.Chain, h.Owner)
+		p.Line("forwarded packets pass %s (%s)", h.Chain, h.Owner)
 	}
 }
 
 // reportConfig writes the files without their comments: those say what nobody
 // else need know.
-func reportConfig(p *page, inv invocation) {
-	path, err := trustedPath(inv, "VIFCTL_CONFIG", configs.Default)
+func reportConfig(p *command.Printer, c *command.Call) {
+	path, err := session.ConfigPath(c.Getenv)
 	if err != nil {
-		p.line("%v", err)
+		p.Line("%v", err)
 		return
 	}
 	for _, file := range append([]string{path}, globbed(configs.Folder(path))...) {
@@ -137,10 +137,10 @@ func reportConfig(p *page, inv invocation) {
 		if err != nil {
 			continue
 		}
-		p.line("# %s", file)
+		p.Line("# %s", file)
 		for line := range strings.Lines(string(text)) {
 			if bare := strings.TrimSpace(line); bare != "" && !strings.HasPrefix(bare, "#") {
-				p.line("%s", strings.TrimRight(line, "\n"))
+				p.Line("%s", strings.TrimRight(line, "\n"))
 			}
 		}
 	}

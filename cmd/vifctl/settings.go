@@ -8,6 +8,7 @@ import (
 
 	"vifctl/configs"
 	"vifctl/hooks/engine"
+	"vifctl/hooks/session"
 )
 
 // liveSettings are the configuration that the watcher goes by: the last that was
@@ -33,7 +34,7 @@ func (s *liveSettings) Folders() []string {
 // Reload implements watch.Settings.
 func (s *liveSettings) Reload() (changed bool, err error) {
 	config, err := configs.Load(s.path)
-	err = oneMistake(err)
+	err = session.OneMistake(err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {

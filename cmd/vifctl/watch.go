@@ -2,19 +2,18 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log/slog"
+	"math"
 	"os/signal"
 	"path/filepath"
-	"strconv"
-	"sync"
 	"syscall"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
-	"vifctl/hooks/engine"
+	"vifctl/cmd/vifctl/command"
 	"vifctl/hooks/journal"
 	"vifctl/hooks/kernel"
+	"vifctl/hooks/session"
 	"vifctl/hooks/xenstore"
 	"vifctl/watch"
 	"vifctl/watch/journald"
@@ -31,35 +30,46 @@ type watchOptions struct {
 	withoutHooks, hooksApart bool
 }
 
-// watchCommand is the daemon. It stays in the foreground, as whoever supervises
-// it wants it.
-func watchCommand(ctx context.Context, inv invocation) int {
-	o, err := watchFlags(inv.Args)
-	if err != nil {
-		inv.complain("watch takes --once, --metrics SOCKET, --hooks-apart or --without-hooks, and --buffer BYTES for the kernel's events")
-		return usage
+func watchCommand() command.Command {
+	o := &watchOptions{}
+	return command.Command{
+		Name: "watch", Args: "[--once] [--metrics SOCKET] …", About: "bring up late taps, put back what goes missing",
+		Detail: "It stays in the foreground, as whoever supervises it wants it. It brings up taps that nobody calls a script for, puts back what goes missing " +
+			"of a port that is up, removes what nobody will come for any more, and applies a changed configuration to the ports that are up.",
+		Flags: []command.Flag{
+			{Name: "once", Help: "do what there is to do, and end", Into: &o.once},
+			{Name: "metrics", Value: "SOCKET", Help: "answer Prometheus at this Unix socket", Into: &o.metrics},
+			{Name: "hooks-apart", Help: "run each hook of vif-post.d in a unit of systemd's own", Into: &o.hooksApart},
+			{Name: "without-hooks", Help: "run no hook of vif-post.d for a late tap", Into: &o.withoutHooks},
+			{
+				Name: "buffer", Value: "BYTES", Help: "room for the kernel's events",
+				Into: command.Number{Into: &o.buffer, Least: 1, Most: math.MaxInt32, What: "a number of bytes"},
+			},
+		},
+		Examples: []command.Example{{Line: "vifctl watch --once", About: "bring up what was missed"}},
+		Run:      o.run,
+	}
+}
+
+// run is the daemon. It stays in the foreground, as whoever supervises it wants it.
+func (o *watchOptions) run(ctx context.Context, c *command.Call) error {
+	if len(c.Words) > 0 {
+		return command.Usagef("watch takes no argument but its options, and %q is none", c.Words[0])
 	}
 	// Whoever reads what we say may be started again; that must not end us.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	w, err := newWatcher(inv, o)
+	w, err := newWatcher(c, o)
 	if err != nil {
-		inv.complain("%v", err)
-		return failed
+		return err
 	}
-	run := w.Run
 	if o.once {
-		run = w.Once
-	} else {
-		supervised(w)
-		defer tellSystemd(w.Log, daemon.SdNotifyStopping)
+		return w.Once(ctx)
 	}
-	if err := run(ctx); err != nil {
-		inv.complain("%v", err)
-		return failed
-	}
-	return done
+	supervised(w)
+	defer tellSystemd(w.Log, daemon.SdNotifyStopping)
+	return w.Run(ctx)
 }
 
 // supervised says when we are ready, and tells systemd, where it has started us and wants to know, that and that we are
@@ -81,33 +91,8 @@ func tellSystemd(log *slog.Logger, state string) {
 	}
 }
 
-func watchFlags(args []string) (o watchOptions, err error) {
-	for len(args) > 0 {
-		switch {
-		case args[0] == "--once":
-			o.once = true
-		case args[0] == "--without-hooks":
-			o.withoutHooks = true
-		case args[0] == "--hooks-apart":
-			o.hooksApart = true
-		case args[0] == "--metrics" && len(args) > 1:
-			args = args[1:]
-			o.metrics = args[0]
-		case args[0] == "--buffer" && len(args) > 1:
-			args = args[1:]
-			if o.buffer, err = strconv.Atoi(args[0]); err != nil || o.buffer <= 0 {
-				return o, errUsage
-			}
-		default:
-			return o, errUsage
-		}
-		args = args[1:]
-	}
-	return o, nil
-}
-
-func newWatcher(inv invocation, o watchOptions) (*watch.Watcher, error) {
-	dir, err := trustedPath(inv, "VIFCTL_RUN_DIR", runDir)
+func newWatcher(c *command.Call, o *watchOptions) (*watch.Watcher, error) {
+	dir, err := session.RunDir(c.Getenv)
 	if err != nil {
 		return nil, err
 	}
@@ -115,11 +100,11 @@ func newWatcher(inv invocation, o watchOptions) (*watch.Watcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	path, err := configPath(inv)
+	path, err := session.ConfigPath(c.Getenv)
 	if err != nil {
 		return nil, err
 	}
-	log := watchLog(inv)
+	log := watchLog(c)
 	hookDir := xenscripts.HookDir
 	if o.withoutHooks {
 		if hooks, _ := filepath.Glob(filepath.Join(hookDir, "*.hook")); len(hooks) > 0 {
@@ -132,13 +117,13 @@ func newWatcher(inv invocation, o watchOptions) (*watch.Watcher, error) {
 		log.Error("without a valid configuration nothing comes up and nothing is put back", "error", err)
 	}
 	store := watch.NewStore(func(ctx context.Context) (*xenstore.Client, error) {
-		ctx, cancel := context.WithTimeout(ctx, dialDeadline)
+		ctx, cancel := context.WithTimeout(ctx, session.DialTimeout)
 		defer cancel()
 		return xenstore.Dial(ctx)
 	}, log)
 	return &watch.Watcher{
 		Open: func() watch.Runtime {
-			return &lateRuntime{dir: dir, hookDir: hookDir, apart: o.hooksApart, log: log, store: store, settings: settings}
+			return &lateRuntime{caller: caller(c), dir: dir, hookDir: hookDir, apart: o.hooksApart, log: log, store: store, settings: settings}
 		},
 		Journal: journal.Open(dir),
 		Store:   store,
@@ -154,117 +139,12 @@ func newWatcher(inv invocation, o watchOptions) (*watch.Watcher, error) {
 
 // watchLog also tells what went well: that is what a daemon's log is for. Under
 // systemd it goes to the journal with its fields.
-func watchLog(inv invocation) *slog.Logger {
-	plain := &plainHandler{out: inv.Stderr, name: inv.Name, level: slog.LevelInfo, mu: &sync.Mutex{}}
-	if journald.Is(inv.Stderr, inv.Getenv("JOURNAL_STREAM")) {
-		if h, err := journald.Open(journald.Socket, inv.Name, plain); err == nil {
+func watchLog(c *command.Call) *slog.Logger {
+	plain := session.NewHandler(c.Errors, c.Name, slog.LevelInfo)
+	if journald.Is(c.Stderr, c.Getenv("JOURNAL_STREAM")) {
+		if h, err := journald.Open(journald.Socket, c.Name, plain); err == nil {
 			return slog.New(h)
 		}
 	}
 	return slog.New(plain)
-}
-
-// lateRuntime is the runtime of one of the watcher's workers: a session that is
-// opened when it is first needed, and again after a failure, since what failed
-// may be the session.
-type lateRuntime struct {
-	dir      string
-	hookDir  string // "" is none
-	apart    bool   // see session
-	log      *slog.Logger
-	store    *watch.Store
-	settings *liveSettings
-	s        *session
-}
-
-// AddLate implements watch.Runtime.
-func (r *lateRuntime) AddLate(ctx context.Context, tap engine.LateTap) (*engine.Decision, error) {
-	if err := r.ready(true); err != nil {
-		return nil, err
-	}
-	w, err := r.s.AddLate(ctx, tap)
-	r.after(err)
-	return w, err
-}
-
-// RemoveGone implements watch.Runtime.
-func (r *lateRuntime) RemoveGone(ctx context.Context, tap journal.Port) (*engine.Decision, error) {
-	if err := r.ready(false); err != nil {
-		return nil, err
-	}
-	w, err := r.s.RemoveGone(ctx, tap)
-	r.after(err)
-	return w, err
-}
-
-// Repair implements watch.Runtime.
-func (r *lateRuntime) Repair(ctx context.Context, port journal.Port) (*engine.Decision, error) {
-	if err := r.ready(true); err != nil {
-		return nil, err
-	}
-	w, err := r.s.Repair(ctx, port)
-	r.after(err)
-	return w, err
-}
-
-// CollectGarbage implements watch.Runtime.
-func (r *lateRuntime) CollectGarbage(ctx context.Context) ([]string, error) {
-	if err := r.ready(false); err != nil {
-		return nil, err
-	}
-	removed, err := r.s.CollectGarbage(ctx)
-	r.after(err)
-	return removed, err
-}
-
-// Close implements watch.Runtime.
-func (r *lateRuntime) Close() {
-	if r.s != nil {
-		r.s.close()
-		r.s = nil
-	}
-}
-
-// ready sees to a session and its configuration. up: without a valid one
-// nothing comes up.
-func (r *lateRuntime) ready(up bool) error {
-	if r.s != nil {
-		host := r.s.Config.Host
-		if err := r.configure(); err != nil && up {
-			return err
-		}
-		if r.s.Config.Host == host {
-			return nil
-		}
-		r.Close() // the firewall is opened by the host's settings
-	}
-	s := &session{Engine: engine.Engine{HookDir: r.hookDir, Log: r.log, Xenstore: r.store}, apart: r.apart}
-	config, err := r.settings.current()
-	if err != nil && up {
-		return err
-	}
-	s.Config = config
-	s.dir, s.Journal = r.dir, journal.Open(r.dir)
-	if err := s.openTools(); err != nil {
-		s.close()
-		return err
-	}
-	r.s = s
-	return nil
-}
-
-// configure gives the session the configuration that is in force.
-func (r *lateRuntime) configure() (err error) {
-	r.s.Config, err = r.settings.current()
-	return err
-}
-
-// after closes a session in which something failed.
-func (r *lateRuntime) after(err error) {
-	for _, harmless := range []error{nil, engine.ErrBusy, engine.ErrGone, engine.ErrNoKeys, engine.ErrVifDown, engine.ErrNotUp} {
-		if errors.Is(err, harmless) {
-			return
-		}
-	}
-	r.Close()
 }

@@ -128,13 +128,6 @@ func (a actionJSON) MarshalJSON() ([]byte, error) {
 	return append(append(step[1:len(step)-2], ','), tail[1:]...), nil
 }
 
-// WriteJSON prints what a call would do as one JSON document.
-func (d *Decision) WriteJSON(out io.Writer) error {
-	enc := json.NewEncoder(out)
-	enc.SetIndent("", "  ")
-	return enc.Encode(d)
-}
-
 // MarshalJSON is the stable form of a call's work.
 func (d *Decision) MarshalJSON() ([]byte, error) {
 	ev := d.Event

@@ -1,7 +1,6 @@
 package event
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -11,27 +10,52 @@ import (
 // parameters is every key an argument may set. The stock scripts evaluate
 // their arguments as shell; here any other key is an error. env: the
 // environment may set it too (libxl's way); key: the backend's xenstore key
-// that has the last word.
-var parameters = map[string]struct {
-	env bool
-	key string
-}{
-	"type_if":          {},
-	"vif":              {env: true},
-	"INTERFACE":        {env: true},
-	"XENBUS_PATH":      {env: true},
-	"XENBUS_TYPE":      {env: true},
-	"XENBUS_BASE_PATH": {env: true},
-	"script":           {env: true},
-	"netdev":           {env: true, key: "gatewaydev"},
-	"bridge":           {env: true, key: "bridge"},
-	"ip":               {env: true, key: "ip"},
-	"vifname":          {key: "vifname"},
-	"mac":              {key: "mac"},
-	"mtu":              {key: "mtu"},
-	"vlan":             {key: "vlan"},
-	"rate":             {key: "rate"},
-	"type":             {key: "type"},
+// that has the last word. They are in the order of their names.
+var parameters = []parameter{
+	{name: "INTERFACE", env: true},
+	{name: "XENBUS_BASE_PATH", env: true},
+	{name: "XENBUS_PATH", env: true},
+	{name: "XENBUS_TYPE", env: true},
+	{name: "bridge", env: true, key: "bridge"},
+	{name: "ip", env: true, key: "ip"},
+	{name: "mac", key: "mac"},
+	{name: "mtu", key: "mtu"},
+	{name: "netdev", env: true, key: "gatewaydev"},
+	{name: "rate", key: "rate"},
+	{name: "script", env: true},
+	{name: "type", key: "type"},
+	{name: "type_if"},
+	{name: "vif", env: true},
+	{name: "vifname", key: "vifname"},
+	{name: "vlan", key: "vlan"},
+}
+
+type parameter struct {
+	name string
+	env  bool
+	key  string
+}
+
+// find is the index of a parameter, negative where there is none of that name.
+func find(name string) int {
+	return slices.IndexFunc(parameters, func(p parameter) bool { return p.name == name })
+}
+
+// keyOf is the backend's key of a parameter, "" where it has none.
+func keyOf(name string) string {
+	if i := find(name); i >= 0 {
+		return parameters[i].key
+	}
+	return ""
+}
+
+// names are those of the parameters, sorted.
+func names() []string {
+	all := make([]string, len(parameters))
+	for i, p := range parameters {
+		all[i] = p.name
+	}
+	return all
 }
 
 // BackendKeys are the backend's xenstore keys that Event looks at, sorted.
@@ -52,11 +76,11 @@ func BackendKeys() []string {
 // still names that backend, so that the failure can be reported there.
 func Parse(script string, args []string, getenv func(string) string) (Call, error) {
 	c := Call{Script: script, params: map[string]string{}}
-	for name, p := range parameters {
+	for _, p := range parameters {
 		if p.env {
 			// netdev= is passed even when there is no gatewaydev: empty is unset.
-			if v := getenv(name); v != "" {
-				c.params[name] = v
+			if v := getenv(p.name); v != "" {
+				c.params[p.name] = v
 			}
 		}
 	}
@@ -102,8 +126,8 @@ func (c *Call) readArguments(args []string) error {
 			complain(bad("command", arg, "it is online or offline for a vif, add or remove for a tap"))
 			continue
 		}
-		if _, known := parameters[name]; !known {
-			complain(bad(name, value, "no such argument; there are %s", strings.Join(slices.Sorted(maps.Keys(parameters)), ", ")))
+		if find(name) < 0 {
+			complain(bad(name, value, "no such argument; there are %s", strings.Join(names(), ", ")))
 			continue
 		}
 		if value != "" {

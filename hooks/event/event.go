@@ -76,7 +76,7 @@ type Call struct {
 func (c Call) Params() map[string]string {
 	var said map[string]string
 	for name, value := range c.params {
-		if parameters[name].key != "" {
+		if keyOf(name) != "" {
 			if said == nil {
 				said = map[string]string{}
 			}

@@ -27,7 +27,7 @@ const (
 func (c Call) Event(keys map[string]string) (Event, error) {
 	e := Event{Call: c, Name: c.Device}
 	value := func(name string) string {
-		if v := keys[parameters[name].key]; v != "" {
+		if v := keys[keyOf(name)]; v != "" {
 			return v
 		}
 		return c.params[name]

@@ -59,13 +59,13 @@ func (k *Kernel) findUplink(q plan.UplinkQuery) (link plan.Link, ok bool, err er
 
 // probe is an address that no host has a route of its own for: a documentation
 // network (RFC 5737).
-var probe = netip.MustParseAddr("192.0.2.1")
+func probe() netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, 1}) }
 
 // probe4 asks which route leads to an address that only a default route should
 // lead to. It returns 0 where that is no default route: there may be one
 // for that network, too.
 func (k *Kernel) probe4() (int, error) {
-	rt, ok, err := k.lookUpRoute(probe)
+	rt, ok, err := k.lookUpRoute(probe())
 	if err != nil || !ok || rt.Attrs.Table != unix.RT_TABLE_MAIN || rt.Attrs.Type != unix.RTN_UNICAST || rt.Dst.Bits() != 0 {
 		return 0, nil //nolint:nilerr // an old kernel: the list will tell
 	}

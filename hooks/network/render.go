@@ -68,9 +68,9 @@ type stepJSON struct {
 	Commands  []string   `json:"commands"`
 }
 
-// WriteJSON prints what a start would do as one JSON document: its steps in
-// their order, and what undoes them in the order in which that would be done.
-func (d *Decision) WriteJSON(out io.Writer) error {
+// MarshalJSON is the stable form of a start: its steps in their order, and what
+// undoes them in the order in which that would be done.
+func (d *Decision) MarshalJSON() ([]byte, error) {
 	doc := workJSON{
 		Mode: d.Mode, Name: d.Name, Bridge: d.Bridge, Uplink: d.Uplink, Nothing: d.Nothing, Started: d.Before,
 		ForGuests: d.ForGuests, Warnings: d.Warnings, Steps: []stepJSON{}, Undo: [][]string{},
@@ -83,7 +83,5 @@ func (d *Decision) WriteJSON(out io.Writer) error {
 			doc.Undo = append(doc.Undo, s.Commands())
 		}
 	}
-	enc := json.NewEncoder(out)
-	enc.SetIndent("", "  ")
-	return enc.Encode(doc)
+	return json.Marshal(doc)
 }

@@ -45,19 +45,19 @@ func (Host) SetGuard(ctx context.Context, g plan.SwitchGuard) error {
 			bundle += fmt.Sprintf("add cookie=%#x,%s\n", cookie(g), f)
 		}
 	}
-	if _, err := run(ctx, bundle, "ovs-ofctl", timeout, "--bundle", "add-flows", g.Bridge, "-"); err != nil {
+	if _, err := run(ctx, bundle, "ovs-ofctl", timeout(), "--bundle", "add-flows", g.Bridge, "-"); err != nil {
 		return complain(err)
 	}
 	return nil
 }
 
-var timeout = "--timeout=" + strconv.Itoa(plan.SwitchTimeout)
+func timeout() string { return "--timeout=" + strconv.Itoa(plan.SwitchTimeout) }
 
 // inForce counts the flows of a guard: each has the cookie of just this guard,
 // and the number that the port has now.
 func inForce(ctx context.Context, g plan.SwitchGuard, number int) (bool, error) {
 	match := fmt.Sprintf("cookie=%#x/-1,in_port=%d", cookie(g), number)
-	said, err := run(ctx, "", "ovs-ofctl", timeout, "dump-aggregate", g.Bridge, match)
+	said, err := run(ctx, "", "ovs-ofctl", timeout(), "dump-aggregate", g.Bridge, match)
 	if err != nil {
 		return false, fmt.Errorf("%s: look its flows up: %w", g.Dev, err)
 	}
@@ -71,7 +71,7 @@ func inForce(ctx context.Context, g plan.SwitchGuard, number int) (bool, error) 
 
 // Dropped counts the packets that a guard has dropped since it was put in.
 func (Host) Dropped(ctx context.Context, g plan.SwitchGuard) (packets uint64, err error) {
-	said, err := run(ctx, "", "ovs-ofctl", timeout, "dump-flows", g.Bridge, fmt.Sprintf("cookie=%#x/-1", cookie(g)))
+	said, err := run(ctx, "", "ovs-ofctl", timeout(), "dump-flows", g.Bridge, fmt.Sprintf("cookie=%#x/-1", cookie(g)))
 	if err != nil {
 		return 0, fmt.Errorf("%s: read its flows: %w", g.Dev, err)
 	}

@@ -18,7 +18,7 @@ const (
 
 // anyLinkLocal admits every link-local source: for guests that make up their
 // own (RFC 7217), such as Windows.
-var anyLinkLocal = netip.MustParsePrefix("fe80::/10")
+func anyLinkLocal() netip.Prefix { return netip.MustParsePrefix("fe80::/10") }
 
 // Guard returns the rules that keep the guest from pretending to be another,
 // to be taken before the port comes up; none where antispoofing is off.
@@ -65,7 +65,7 @@ func (p *Plan) heldTo(r Request) (level Antispoof, own []netip.Prefix, err error
 // follows from its MAC, those it was given, or all.
 func linkLocals(r Request) []netip.Prefix {
 	if r.AnyLinkLocal {
-		return []netip.Prefix{anyLinkLocal}
+		return []netip.Prefix{anyLinkLocal()}
 	}
 	var own []netip.Prefix
 	for _, a := range r.LinkLocal {

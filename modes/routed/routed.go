@@ -20,7 +20,7 @@ const (
 // linkLocalGateway is the host's address on every port that has IPv6
 // addresses, unless another is configured: a gateway that is the same for every
 // guest.
-var linkLocalGateway = netip.MustParsePrefix("fe80::1/64")
+func linkLocalGateway() netip.Prefix { return netip.MustParsePrefix("fe80::1/64") }
 
 const scopeLink = 253
 
@@ -61,7 +61,7 @@ func Steps(p *plan.Plan, r plan.Request, s *plan.Snapshot, port Port) error {
 		return err
 	}
 	dev := r.Port
-	local := linkLocalGateway
+	local := linkLocalGateway()
 	if port.Host6.IsLinkLocalUnicast() {
 		local, port.Host6 = netip.PrefixFrom(port.Host6, local.Bits()), netip.Addr{}
 	}

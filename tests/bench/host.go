@@ -86,7 +86,7 @@ func (h *host) furnish() (err error) {
 	if err := os.Mkdir(ours, 0o755); err != nil {
 		return err
 	}
-	if err := os.Symlink(h.made.vifctl, filepath.Join(ours, h.mode.script)); err != nil {
+	if err := os.Symlink(h.made.hook, filepath.Join(ours, h.mode.script)); err != nil {
 		return err
 	}
 	if h.null, err = os.Open(os.DevNull); err != nil {

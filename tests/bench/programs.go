@@ -32,7 +32,7 @@ const ours = "/run/bench"
 
 // programs are those that the bench builds.
 type programs struct {
-	dir, vifctl, empty, prototype string
+	dir, hook, empty, prototype string
 }
 
 // build builds what is compared, each without cgo and without symbols, as vifctl is.
@@ -50,8 +50,8 @@ func build(ctx context.Context) (*programs, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &programs{dir: dir, vifctl: filepath.Join(dir, "vifctl"), empty: filepath.Join(dir, "empty"), prototype: filepath.Join(dir, "prototype")}
-	if err := install(binary, p.vifctl); err != nil {
+	p := &programs{dir: dir, hook: dom0.Hook(filepath.Join(dir, "vifctl")), empty: filepath.Join(dir, "empty"), prototype: filepath.Join(dir, "prototype")}
+	if err := install(dom0.Hook(binary), p.hook); err != nil {
 		p.remove()
 		return nil, err
 	}

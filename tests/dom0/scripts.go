@@ -9,26 +9,22 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
-)
 
-// scriptNames are the names under which vifctl is called.
-var scriptNames = []string{
-	"vif-bridge", "vif-route", "vif-nat", "vif-openvswitch", "vif-setup", "vif-route-ifup", "qemu-ifup",
-	"network-bridge", "network-route", "network-nat", "vifctl",
-}
+	"vifctl/xenscripts"
+)
 
 // Scripts says what is in a dom0's scripts directory: names, and the files they are links to.
 type Scripts func() (map[string]string, error)
 
-// Vifctl is the binary under test under every name it answers to.
+// Vifctl is the programs under test under every name they answer to.
 func Vifctl() (map[string]string, error) {
-	binary, err := Binary()
+	vifctl, err := Binary()
 	if err != nil {
 		return nil, err
 	}
-	links := map[string]string{}
-	for _, name := range scriptNames {
-		links[name] = binary
+	links := map[string]string{xenscripts.Program: vifctl, xenscripts.HookProgram: Hook(vifctl)}
+	for _, name := range xenscripts.Names() {
+		links[name] = links[xenscripts.ProgramOf(name)]
 	}
 	return links, nil
 }
@@ -59,8 +55,8 @@ func install(links map[string]string) error {
 	return os.MkdirAll(filepath.Join(ScriptsDir, "vif-post.d"), 0o755)
 }
 
-// Binary builds vifctl and returns its path. Tests always run what the tree says, built as the Makefile builds it;
-// VIFCTL_TEST_BINARY names another one (a package's, or one built for coverage).
+// Binary builds vifctl, with vif-hook beside it, and returns its path. Tests always run what the tree says, built as the
+// Makefile builds it; VIFCTL_TEST_BINARY names another vifctl (a package's, or one built for coverage).
 var Binary = sync.OnceValues(func() (string, error) {
 	if given := os.Getenv("VIFCTL_TEST_BINARY"); given != "" {
 		return filepath.Abs(given)
@@ -83,14 +79,16 @@ var Binary = sync.OnceValues(func() (string, error) {
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
 		return "", err
 	}
-	binary := filepath.Join(built, "vifctl")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", binary, "./cmd/vifctl")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", built+"/", "./cmd/vifctl", "./cmd/vif-hook")
 	build.Dir, build.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 	if words, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build vifctl: %w\n%s", err, words)
 	}
-	return binary, nil
+	return filepath.Join(built, xenscripts.Program), nil
 })
+
+// Hook is the vif-hook beside a vifctl.
+func Hook(vifctl string) string { return filepath.Join(filepath.Dir(vifctl), xenscripts.HookProgram) }
 
 // Root is the top of the source tree that the test was started in.
 func Root() (string, error) {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"vifctl/tests/speed"
+	"vifctl/xenscripts"
 )
 
 // Systemd is a real systemd in a dom0: the first process of a process namespace of its own, with the network, the /etc and
@@ -128,7 +129,12 @@ func prepareBoot(group string) error {
 			return err
 		}
 	}
-	return ownProgram(filepath.Join(ScriptsDir, "vifctl"))
+	for _, program := range []string{xenscripts.Program, xenscripts.HookProgram} {
+		if err := ownProgram(filepath.Join(ScriptsDir, program)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ownProgram puts the program itself where a link to it is: a unit may see neither the home nor the /tmp that the tree is in.

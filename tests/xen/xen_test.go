@@ -83,7 +83,7 @@ func newLab(ctx context.Context, t *testing.T) *lab {
 		}
 	}
 	if *scripts == "ours" {
-		build(ctx, t, filepath.Join(share, "vifctl"))
+		build(ctx, t, share)
 	}
 	return l
 }
@@ -101,10 +101,10 @@ func alone(t *testing.T, cache string) {
 	}
 }
 
-// build makes the static binary that goes into dom0.
-func build(ctx context.Context, t *testing.T, path string) {
+// build makes the static programs that go into dom0.
+func build(ctx context.Context, t *testing.T, dir string) {
 	t.Helper()
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", path, "vifctl/cmd/vifctl")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", dir+"/", "vifctl/cmd/vifctl", "vifctl/cmd/vif-hook")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vifctl/cmd/vifctl/hostmap"
+	"vifctl/cmd/vifctl/terminal"
 	"vifctl/hooks/doctor"
 	"vifctl/hooks/doctor/inventory"
 	"vifctl/hooks/kernel"
@@ -101,7 +102,7 @@ func TestTree(t *testing.T) {
 	t.Parallel()
 	f := hostile(7)
 	var b strings.Builder
-	require.NoError(t, hostmap.Of("dom0", f, doctor.Diagnose(f)).WriteTree(&b, false))
+	require.NoError(t, hostmap.Of("dom0", f, doctor.Diagnose(f)).WriteTree(terminal.NewWriter(&b, false)))
 	require.NotContains(t, b.String(), "\x1b")
 	require.Equal(t, 7, strings.Count(b.String(), "● ")+strings.Count(b.String(), "○ "))
 }

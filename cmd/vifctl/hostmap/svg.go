@@ -5,7 +5,8 @@ import (
 	"html"
 	"io"
 	"strings"
-	"unicode/utf8"
+
+	"vifctl/cmd/vifctl/terminal"
 )
 
 // Sizes of the picture, in pixels. The letters of the fixed font are charWidth
@@ -50,7 +51,7 @@ func (m Map) WriteSVG(out io.Writer) error {
 	width := columnLeft(columns-1) + guestWidth + margin
 	y := margin + 46
 	for _, f := range m.Wrong {
-		for _, part := range wrap(f.Said, letters(width-2*margin, charWidth)) {
+		for _, part := range terminal.Fold(strings.Fields(f.Said), " ", letters(width-2*margin, charWidth)) {
 			d.text(margin, y, f.class(), part)
 			y += lineHeight
 		}
@@ -116,7 +117,9 @@ text { font: 13px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; 
 // drawing collects wires, which lie below the boxes.
 type drawing struct{ lines, boxes strings.Builder }
 
-func escape(s string) string { return html.EscapeString(plain(s)) }
+// escape makes text of a picture of what somebody has written; XML has no control
+// characters.
+func escape(s string) string { return html.EscapeString(terminal.OneLine(s)) }
 
 func (d *drawing) text(x, y int, class, s string) {
 	fmt.Fprintf(&d.boxes, `<text class="%s" x="%d" y="%d">%s</text>`+"\n", class, x, y, escape(s))
@@ -252,7 +255,7 @@ func boxHeight(lines []line) int { return 2*pad + len(lines)*lineHeight - 4 }
 
 // name makes lines of a name.
 func name(text string, width int) (lines []line) {
-	for _, part := range wrap(text, letters(width, nameWidth)) {
+	for _, part := range terminal.Fold(strings.Fields(text), " ", letters(width, nameWidth)) {
 		lines = append(lines, line{"name", part})
 	}
 	return lines
@@ -260,36 +263,10 @@ func name(text string, width int) (lines []line) {
 
 // cut makes lines of a text that fit into a box.
 func cut(class, text string, width int) (lines []line) {
-	for _, part := range wrap(text, letters(width-2*pad, charWidth)) {
+	for _, part := range terminal.Fold(strings.Fields(text), " ", letters(width-2*pad, charWidth)) {
 		lines = append(lines, line{class, part})
 	}
 	return lines
-}
-
-// wrap breaks a text between words into lines of at most width letters; a word
-// that is longer it breaks, behind a mark if there is one.
-func wrap(text string, width int) (lines []string) {
-	current := ""
-	for _, word := range strings.Fields(text) {
-		if current != "" && utf8.RuneCountInString(current)+1+utf8.RuneCountInString(word) > width {
-			lines, current = append(lines, current), ""
-		}
-		if current != "" {
-			current += " "
-		}
-		rest := []rune(word)
-		for len(rest) > width {
-			at := width
-			for i, letter := range rest[:width] {
-				if strings.ContainsRune("-._:/,", letter) {
-					at = i + 1
-				}
-			}
-			lines, rest = append(lines, string(rest[:at])), rest[at:]
-		}
-		current += string(rest)
-	}
-	return append(lines, current)
 }
 
 // letters is how many of a width fit into another.

@@ -15,86 +15,86 @@ type node struct {
 }
 
 // WriteTree draws the map for a terminal.
-func (m Map) WriteTree(out io.Writer, paint terminal.Paint) error {
-	root := node{text: paint.Bold(plain(m.Host))}
+func (m Map) WriteTree(out io.Writer) error {
+	root := node{text: terminal.Bold(terminal.OneLine(m.Host))}
 	for _, w := range m.Wrong {
-		root.below = append(root.below, mark(paint, w))
+		root.below = append(root.below, mark(w))
 	}
 	for _, w := range m.Ways {
-		root.below = append(root.below, w.node(paint))
+		root.below = append(root.below, w.node())
 	}
 	if len(m.Ways) == 0 {
 		root.below = append(root.below, node{text: "no bridge, no uplink, no guest"})
 	}
 	var b strings.Builder
 	b.WriteString(root.text + "\n")
-	root.branches(&b, paint, "")
+	root.branches(&b, "")
 	_, err := io.WriteString(out, b.String())
 	return err
 }
 
-func (n node) branches(b *strings.Builder, paint terminal.Paint, indent string) {
+func (n node) branches(b *strings.Builder, indent string) {
 	for i, child := range n.below {
 		branch, deeper := "├─ ", "│  "
 		if i == len(n.below)-1 {
 			branch, deeper = "└─ ", "   "
 		}
-		b.WriteString(paint.Faint(indent+branch) + child.text + "\n")
-		child.branches(b, paint, indent+deeper)
+		b.WriteString(terminal.Faint(indent+branch) + child.text + "\n")
+		child.branches(b, indent+deeper)
 	}
 }
 
-func mark(paint terminal.Paint, wrong Fault) node {
+func mark(wrong Fault) node {
 	if wrong.Mild {
-		return node{text: paint.Warn("! " + plain(wrong.Said))}
+		return node{text: terminal.Warn("! " + terminal.OneLine(wrong.Said))}
 	}
-	return node{text: paint.Bad("✗ " + plain(wrong.Said))}
+	return node{text: terminal.Bad("✗ " + terminal.OneLine(wrong.Said))}
 }
 
-func (w Way) node(paint terminal.Paint) node {
-	name := paint.Bold(plain(w.Name))
+func (w Way) node() node {
+	name := terminal.Bold(terminal.OneLine(w.Name))
 	if w.Down || broken(w.Wrong) {
-		name = paint.Bad(plain(w.Name))
+		name = terminal.Bad(terminal.OneLine(w.Name))
 	}
 	words := []string{name}
 	if w.Kind != "nowhere" {
-		words = append(words, paint.Faint(w.Kind))
+		words = append(words, terminal.Faint(w.Kind))
 	}
 	words = append(words, w.Addresses...)
 	if len(w.Cards) > 0 {
-		words = append(words, paint.Faint("with ")+strings.Join(w.Cards, ", "))
+		words = append(words, terminal.Faint("with ")+strings.Join(w.Cards, ", "))
 	}
 	n := node{text: strings.Join(words, "  ")}
 	for _, wrong := range w.Wrong {
-		n.below = append(n.below, mark(paint, wrong))
+		n.below = append(n.below, mark(wrong))
 	}
 	for _, g := range w.Guests {
-		n.below = append(n.below, g.node(paint))
+		n.below = append(n.below, g.node())
 	}
 	return n
 }
 
-func (g Guest) node(paint terminal.Paint) node {
-	dot := paint.Good("●")
+func (g Guest) node() node {
+	dot := terminal.Good("●")
 	switch {
 	case g.Down:
-		dot = paint.Bad("○")
+		dot = terminal.Bad("○")
 	case broken(g.Wrong):
-		dot = paint.Bad("●")
+		dot = terminal.Bad("●")
 	case len(g.Wrong) > 0:
-		dot = paint.Warn("●")
+		dot = terminal.Warn("●")
 	}
-	words := []string{dot + " " + paint.Bold(plain(g.Name)), paint.Faint(g.Mode), g.ports()}
+	words := []string{dot + " " + terminal.Bold(terminal.OneLine(g.Name)), terminal.Faint(g.Mode), g.ports()}
 	words = append(words, g.Addresses...)
 	if g.Down && len(g.Wrong) == 0 {
-		words = append(words, paint.Bad("down"))
+		words = append(words, terminal.Bad("down"))
 	}
 	n := node{text: strings.Join(words, "  ")}
 	for _, t := range g.Translated {
-		n.below = append(n.below, node{text: plain(t)})
+		n.below = append(n.below, node{text: terminal.OneLine(t)})
 	}
 	for _, w := range g.Wrong {
-		n.below = append(n.below, mark(paint, w))
+		n.below = append(n.below, mark(w))
 	}
 	return n
 }
@@ -104,20 +104,10 @@ func (g Guest) node(paint terminal.Paint) node {
 func (g Guest) ports() string {
 	var names []string
 	for _, p := range g.Ports {
-		names = append(names, plain(p.Name))
+		names = append(names, terminal.OneLine(p.Name))
 	}
 	if len(names) == 2 {
 		return fmt.Sprintf("%s (beside %s)", names[0], names[1])
 	}
 	return strings.Join(names, " ")
-}
-
-// plain keeps names from doing something to a terminal or a picture.
-func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return '?'
-		}
-		return r
-	}, s)
 }

@@ -58,13 +58,14 @@ func programForAll(t *testing.T) string {
 	t.Helper()
 	built, err := dom0.Binary()
 	require.NoError(t, err)
-	content, err := os.ReadFile(built)
-	require.NoError(t, err)
 	dir := t.TempDir()
 	require.NoError(t, os.Chmod(filepath.Dir(dir), 0o755))
-	program := filepath.Join(dir, "vifctl")
-	require.NoError(t, os.WriteFile(program, content, 0o755))
-	return program
+	for _, program := range []string{built, dom0.Hook(built)} {
+		content, err := os.ReadFile(program)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, filepath.Base(program)), content, 0o755))
+	}
+	return filepath.Join(dir, filepath.Base(built))
 }
 
 // looks is everything about the host that a lab must leave alone.

@@ -254,7 +254,7 @@ func TestWordsItDoesNotTake(t *testing.T) {
 	}{
 		{[]string{"--keep"}, 2, "vifctl: lab: --keep starts a shell, and standard input is no terminal\n"},
 		{[]string{"now"}, 2, "vifctl: lab takes no argument but --keep and --quiet\n"},
-		{[]string{"--fast"}, 2, "flag provided but not defined: -fast"},
+		{[]string{"--fast"}, 2, "vifctl: lab: there is no option \"--fast\"; there are --keep, --quiet\n"},
 		// Only in namespaces of its own: here it would hide the machine's /run and /etc.
 		{[]string{InsideArgument}, 1, "vifctl: lab: `vifctl lab inside` is only called by `vifctl lab` itself\n"},
 	} {

@@ -35,6 +35,10 @@ func privateView() error {
 	const harmless = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
 	_ = unix.Mount("proc", "/proc", "proc", harmless, "")
 	_ = unix.Mount("sysfs", "/sys", "sysfs", harmless, "")
+	programs, err := openPrograms()
+	if err != nil {
+		return err
+	}
 	if err := privateFolder("/run"); err != nil {
 		return err
 	}
@@ -43,7 +47,7 @@ func privateView() error {
 			return err
 		}
 	}
-	return errors.Join(privateEtc(), installScripts())
+	return errors.Join(privateEtc(), installScripts(programs))
 }
 
 func privateFolder(path string) error {
@@ -77,26 +81,41 @@ func privateEtc() error {
 	return os.MkdirAll(xenscripts.HookDir, 0o755)
 }
 
-// installScripts puts our own program where Xen looks for its scripts.
-func installScripts() error {
-	if err := copyProgram(); err != nil {
-		return fmt.Errorf("copy our own program: %w", err)
+// openPrograms opens our own program, and vif-hook beside it, by what scripts' names lead to.
+func openPrograms() (map[string]*os.File, error) {
+	self, err := os.Open("/proc/self/exe")
+	if err != nil {
+		return nil, err
 	}
-	for _, name := range xenscripts.Names {
-		if err := os.Symlink(program, filepath.Join(xenscripts.Dir, name)); err != nil {
+	path, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	hook, err := os.Open(filepath.Join(filepath.Dir(path), xenscripts.HookProgram))
+	if err != nil {
+		return nil, err
+	}
+	return map[string]*os.File{program: self, filepath.Join(labDir, xenscripts.HookProgram): hook}, nil
+}
+
+// installScripts puts our programs where Xen looks for its scripts.
+func installScripts(programs map[string]*os.File) error {
+	for at, from := range programs {
+		if err := copyProgram(from, at); err != nil {
+			return fmt.Errorf("copy %s: %w", from.Name(), err)
+		}
+	}
+	for _, name := range xenscripts.Names() {
+		if err := os.Symlink(filepath.Join(labDir, xenscripts.ProgramOf(name)), filepath.Join(xenscripts.Dir, name)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func copyProgram() error {
-	from, err := os.Open("/proc/self/exe")
-	if err != nil {
-		return err
-	}
+func copyProgram(from *os.File, at string) error {
 	defer from.Close()
-	to, err := os.OpenFile(program, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
+	to, err := os.OpenFile(at, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
 	if err != nil {
 		return err
 	}

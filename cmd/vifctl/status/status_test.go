@@ -54,10 +54,10 @@ func host() *inventory.Facts {
 	}
 }
 
-func text(t *testing.T, paint terminal.Paint, width int) string {
+func text(t *testing.T, colours bool, width int) string {
 	t.Helper()
 	var b strings.Builder
-	require.NoError(t, status.Of(host()).Write(&b, paint, width))
+	require.NoError(t, status.Of(host()).Write(terminal.NewWriter(&b, colours), width))
 	return b.String()
 }
 

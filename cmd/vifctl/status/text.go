@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"vifctl/cmd/vifctl/terminal"
@@ -43,7 +42,7 @@ func columns() []column {
 // label is the guest, and the number of its NIC where it is not the only kind
 // there can be.
 func (n NIC) label() string {
-	name := strings.Map(printable, n.Guest)
+	name := terminal.OneLine(n.Guest)
 	if name == "" {
 		name = fmt.Sprintf("(domain %d)", n.Domid)
 	}
@@ -51,14 +50,6 @@ func (n NIC) label() string {
 		name += fmt.Sprintf(" #%d", n.Devid)
 	}
 	return name
-}
-
-// printable keeps a guest's name from doing something to the terminal.
-func printable(r rune) rune {
-	if unicode.IsPrint(r) {
-		return r
-	}
-	return '?'
 }
 
 func (n NIC) at() string {
@@ -107,15 +98,14 @@ func orDash(list []string) []string {
 
 // Write prints the table for a person. width is the terminal's, 0 where there is
 // none: then nothing is left out.
-func (r Report) Write(out io.Writer, paint terminal.Paint, width int) error {
+func (r Report) Write(out io.Writer, width int) error {
 	var b strings.Builder
 	shown := r.fitting(width)
 	widths := r.widths(shown)
-	line := func(cells []string, dress func(i int, cell, padded string) string) {
+	line := func(cells []string, dress func(title, cell string) string) {
 		var words []string
 		for i, c := range shown {
-			padded := pad(cells[i], widths[i], c.right)
-			words = append(words, dress(i, cells[i], padded))
+			words = append(words, pad(dress(c.title, cells[i]), widths[i]-utf8.RuneCountInString(cells[i]), c.right))
 		}
 		b.WriteString(strings.TrimRight(strings.Join(words, "  "), " ") + "\n")
 	}
@@ -126,16 +116,16 @@ func (r Report) Write(out io.Writer, paint terminal.Paint, width int) error {
 		for i, c := range shown {
 			titles[i] = c.title
 		}
-		line(titles, func(_ int, _, padded string) string { return paint.Faint(padded) })
+		line(titles, func(_, title string) string { return terminal.Faint(title) })
 	}
 	marked := false
 	for _, n := range r.NICs {
 		marked = marked || len(n.Ports) > 1
 		for _, cells := range rows(n, shown) {
-			line(cells, func(i int, cell, padded string) string { return dress(paint, shown[i].title, cell, padded) })
+			line(cells, dress)
 		}
 	}
-	r.footer(&b, paint, marked, shown)
+	r.footer(&b, marked, shown)
 	_, err := io.WriteString(out, b.String())
 	return err
 }
@@ -160,20 +150,21 @@ func rows(n NIC, shown []column) (all [][]string) {
 	return all
 }
 
-func dress(paint terminal.Paint, title, cell, padded string) string {
+// dress colours a cell by the column it is in.
+func dress(title, cell string) string {
 	switch {
 	case title == "STATE" && cell == "up":
-		return paint.Good(padded)
+		return terminal.Good(cell)
 	case title == "STATE" && cell != "", title == "DRIFT" && cell != "" && cell != "unknown":
-		return paint.Bad(padded)
+		return terminal.Bad(cell)
 	case title == "DRIFT", title == "SPOOFED" && cell != "" && cell != "0":
-		return paint.Warn(padded)
+		return terminal.Warn(cell)
 	case title == "GUEST":
-		return paint.Bold(padded)
+		return terminal.Bold(cell)
 	case title == "PORT" && strings.HasSuffix(cell, " *"):
-		return paint.Bold(padded)
+		return terminal.Bold(cell)
 	}
-	return padded
+	return cell
 }
 
 // fitting are the columns that there is room for.
@@ -212,8 +203,9 @@ func (r Report) widths(shown []column) []int {
 	return widths
 }
 
-func pad(s string, width int, right bool) string {
-	space := strings.Repeat(" ", max(0, width-utf8.RuneCountInString(s)))
+// pad puts spaces behind a cell, or, where it stands at the right, before it.
+func pad(s string, spaces int, right bool) string {
+	space := strings.Repeat(" ", max(0, spaces))
 	if right {
 		return space + s
 	}
@@ -221,7 +213,7 @@ func pad(s string, width int, right bool) string {
 }
 
 // footer says what the table's words mean, and what is not about one line.
-func (r Report) footer(b *strings.Builder, paint terminal.Paint, marked bool, shown []column) {
+func (r Report) footer(b *strings.Builder, marked bool, shown []column) {
 	var notes []string
 	if marked {
 		notes = append(notes, "* carries the traffic")
@@ -233,7 +225,7 @@ func (r Report) footer(b *strings.Builder, paint terminal.Paint, marked bool, sh
 		notes = append(notes, "spoofed: packets of the guest that antispoofing dropped")
 	}
 	if len(notes) > 0 {
-		fmt.Fprintln(b, paint.Faint(strings.Join(notes, "; ")))
+		fmt.Fprintln(b, terminal.Faint(strings.Join(notes, "; ")))
 	}
 	var drops []string
 	for _, reason := range slices.Sorted(maps.Keys(r.Drops)) {
@@ -242,20 +234,18 @@ func (r Report) footer(b *strings.Builder, paint terminal.Paint, marked bool, sh
 		}
 	}
 	if len(drops) > 0 {
-		fmt.Fprintln(b, paint.Warn("dropped by antispoofing, whoever sent it: "+strings.Join(drops, ", ")))
+		fmt.Fprintln(b, terminal.Warn("dropped by antispoofing, whoever sent it: "+strings.Join(drops, ", ")))
 	}
 	for _, p := range r.Problems {
-		fmt.Fprintln(b, paint.Bad("this may not be all: "+oneLine(p)))
+		fmt.Fprintln(b, terminal.Bad("this may not be all: "+strings.Join(strings.Fields(p), " ")))
 	}
 	for _, n := range r.NICs {
 		if n.drift() != "" && n.drift() != "unknown" {
-			fmt.Fprintln(b, paint.Faint("what is off: `vifctl plan PORT`; put right by `vifctl repair`; why it matters: `vifctl doctor`"))
+			fmt.Fprintln(b, terminal.Faint("what is off: `vifctl plan PORT`; put right by `vifctl repair`; why it matters: `vifctl doctor`"))
 			break
 		}
 	}
 }
-
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // Size writes bytes for a person: 999B, 1.2kB, 34MB.
 func Size(n uint64) string { return short(n, "B") }

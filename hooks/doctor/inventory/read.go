@@ -35,7 +35,7 @@ type Sources struct {
 	// ScriptsDir is the folder of Xen's scripts, and Scripts the names there that
 	// should be ours.
 	ScriptsDir string
-	Scripts    []string
+	Scripts    map[string]string
 }
 
 // Read reads them. What cannot be read is left out, and where that matters there

@@ -10,6 +10,7 @@ import (
 
 	"vifctl/configs"
 	"vifctl/hooks/kernel"
+	"vifctl/xenscripts"
 )
 
 // readSurroundings reads what is not about one NIC.
@@ -118,20 +119,19 @@ func (f *Facts) readScripts(s Sources) {
 	if s.ScriptsDir == "" || !isDir(s.ScriptsDir) {
 		return
 	}
-	self, err := os.Stat("/proc/self/exe")
-	if err != nil {
-		return
-	}
-	for _, name := range s.Scripts {
+	for name, program := range s.Scripts {
 		path := filepath.Join(s.ScriptsDir, name)
 		there, err := os.Stat(path)
+		ours, ourErr := os.Stat(program)
 		switch {
 		case err != nil:
 			f.Scripts[name] = "missing"
-		case os.SameFile(there, self):
+		case ourErr == nil && os.SameFile(there, ours):
 		default:
 			f.Scripts[name] = "another program"
-			if target, err := filepath.EvalSymlinks(path); err == nil && strings.HasPrefix(filepath.Base(target), "vifctl") {
+			target, err := filepath.EvalSymlinks(path)
+			base := filepath.Base(target)
+			if err == nil && (strings.HasPrefix(base, xenscripts.Program) || strings.HasPrefix(base, xenscripts.HookProgram)) {
 				f.Scripts[name] = "another vifctl, " + target
 			}
 		}

@@ -6,7 +6,7 @@
 host_bridge
 modprobe xen-blkback
 mount /dev/vdb /mnt
-cp /usr/sbin/vifctl /mnt/usr/sbin/vifctl
+cp /usr/sbin/vifctl /usr/sbin/vif-hook /mnt/usr/sbin
 cp /lab/dom0/driver /mnt/driver
 umount /mnt
 cat >"$S/driver.cfg" <<-CFG

@@ -18,7 +18,7 @@ type fact struct {
 
 // facts lists what holds for an interface: the configuration's say first, then
 // the guest's own file's, then what holds without either.
-func (f *foresight) facts(i int) []fact {
+func (f *filePlan) facts(i int) []fact {
 	n := f.nics[i]
 	var all []fact
 	add := func(key, value, from string) { all = append(all, fact{key, value, from}) }

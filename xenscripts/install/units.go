@@ -1,4 +1,4 @@
-package xenscripts
+package install
 
 import (
 	"errors"

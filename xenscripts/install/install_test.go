@@ -1,4 +1,4 @@
-package xenscripts_test
+package install_test
 
 import (
 	"crypto/sha256"
@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -15,11 +16,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vifctl/xenscripts"
+	"vifctl/xenscripts/install"
 )
 
 // What an installation leaves in the scripts' folder, beside the scripts.
 const (
 	binary   = "vifctl"
+	hook     = "vif-hook"
 	backup   = "vifctl-backup"
 	manifest = ".vifctl-installed.json"
 )
@@ -93,43 +96,48 @@ func listing(t testing.TB, dir string) string {
 	return strings.Join(lines, "\n")
 }
 
-// program is a file that stands for the vifctl that is running.
+// program is a file that stands for the vifctl that is running, with vif-hook
+// beside it.
 func program(t testing.TB, text string) (path string) {
 	t.Helper()
-	path = filepath.Join(t.TempDir(), "vifctl")
-	require.NoError(t, os.WriteFile(path, []byte(text), 0o700))
-	return path
-}
-
-func install(t testing.TB, dir, self string) (report string) {
-	t.Helper()
-	report, err := xenscripts.Install(dir, self, false)
-	require.NoError(t, err)
-	return report
-}
-
-func uninstall(t testing.TB, dir string) (report string) {
-	t.Helper()
-	report, err := xenscripts.Uninstall(dir)
-	require.NoError(t, err)
-	return report
-}
-
-// requireInstalled: every name leads to a program with that text.
-func requireInstalled(t testing.TB, dir, text string) {
-	t.Helper()
-	for _, name := range xenscripts.Names {
-		to, err := os.Readlink(filepath.Join(dir, name))
-		require.NoError(t, err)
-		require.Equal(t, binary, to)
-		data, err := os.ReadFile(filepath.Join(dir, name))
-		require.NoError(t, err)
-		require.Equal(t, text, string(data))
+	dir := t.TempDir()
+	for _, name := range []string{binary, hook} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(name+" "+text), 0o700))
 	}
-	info, err := os.Stat(filepath.Join(dir, binary))
+	return filepath.Join(dir, binary)
+}
+
+func installed(t testing.TB, dir, self string) (report string) {
+	t.Helper()
+	report, err := install.Install(dir, self, false)
 	require.NoError(t, err)
-	require.NotZero(t, info.Mode()&0o100)
-	require.Zero(t, info.Mode()&0o022)
+	return report
+}
+
+func uninstalled(t testing.TB, dir string) (report string) {
+	t.Helper()
+	report, err := install.Uninstall(dir)
+	require.NoError(t, err)
+	return report
+}
+
+// requireInstalled: every name leads to its program, of that version.
+func requireInstalled(t testing.TB, dir, version string) {
+	t.Helper()
+	for program, names := range map[string][]string{binary: xenscripts.NetworkNames, hook: xenscripts.PortNames} {
+		for _, name := range names {
+			to, err := os.Readlink(filepath.Join(dir, name))
+			require.NoError(t, err)
+			require.Equal(t, program, to)
+		}
+		data, err := os.ReadFile(filepath.Join(dir, program))
+		require.NoError(t, err)
+		require.Equal(t, program+" "+version, string(data))
+		info, err := os.Stat(filepath.Join(dir, program))
+		require.NoError(t, err)
+		require.NotZero(t, info.Mode()&0o100)
+		require.Zero(t, info.Mode()&0o022)
+	}
 }
 
 func TestInstallAndGiveBack(t *testing.T) {
@@ -137,16 +145,16 @@ func TestInstallAndGiveBack(t *testing.T) {
 	dir := xenFolder(t)
 	before := listing(t, dir)
 
-	report := install(t, dir, program(t, "v1"))
+	report := installed(t, dir, program(t, "v1"))
 	requireInstalled(t, dir, "v1")
-	for _, want := range append(slices.Clone(xenscripts.Names), dir, backup, "vifctl uninstall --dir "+dir, "Antispoofing") {
+	for _, want := range append(xenscripts.Names(), dir, backup, "vifctl uninstall --dir "+dir, "Antispoofing") {
 		require.Contains(t, report, want)
 	}
 	for _, name := range []string{"block", "vif-common.sh", "vif-post.d/10-vlan.hook"} {
 		require.Contains(t, listing(t, dir), lineOf(before, name), "it is not ours to touch")
 	}
 
-	report = uninstall(t, dir)
+	report = uninstalled(t, dir)
 	require.Equal(t, before, listing(t, dir))
 	require.Contains(t, report, "Given back: vif-bridge, vif-nat, vif-openvswitch, vif-route, vif-route-ifup, vif-setup.")
 	require.Contains(t, report, "not been there: network-bridge, network-nat, network-route, qemu-ifup.")
@@ -164,10 +172,10 @@ func lineOf(listing, name string) string {
 func TestInstallIntoAnEmptyFolder(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	report := install(t, dir, program(t, "v1"))
+	report := installed(t, dir, program(t, "v1"))
 	requireInstalled(t, dir, "v1")
 	require.NotContains(t, report, backup)
-	uninstall(t, dir)
+	uninstalled(t, dir)
 	require.Empty(t, listing(t, dir))
 }
 
@@ -176,19 +184,19 @@ func TestInstallTwice(t *testing.T) {
 	dir := xenFolder(t)
 	before := listing(t, dir)
 	self := program(t, "v1")
-	first := install(t, dir, self)
-	installed := withoutTimes(listing(t, dir))
-	require.Equal(t, first, install(t, dir, self))
-	require.Equal(t, installed, withoutTimes(listing(t, dir)))
-	uninstall(t, dir)
+	first := installed(t, dir, self)
+	there := withoutTimes(listing(t, dir))
+	require.Equal(t, first, installed(t, dir, self))
+	require.Equal(t, there, withoutTimes(listing(t, dir)))
+	uninstalled(t, dir)
 	require.Equal(t, before, listing(t, dir))
 
-	_, err := xenscripts.Uninstall(dir)
+	_, err := install.Uninstall(dir)
 	require.ErrorContains(t, err, dir+" holds no installation of vifctl")
 	require.Equal(t, before, listing(t, dir))
 
-	install(t, dir, self)
-	uninstall(t, dir)
+	installed(t, dir, self)
+	uninstalled(t, dir)
 	require.Equal(t, before, listing(t, dir), "a second round")
 }
 
@@ -196,7 +204,7 @@ func TestInstallTwice(t *testing.T) {
 func withoutTimes(listing string) string {
 	var kept []string
 	for line := range strings.Lines(listing) {
-		if !strings.HasPrefix(line, binary+" ") && !strings.HasPrefix(line, manifest+" ") {
+		if !strings.HasPrefix(line, binary+" ") && !strings.HasPrefix(line, hook+" ") && !strings.HasPrefix(line, manifest+" ") {
 			kept = append(kept, line)
 		}
 	}
@@ -207,37 +215,71 @@ func TestUpgrade(t *testing.T) {
 	t.Parallel()
 	dir := xenFolder(t)
 	before := listing(t, dir)
-	install(t, dir, program(t, "v1"))
-	install(t, dir, program(t, "v2"))
+	installed(t, dir, program(t, "v1"))
+	installed(t, dir, program(t, "v2"))
 	requireInstalled(t, dir, "v2")
 	// By the installed program itself: nothing to renew.
-	install(t, dir, filepath.Join(dir, binary))
+	installed(t, dir, filepath.Join(dir, binary))
 	requireInstalled(t, dir, "v2")
-	uninstall(t, dir)
+	uninstalled(t, dir)
 	require.Equal(t, before, listing(t, dir))
 }
 
-// A program that a package put below /usr is linked to, so that the package's
-// upgrades reach it; and back to a copy.
-func TestInstallOfAPackagesProgram(t *testing.T) {
+// An installation by a vifctl that was one program, whose manifest names none:
+// it is renewed, and it is given back.
+func TestUpgradeFromOneProgram(t *testing.T) {
 	t.Parallel()
-	const packaged = "/usr/bin/env"
-	if info, err := os.Lstat(packaged); err != nil || !info.Mode().IsRegular() {
-		t.Skip(packaged + " is no file here")
+	old := func(t *testing.T) (dir, before string) {
+		dir = xenFolder(t)
+		before = listing(t, dir)
+		installed(t, dir, program(t, "v1"))
+		require.NoError(t, os.Remove(filepath.Join(dir, hook)))
+		text, err := os.ReadFile(filepath.Join(dir, manifest))
+		require.NoError(t, err)
+		without := regexp.MustCompile(`(?s)"programs": \[.*?\],`).ReplaceAll(text, nil)
+		require.NotEqual(t, text, without)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, manifest), without, 0o644))
+		for _, name := range xenscripts.PortNames {
+			require.NoError(t, os.Remove(filepath.Join(dir, name)))
+			require.NoError(t, os.Symlink(binary, filepath.Join(dir, name)))
+		}
+		return dir, before
 	}
+	t.Run("given back", func(t *testing.T) {
+		t.Parallel()
+		dir, before := old(t)
+		uninstalled(t, dir)
+		require.Equal(t, before, listing(t, dir))
+	})
+	t.Run("renewed", func(t *testing.T) {
+		t.Parallel()
+		dir, before := old(t)
+		installed(t, dir, program(t, "v2"))
+		requireInstalled(t, dir, "v2")
+		uninstalled(t, dir)
+		require.Equal(t, before, listing(t, dir))
+	})
+	t.Run("beside somebody else's vif-hook", func(t *testing.T) {
+		t.Parallel()
+		dir, _ := old(t)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, hook), []byte("mine"), 0o755))
+		there := listing(t, dir)
+		_, err := install.Install(dir, program(t, "v2"), false)
+		require.ErrorContains(t, err, "/vif-hook is there, and not by an installation of ours")
+		require.Equal(t, there, listing(t, dir))
+	})
+}
+
+// Without vif-hook beside it vifctl would leave guests without a script.
+func TestInstallWithoutTheHookProgram(t *testing.T) {
+	t.Parallel()
 	dir := xenFolder(t)
 	before := listing(t, dir)
-	install(t, dir, program(t, "v1"))
-	install(t, dir, packaged)
-	to, err := os.Readlink(filepath.Join(dir, binary))
-	require.NoError(t, err)
-	require.Equal(t, packaged, to)
-	install(t, dir, program(t, "v2"))
-	requireInstalled(t, dir, "v2")
-	install(t, dir, packaged)
-	uninstall(t, dir)
+	self := program(t, "v1")
+	require.NoError(t, os.Remove(filepath.Join(filepath.Dir(self), hook)))
+	_, err := install.Install(dir, self, false)
+	require.ErrorContains(t, err, "vif-hook has to lie beside "+self)
 	require.Equal(t, before, listing(t, dir))
-	require.FileExists(t, packaged)
 }
 
 func TestInstallIsRefused(t *testing.T) {
@@ -249,6 +291,9 @@ func TestInstallIsRefused(t *testing.T) {
 		"a vifctl of somebody else's": {func(t *testing.T, dir string) {
 			require.NoError(t, os.WriteFile(filepath.Join(dir, binary), []byte("another"), 0o755))
 		}, "/vifctl is there, and not by an installation of ours"},
+		"a vif-hook of somebody else's": {func(t *testing.T, dir string) {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, hook), []byte("another"), 0o755))
+		}, "/vif-hook is there, and not by an installation of ours"},
 		"a dangling link called vifctl": {func(t *testing.T, dir string) {
 			require.NoError(t, os.Symlink("/nowhere", filepath.Join(dir, binary)))
 		}, "/vifctl is there, and not by an installation of ours"},
@@ -271,16 +316,16 @@ func TestInstallIsRefused(t *testing.T) {
 			dir := xenFolder(t)
 			tc.prepare(t, dir)
 			before := listing(t, dir)
-			_, err := xenscripts.Install(dir, program(t, "v1"), false)
+			_, err := install.Install(dir, program(t, "v1"), false)
 			require.ErrorContains(t, err, tc.says)
 			require.NotContains(t, err.Error(), "\n")
 			require.Equal(t, before, listing(t, dir))
-			_, err = xenscripts.Uninstall(dir)
+			_, err = install.Uninstall(dir)
 			require.Error(t, err)
 			require.Equal(t, before, listing(t, dir))
 		})
 	}
-	_, err := xenscripts.Install(filepath.Join(t.TempDir(), "none"), "/proc/self/exe", false)
+	_, err := install.Install(filepath.Join(t.TempDir(), "none"), "/proc/self/exe", false)
 	require.ErrorContains(t, err, "is not a folder")
 }
 
@@ -292,8 +337,8 @@ func TestInstallBesideAForeignBackup(t *testing.T) {
 	require.NoError(t, os.Mkdir(filepath.Join(dir, backup), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, backup, "qemu-ifup"), []byte("mine"), 0o755))
 	before := listing(t, dir)
-	if _, err := xenscripts.Install(dir, program(t, "v1"), false); err == nil {
-		uninstall(t, dir)
+	if _, err := install.Install(dir, program(t, "v1"), false); err == nil {
+		uninstalled(t, dir)
 	}
 	require.Equal(t, before, listing(t, dir))
 }
@@ -301,13 +346,13 @@ func TestInstallBesideAForeignBackup(t *testing.T) {
 // A manifest's names are names of scripts in this folder, and nothing else.
 func TestManifestNames(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"", ".", "..", "/", "a/b", binary, backup, manifest} {
+	for _, name := range []string{"", ".", "..", "/", "a/b", binary, hook, backup, manifest} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := xenFolder(t)
 			require.NoError(t, os.WriteFile(filepath.Join(dir, manifest), fmt.Appendf(nil, `{"names":[%q]}`, name), 0o644))
 			before := listing(t, dir)
-			_, err := xenscripts.Uninstall(dir)
+			_, err := install.Uninstall(dir)
 			require.ErrorContains(t, err, "is damaged")
 			require.Equal(t, before, listing(t, dir))
 		})
@@ -335,10 +380,10 @@ func TestUninstallIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := xenFolder(t)
-			install(t, dir, program(t, "v1"))
+			installed(t, dir, program(t, "v1"))
 			change(t, dir)
 			before := listing(t, dir)
-			_, err := xenscripts.Uninstall(dir)
+			_, err := install.Uninstall(dir)
 			require.ErrorContains(t, err, dir)
 			require.Equal(t, before, listing(t, dir))
 		})
@@ -350,11 +395,11 @@ func TestUninstallIsRefused(t *testing.T) {
 func TestInstallOverAPackagesUpgrade(t *testing.T) {
 	t.Parallel()
 	dir := xenFolder(t)
-	install(t, dir, program(t, "v1"))
+	installed(t, dir, program(t, "v1"))
 	require.NoError(t, os.Remove(filepath.Join(dir, "vif-bridge")))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "vif-bridge"), []byte("newer"), 0o755))
 	before := listing(t, dir)
-	_, err := xenscripts.Install(dir, program(t, "v2"), false)
+	_, err := install.Install(dir, program(t, "v2"), false)
 	require.ErrorContains(t, err, "vif-bridge is not ours any more")
 	require.Equal(t, before, listing(t, dir))
 }
@@ -365,12 +410,12 @@ func TestUninstallWithMoreInTheBackup(t *testing.T) {
 	t.Parallel()
 	dir := xenFolder(t)
 	before := listing(t, dir)
-	install(t, dir, program(t, "v1"))
+	installed(t, dir, program(t, "v1"))
 	note := filepath.Join(dir, backup, "README.admin")
 	require.NoError(t, os.WriteFile(note, []byte("do not touch"), 0o644))
-	installed := listing(t, dir)
-	if _, err := xenscripts.Uninstall(dir); err != nil {
-		require.Equal(t, installed, listing(t, dir), "refused, and yet something was changed: %v", err)
+	there := listing(t, dir)
+	if _, err := install.Uninstall(dir); err != nil {
+		require.Equal(t, there, listing(t, dir), "refused, and yet something was changed: %v", err)
 		return
 	}
 	require.FileExists(t, note)
@@ -384,11 +429,11 @@ func TestUninstallAfterARemoval(t *testing.T) {
 	t.Parallel()
 	dir := xenFolder(t)
 	before := listing(t, dir)
-	install(t, dir, program(t, "v1"))
+	installed(t, dir, program(t, "v1"))
 	for _, name := range []string{"vif-bridge", "qemu-ifup", binary} {
 		require.NoError(t, os.Remove(filepath.Join(dir, name)))
 	}
-	uninstall(t, dir)
+	uninstalled(t, dir)
 	require.Equal(t, before, listing(t, dir))
 }
 
@@ -413,7 +458,7 @@ func TestInterruptedInstallation(t *testing.T) {
 		name string
 		make func(t *testing.T, dir string)
 	}
-	names := slices.Sorted(slices.Values(xenscripts.Names))
+	names := slices.Sorted(slices.Values(xenscripts.Names()))
 	var states []state
 	for i := range names {
 		states = append(states, state{"before " + names[i], func(t *testing.T, dir string) {
@@ -449,7 +494,7 @@ func TestInterruptedInstallation(t *testing.T) {
 // Wherever uninstalling was killed, it can be made again.
 func TestInterruptedUninstallation(t *testing.T) {
 	t.Parallel()
-	names := slices.Sorted(slices.Values(xenscripts.Names))
+	names := slices.Sorted(slices.Values(xenscripts.Names()))
 	var counts []int
 	for i := range len(names) + 3 {
 		counts = append(counts, i)
@@ -475,20 +520,20 @@ func interrupted[S any](t *testing.T, states []S, name func(S) string, reach fun
 			t.Parallel()
 			dir := xenFolder(t)
 			before := listing(t, dir)
-			install(t, dir, program(t, "v1"))
+			installed(t, dir, program(t, "v1"))
 			reach(t, s, dir)
-			uninstall(t, dir)
+			uninstalled(t, dir)
 			require.Equal(t, before, listing(t, dir))
 		})
 		t.Run(name(s)+", installed again", func(t *testing.T) {
 			t.Parallel()
 			dir := xenFolder(t)
 			before := listing(t, dir)
-			install(t, dir, program(t, "v1"))
+			installed(t, dir, program(t, "v1"))
 			reach(t, s, dir)
-			install(t, dir, program(t, "v2"))
+			installed(t, dir, program(t, "v2"))
 			requireInstalled(t, dir, "v2")
-			uninstall(t, dir)
+			uninstalled(t, dir)
 			require.Equal(t, before, listing(t, dir))
 		})
 	}

@@ -1,4 +1,4 @@
-package main
+package session
 
 import (
 	"bytes"
@@ -12,17 +12,17 @@ import (
 // newLog tells a person, by standard error, what went wrong or may go wrong. A
 // terminal on which xl create runs is no place for what went well, a journal
 // is.
-func newLog(inv invocation) *slog.Logger {
+func newLog(c Caller) *slog.Logger {
 	level := slog.LevelWarn
-	if inv.Getenv("JOURNAL_STREAM") != "" {
+	if c.Getenv("JOURNAL_STREAM") != "" {
 		level = slog.LevelInfo
 	}
-	return slog.New(&plainHandler{out: inv.Stderr, name: inv.Name, level: level, mu: &sync.Mutex{}})
+	return slog.New(NewHandler(c.Stderr, c.Name, level))
 }
 
-// plainHandler writes records as sentences: `vif-route: warning: … (port vif1.0)`.
+// handler writes records as sentences: `vif-route: warning: … (port vif1.0)`.
 // Whoever keeps our standard error adds the time.
-type plainHandler struct {
+type handler struct {
 	out   io.Writer
 	name  string
 	level slog.Level
@@ -30,11 +30,17 @@ type plainHandler struct {
 	mu    *sync.Mutex
 }
 
+// NewHandler writes records of a level and above as sentences, one a line, the
+// program's name first and the record's fields in brackets.
+func NewHandler(out io.Writer, name string, level slog.Level) slog.Handler {
+	return &handler{out: out, name: name, level: level, mu: &sync.Mutex{}}
+}
+
 // Enabled implements slog.Handler.
-func (h *plainHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.level }
+func (h *handler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.level }
 
 // Handle implements slog.Handler.
-func (h *plainHandler) Handle(_ context.Context, r slog.Record) error {
+func (h *handler) Handle(_ context.Context, r slog.Record) error {
 	var line bytes.Buffer
 	fmt.Fprintf(&line, "%s: ", h.name)
 	switch {
@@ -67,11 +73,11 @@ func (h *plainHandler) Handle(_ context.Context, r slog.Record) error {
 }
 
 // WithAttrs implements slog.Handler.
-func (h *plainHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	c := *h
 	c.attrs = append(append([]slog.Attr{}, h.attrs...), attrs...)
 	return &c
 }
 
 // WithGroup implements slog.Handler; nothing here uses groups.
-func (h *plainHandler) WithGroup(string) slog.Handler { return h }
+func (h *handler) WithGroup(string) slog.Handler { return h }

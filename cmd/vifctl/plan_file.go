@@ -10,17 +10,19 @@ import (
 	"strconv"
 	"strings"
 
+	"vifctl/cmd/vifctl/command"
 	"vifctl/configs"
 	"vifctl/configs/xlcfg"
 	"vifctl/hooks/engine"
+	"vifctl/hooks/session"
 	"vifctl/hooks/xenstore"
 )
 
 // xlConf is where xl's own configuration is.
 const xlConf = "/etc/xen/xl.conf"
 
-// foresight is what a guest's file comes to.
-type foresight struct {
+// filePlan is what a guest's file comes to.
+type filePlan struct {
 	file  *xlcfg.File
 	guest xlcfg.Guest
 	// domid the guest is shown with; running is that of the guest if it runs,
@@ -30,8 +32,37 @@ type foresight struct {
 	origins        [][]configs.Origin
 }
 
-func foresee(ctx context.Context, inv invocation, path string) (*foresight, error) {
-	f := &foresight{}
+// files prints what each guest's file comes to.
+func (o *planOptions) files(ctx context.Context, c *command.Call, paths []string) (end command.Code) {
+	printed := false
+	for _, path := range paths {
+		f, err := planFile(ctx, c, path)
+		if err != nil {
+			end = end.Worse(c.Complain(asRoot(err)))
+			continue
+		}
+		switch {
+		case o.json:
+			c.JSON(f.document())
+		case o.shell:
+			f.writeShell(c.Printer)
+		default:
+			if printed {
+				c.Line("")
+			}
+			printed = true
+			f.writeText(c.Printer)
+		}
+		if f.refused() {
+			end = end.Worse(command.Failed)
+		}
+	}
+	return end
+}
+
+// planFile works out what a guest's file comes to.
+func planFile(ctx context.Context, c *command.Call, path string) (*filePlan, error) {
+	f := &filePlan{}
 	var err error
 	if f.file, err = readGuestFile(path); err != nil {
 		return nil, err
@@ -46,16 +77,16 @@ func foresee(ctx context.Context, inv invocation, path string) (*foresight, erro
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	}
-	s := dial(ctx, inv)
-	defer s.close()
-	if err := s.open(inv, true, true); err != nil {
+	s, err := open(ctx, caller(c), true, true)
+	if err != nil {
 		return nil, err
 	}
+	defer s.Close()
 	if f.domid, f.running, err = nextDomid(ctx, s, f.guest.Name); err != nil {
 		return nil, err
 	}
 	f.nics = s.Foresee(ctx, f.guest, f.domid)
-	toml, err := trustedPath(inv, "VIFCTL_CONFIG", configs.Default)
+	toml, err := session.ConfigPath(c.Getenv)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +123,7 @@ func readGuestFile(path string) (*xlcfg.File, error) {
 
 // nextDomid is the number that the next guest gets, as far as the xenstore
 // tells, and that of the named guest where it runs already.
-func nextDomid(ctx context.Context, s *session, guest string) (next, running int, err error) {
+func nextDomid(ctx context.Context, s *session.Session, guest string) (next, running int, err error) {
 	xs, ok := s.Xenstore.(*xenstore.Client)
 	if !ok {
 		return 1, 0, nil
@@ -117,7 +148,7 @@ func nextDomid(ctx context.Context, s *session, guest string) (next, running int
 	return next + 1, running, nil
 }
 
-func (f *foresight) refused() bool {
+func (f *filePlan) refused() bool {
 	for _, n := range f.nics {
 		for _, p := range n.Ports {
 			if p.Refusal != nil {
@@ -129,7 +160,7 @@ func (f *foresight) refused() bool {
 }
 
 // from writes a place for a person.
-func (f *foresight) from(s xlcfg.Said) string {
+func (f *filePlan) from(s xlcfg.Said) string {
 	name := f.file.Name
 	if s.File != "" {
 		name = s.File
