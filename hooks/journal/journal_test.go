@@ -366,7 +366,7 @@ func TestWriteIsAtomic(t *testing.T) {
 }
 
 // The caller's environment is hostile: no file of the journal's is made in a
-// folder that TMPDIR names, where somebody else could exchange it.
+// folder that TMPDIR names, where another user could exchange it.
 func TestWriteStaysInItsFolder(t *testing.T) {
 	t.Parallel()
 	base := t.TempDir()
