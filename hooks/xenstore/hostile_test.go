@@ -102,7 +102,7 @@ func TestShortAnswer(t *testing.T) {
 	}
 }
 
-// A call that is given up in the middle of its answer spoils nobody else's, nor does it leave the connection to nobody.
+// A call that is given up in the middle of its answer spoils no other call's, and another call reads on.
 func TestGivenUpInTheMiddleOfAnAnswer(t *testing.T) {
 	c, peer := pair(t, unix.SOCK_STREAM, false)
 	first := wire.AppendFrame(nil, wire.Header{Type: wire.TypeRead, RequestID: 1}, "first")

@@ -12,7 +12,7 @@ import (
 )
 
 // await reads until the batch is answered, or leaves that to whoever is reading: a call on its own needs no second
-// goroutine. Only an event needs somebody who always listens.
+// goroutine. Only events need one that always reads.
 func (c *Client) await(ctx context.Context, b *batch) error {
 	for {
 		select {

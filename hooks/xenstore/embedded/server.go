@@ -67,7 +67,7 @@ func Start(path string, options ...Option) (*Server, error) {
 	return s, nil
 }
 
-// removeStale removes a socket that nobody listens on. A socket in use, and anything but a socket, is left alone: listening
+// removeStale removes a socket that no process listens on. A socket in use, and anything but a socket, is left alone: listening
 // on it then fails with "address already in use".
 func removeStale(path string) error {
 	st, err := os.Lstat(path)
