@@ -19,7 +19,7 @@ const leastBucket = 128 << 10
 
 // Limit wants what a guest sends through a port to be no more than Rate: what
 // is more, is dropped. netback limits what comes through a vif by itself, and
-// holds it back; nobody does that for an emulated NIC's tap.
+// holds it back; the kernel has no such limit for an emulated NIC's tap.
 type Limit struct {
 	Dev    Dev  `json:"dev"`
 	Rate   Rate `json:"rate"`
