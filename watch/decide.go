@@ -16,7 +16,7 @@ const (
 	Other What = iota
 	// Up: a port that a call of ours has brought up, or is bringing up.
 	Up
-	// Late: a tap that nobody has called us for, of a vif that is up.
+	// Late: a tap that xl has not called us for, of a vif that is up.
 	Late
 	// Early: a tap whose vif is not up by a call of ours, or not yet.
 	Early

@@ -34,8 +34,8 @@ type linkChange struct {
 // all has been told after each listing.
 //
 // The events and the answers to a listing come through one socket, in the
-// order in which they were true: so what is told last is what is so. When the
-// kernel had to drop events (ENOBUFS) it is asked for the list once more.
+// order of the changes: so the last message holds. When the kernel had to drop
+// events (ENOBUFS) it is asked for the list once more.
 type links struct {
 	*news[int, linkChange]
 	stream

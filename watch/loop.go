@@ -18,7 +18,7 @@ type port struct {
 	seen time.Time
 	// working: a worker has it.
 	working bool
-	// up: it had a record. Where that goes and the interface stays, somebody
+	// up: it had a record. Where that goes and the interface stays, a call
 	// took it down on purpose.
 	up bool
 	// early and late are since when it is what, zero where it is not.
@@ -49,7 +49,7 @@ type loop struct {
 	sources
 
 	host   *Host
-	poll   *poll // nil where nobody polls
+	poll   *poll // nil without polling
 	listed bool  // all interfaces have been told of
 	ready  bool  // and have been looked at
 	ports  map[int]*port
@@ -74,8 +74,8 @@ type loop struct {
 	// mistaken: what was read last is not in force.
 	rereadAt time.Time
 	mistaken bool
-	// garbageAt is when what is nobody's is looked for again; collecting: it is
-	// being done.
+	// garbageAt is when garbage is looked for again; collecting: a worker is at
+	// it.
 	garbageAt  time.Time
 	collecting bool
 	garbage    tries
@@ -234,8 +234,8 @@ func (l *loop) look(now time.Time) {
 	l.lookAtLeft(now)
 }
 
-// idle reports whether nothing is left to do for one who looks once: nobody is
-// at work, nothing is due, and the xenstore is there if it is needed.
+// idle reports whether a watcher that looks once may end: no worker is at work,
+// nothing is due, and the xenstore is there if it is needed.
 func (l *loop) idle() bool {
 	if l.working > 0 || len(l.due) > 0 {
 		return false

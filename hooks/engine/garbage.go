@@ -10,16 +10,16 @@ import (
 	"vifctl/hooks/plan"
 )
 
-// pruner is a firewall that can tell what in it is nobody's.
+// pruner is a firewall that can remove what no port wants.
 type pruner interface {
 	Prune(ctx context.Context, keep func() ([]plan.Rule, error), there func(port string) bool) ([]string, error)
 }
 
-// CollectGarbage undoes and removes what nobody will come for any more, and tells
+// CollectGarbage undoes and removes what no call will undo any more, and says
 // what it was: what was done for ports that went together with their domain,
 // without a call; the firewall's elements that no port wants; and what is left in
 // the journal's folder. What a call is at work on, and whatever may still be
-// somebody's, stays.
+// needed, stays.
 func (e *Engine) CollectGarbage(ctx context.Context) (removed []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callDeadline)
 	defer cancel()
@@ -36,7 +36,7 @@ func (e *Engine) CollectGarbage(ctx context.Context) (removed []string, err erro
 		}
 		undone, err := e.removeOrphan(ctx, s.Port)
 		if undone {
-			removed = append(removed, fmt.Sprintf("%s of guest %q (domain %d): it had gone, and nobody had called", s.Name, s.Guest, s.NIC.Domid))
+			removed = append(removed, fmt.Sprintf("%s of guest %q (domain %d): it had gone without a call", s.Name, s.Guest, s.NIC.Domid))
 		}
 		if !errors.Is(err, ErrBusy) {
 			failed = append(failed, err)
