@@ -45,7 +45,7 @@ type Finding struct {
 	// of are the other subjects that this one depends on.
 	of []string
 	// touches are the guests and ports that suffer from it, where it is about more
-	// than one; empty where it is about everybody.
+	// than one; empty where it is about all guests.
 	touches []string
 }
 

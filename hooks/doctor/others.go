@@ -33,7 +33,7 @@ func duplicateMAC(f *inventory.Facts) []Finding {
 				continue
 			}
 			return one(Finding{
-				Sentence: fmt.Sprintf("Somebody behind %s uses the hardware address of %s.", other.Name, n.Port()),
+				Sentence: fmt.Sprintf("A machine behind %s uses the hardware address of %s.", other.Name, n.Port()),
 				Evidence: []string{fmt.Sprintf("bridge fdb: %s dev %s", n.MAC, other.Name), fmt.Sprintf("%s/mac is %s", backend(n), n.MAC)},
 				Fix:      []string{plan.Command("tcpdump", "-eni", other.Name, "ether", "src", n.MAC)},
 			})

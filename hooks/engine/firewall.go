@@ -150,8 +150,8 @@ func (f *HostFirewall) Prune(ctx context.Context, keep func() ([]plan.Rule, erro
 	return removed, err
 }
 
-// Dropped reports whether somebody's filter drops what is forwarded unless a
-// rule accepts it; not where that cannot be found out.
+// Dropped reports whether another program's filter drops what is forwarded
+// unless a rule accepts it; false where that cannot be found out.
 func (f *HostFirewall) Dropped() bool {
 	if f.opened == nil && firewall.Untouched() {
 		return false

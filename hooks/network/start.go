@@ -10,7 +10,7 @@ import (
 )
 
 // Start does what a request asks for, all of it or nothing. With confirm, it is
-// undone after that time unless somebody confirms it.
+// undone after that time unless the administrator confirms it.
 func (r *Networks) Start(ctx context.Context, req Request, confirm time.Duration) (*Decision, error) {
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()

@@ -15,7 +15,7 @@ import (
 const answerTimeout = 5 * time.Second
 
 // ErrNotThere says that Open vSwitch does not run on this host.
-var ErrNotThere = errors.New("Open vSwitch does not run here: nobody answers at " + RunDir + "/db.sock") //nolint:staticcheck // a name
+var ErrNotThere = errors.New("Open vSwitch does not run here: no server answers at " + RunDir + "/db.sock") //nolint:staticcheck // a name
 
 // A query is one select of OVSDB (RFC 7047, section 5.2.2).
 type query struct {

@@ -64,7 +64,7 @@ func (Host) SetPort(ctx context.Context, port plan.SwitchPort) error {
 	case err != nil:
 		return complain(err)
 	case now == nil:
-		return complain(errors.New("somebody else has taken it off again"))
+		return complain(errors.New("another program has taken it off again"))
 	case now.Broken != "":
 		return complain(fmt.Errorf("the switch refused it: %s", now.Broken))
 	}
