@@ -325,7 +325,7 @@ func damaged(t *testing.T, text string) (j *journal.Journal, path string) {
 	return journal.Open(dir), path
 }
 
-// Whoever reads while others write sees a whole record, the old or the new one.
+// A reader beside writers sees a whole record, the old or the new one.
 func TestWriteIsAtomic(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -17,7 +17,7 @@ import (
 	"vifctl/hooks/plan"
 )
 
-// Stored is what whoever watches the journal wants to know of a record.
+// Stored is what the watcher needs to know of a record.
 type Stored struct {
 	Port
 	Mode, Guest, Bridge string
@@ -130,7 +130,7 @@ func (j *Journal) Rules(boot string) ([]plan.Rule, error) {
 	return rules, nil
 }
 
-// PortOf tells whose record a file of the folder is; ok is false for what is
+// PortOf tells which port a file of the folder records; ok is false for what is
 // no record.
 func PortOf(file string) (nic plan.NIC, kind plan.Kind, ok bool) {
 	for _, kind := range []plan.Kind{plan.Vif, plan.Tap} {

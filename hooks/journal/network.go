@@ -126,7 +126,7 @@ func (j *Journal) DeleteNetwork(mode, name string) error { return j.remove(j.net
 // call to show.
 const lastWords = "network.last"
 
-// SetLastWords leaves a sentence for whoever asks next, "" takes it away.
+// SetLastWords leaves a sentence for the next call to show, "" takes it away.
 func (j *Journal) SetLastWords(sentence string) error {
 	path := filepath.Join(j.dir, lastWords)
 	if sentence == "" {

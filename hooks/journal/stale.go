@@ -136,7 +136,7 @@ func (j *Journal) discard(removed *[]string, name string) error {
 	return err
 }
 
-// nicOf tells whose a file of the folder is: a record, one that was set aside, a
+// nicOf tells which NIC a file of the folder is for: a record, one that was set aside, a
 // lock, or what a write that was cut short left beside a record.
 func nicOf(file string) (nic plan.NIC, ok bool) {
 	if words := strings.SplitN(strings.TrimPrefix(file, "."), ".", 4); len(words) > 2 {

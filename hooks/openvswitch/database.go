@@ -95,7 +95,7 @@ func (d *database) ask(queries []query) ([][]row, error) {
 			return nil, err
 		}
 		if m.Method != "" {
-			// It asks whether we are alive, which our next word shows.
+			// An echo request, which our next message answers.
 			continue
 		}
 		if len(m.Error) > 0 && string(m.Error) != "null" {

@@ -7,8 +7,8 @@ import (
 	"vifctl/hooks/plan"
 )
 
-// What comes from a guarded port takes a way through two tables of ours before
-// table 0 sees it: the first checks whose it is, the second what it is. What
+// What comes from a guarded port passes two tables of ours before table 0 sees
+// it: the first checks who sent it, the second what it is. What
 // passes goes back to table 0 with a register set, for other programs' flows
 // to go on with, so that a bridge without any does what it always does.
 const (

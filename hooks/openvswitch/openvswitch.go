@@ -46,7 +46,7 @@ func (Host) SetPort(ctx context.Context, port plan.SwitchPort) error {
 	}
 	complain := func(err error) error { return fmt.Errorf("%s: %s: %w", port.Dev, change, err) }
 	if port.Bridge == "" {
-		// What is gone needs no program to go.
+		// A port that is gone needs no program to remove it.
 		if there, err := readPort(ctx, port.Dev.Name); err == nil && there == nil {
 			return nil
 		} else if err != nil {

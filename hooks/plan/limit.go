@@ -6,7 +6,7 @@ import "fmt"
 type Rate struct {
 	// BytesPerSecond on the average, 0 for any number.
 	BytesPerSecond uint64 `json:"bytes_per_second"`
-	// Interval is how many bytes may come at once, by the toolstack's word.
+	// Interval is how many bytes may come at once, as the toolstack says.
 	Interval uint32 `json:"interval,omitempty"`
 	// Burst is how many bytes may come at once besides those of a second.
 	Burst uint32 `json:"burst,omitempty"`

@@ -125,7 +125,7 @@ func TestGivenUpInTheMiddleOfAnAnswer(t *testing.T) {
 	require.Equal(t, "second", second)
 }
 
-// The names of a directory come in parts whose every field is the daemon's word.
+// The names of a directory come in parts, and the daemon could lie in every field.
 func TestHostileListings(t *testing.T) {
 	for name, part := range map[string]string{
 		"nothing":           "",

@@ -100,7 +100,7 @@ func (c *Client) exchange(ctx context.Context, tx uint32, requests []request) ([
 	return b.answers, nil
 }
 
-// send writes the requests and leaves the answers to whoever wants them.
+// send writes the requests and does not wait for the answers.
 //
 // The kernel's xenbus device (drivers/xen/xenbus/xenbus_dev_frontend.c) takes one frame a write, drops what follows it,
 // and buffers 4096 bytes with the header: there it is called with one request only, see inTurn.
