@@ -31,7 +31,7 @@ type Finding struct {
 	Severity Severity `json:"severity"`
 	// Subject is what it is about: a port, a bridge, an uplink, or "host".
 	Subject string `json:"subject"`
-	// Guest whose port it is, "" for what is not one guest's.
+	// Guest is the port's guest, "" for what is not one guest's.
 	Guest string `json:"guest,omitempty"`
 	// Sentence says it plainly.
 	Sentence string `json:"sentence"`
@@ -49,7 +49,7 @@ type Finding struct {
 	touches []string
 }
 
-// touching tells of whom a finding is.
+// touching adds the guests and ports that suffer from a finding.
 func (f Finding) touching(guests []*inventory.NIC) Finding {
 	for _, n := range guests {
 		f.touches = append(f.touches, n.Guest, "vif"+n.NIC.String())

@@ -261,8 +261,7 @@ func bridgeNetfilter(f *inventory.Facts) []Finding {
 	return nil
 }
 
-// tableMissing looks for records with rules, of which not even the table is
-// there.
+// tableMissing looks for records with rules whose table is gone.
 func tableMissing(f *inventory.Facts) []Finding {
 	lost := map[string]bool{}
 	for i := range f.NICs {

@@ -104,8 +104,8 @@ func otherMAC(f *inventory.Facts) []Finding {
 	})
 }
 
-// mtuMismatch looks along the way of a guest's frames: a bridge passes no frame
-// on to a port that is smaller, and says nothing.
+// mtuMismatch looks along the way of a guest's frames: a bridge silently drops a
+// frame that is larger than the next port's MTU.
 func mtuMismatch(f *inventory.Facts) []Finding {
 	return each(f, func(n *inventory.NIC) []Finding {
 		p := n.Carrier()

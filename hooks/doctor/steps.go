@@ -205,7 +205,7 @@ func antispoofingMissing(f *inventory.Facts) []Finding {
 	})
 }
 
-// drifted takes what no other check has a word for, and what the configuration
+// drifted takes what no other check covers, and what the configuration
 // no longer wants.
 func drifted(f *inventory.Facts) []Finding {
 	known := []func(plan.Step) bool{isUp, isMaster, isGateway, isRoute, isSetting("proxy_arp"), isProxyNDP, isPublic}

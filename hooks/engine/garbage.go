@@ -28,7 +28,7 @@ func (e *Engine) CollectGarbage(ctx context.Context) (removed []string, err erro
 		return nil, err
 	}
 	var failed []error
-	// One that cannot be read is the next call's business, which sets it aside.
+	// The next call sets aside a record that cannot be read.
 	all, _ := e.Journal.All()
 	for _, s := range all {
 		if s.Boot != boot {
@@ -54,8 +54,8 @@ func (e *Engine) CollectGarbage(ctx context.Context) (removed []string, err erro
 	return removed, errors.Join(append(failed, err)...)
 }
 
-// removeOrphan does what the call does that takes a port down, for one whose
-// interface and whose domain have gone.
+// removeOrphan takes down, as a call would, a port whose interface and domain
+// have gone.
 func (e *Engine) removeOrphan(ctx context.Context, port journal.Port) (undone bool, err error) {
 	gone := func(p journal.Port) (bool, error) {
 		there, err := e.there(p)
@@ -85,8 +85,8 @@ func (e *Engine) removeOrphan(ctx context.Context, port journal.Port) (undone bo
 	return true, Carry(ctx, p)
 }
 
-// domainGone reports whether Xen knows nothing of a NIC, nor of its domain. Who
-// cannot be asked does not say so.
+// domainGone reports whether Xen has neither a NIC nor its domain; false where
+// the xenstore cannot be asked.
 func (e *Engine) domainGone(ctx context.Context, nic plan.NIC) bool {
 	if e.Xenstore == nil {
 		return false
@@ -108,9 +108,9 @@ func (e *Engine) domainGone(ctx context.Context, nic plan.NIC) bool {
 	return true
 }
 
-// prune takes out of the firewall what no record wants. What there is to decide
-// is decided under the lock that all calls share, and that a call takes before it
-// looks at what a guest's ports have in common.
+// prune takes out of the firewall what no record wants. It decides under the lock
+// that all calls share, which a call takes before it looks at what a guest's
+// ports have in common.
 func (e *Engine) prune(ctx context.Context, boot string) ([]string, error) {
 	fw, ok := e.Executor.Firewall.(pruner)
 	if !ok {

@@ -36,7 +36,7 @@ type Status struct {
 type SettingsStatus struct {
 	Path  string `json:"path"`
 	Value string `json:"value"`
-	// Was is what stop sets it back to, "" where it was so already.
+	// Was is what stop sets it back to, "" where start did not change it.
 	Was string `json:"was,omitempty"`
 }
 

@@ -27,7 +27,7 @@ func (r *Networks) Watch(ctx context.Context, mode, name, token string, parent i
 	}
 }
 
-// look looks once at what became of it; over: there is nothing more to wait for.
+// look checks the start or stop once; over: there is nothing more to wait for.
 func (r *Networks) look(ctx context.Context, mode, name, token string) (over bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, deadline+undoDeadline)
 	defer cancel()

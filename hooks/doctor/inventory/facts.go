@@ -58,8 +58,8 @@ type Facts struct {
 	// VLANs are the VLANs that bridges' ports are in, by ifindex; empty where the
 	// kernel filters none.
 	VLANs map[int][]int
-	// Managed are links that a network manager has taken under its wings, by
-	// name: which manager.
+	// Managed are the links that a network manager manages, by name: which
+	// manager.
 	Managed map[string]string
 	// Watcher: vifctl watch is running.
 	Watcher bool
