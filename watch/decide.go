@@ -24,7 +24,7 @@ const (
 	Uncalled
 	// Second: a tap of a NIC that has another.
 	Second
-	// Numbered: tap<N>, of which only the configuration could say whose it is.
+	// Numbered: tap<N>, whose guest only the configuration could tell.
 	Numbered
 )
 

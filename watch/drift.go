@@ -26,7 +26,7 @@ const (
 	// long because there are many ports.
 	sweepShare = 3000
 	slowest    = time.Minute
-	// Who takes away again and again what is put back is not fought for ever:
+	// The watcher does not fight for ever a program that takes away what it puts back:
 	// from the fight's begin on, each time is worth a longer pause.
 	fightsAt  = 4
 	lastPause = 5 * time.Minute

@@ -23,7 +23,7 @@ const listingDeadline = 5 * time.Second
 type linkChange struct {
 	name string
 	gone bool
-	// touched: what a port needs of it may be otherwise than it was.
+	// touched: what a port needs of it may have changed.
 	touched bool
 	// seen is when the kernel told that it had come, zero where it was found
 	// by listing.
@@ -44,7 +44,7 @@ type links struct {
 
 	seq     uint32
 	listing bool // the answer to a listing is under way
-	stale   bool // it is worth nothing, or not enough
+	stale   bool // it has to be asked for again
 	known   map[int]knownLink
 }
 
@@ -53,8 +53,8 @@ type knownLink struct {
 	seq uint32 // of the listing after which it was last told of
 }
 
-// linkState is what of an interface is a port's: that its carrier comes, say,
-// is not.
+// linkState is what a port needs of an interface; its carrier, say, is no part
+// of it.
 type linkState struct {
 	name        string
 	mac         string

@@ -21,13 +21,13 @@ type port struct {
 	// up: it had a record. Where that goes and the interface stays, a call
 	// took it down on purpose.
 	up bool
-	// early and late are since when it is what, zero where it is not.
+	// early and late are since when it is Early or Late, zero where it is not.
 	early, late time.Time
 	// keys: its backend was not there.
 	keys bool
 	// told: that it is left alone.
 	told bool
-	// over: it failed, for one who looks once.
+	// over: it failed, and the watcher looks only once.
 	over  bool
 	tries tries
 	// drift is about one that is up.
@@ -41,7 +41,7 @@ type tries struct {
 	notBefore time.Time
 }
 
-// loop is the one goroutine that decides. Everything here is its own.
+// loop is the one goroutine that decides. No other touches its fields.
 type loop struct {
 	*Watcher
 	once   bool
@@ -86,7 +86,7 @@ type loop struct {
 	working       int
 	failed        bool
 
-	// asked are those who want to know the counts.
+	// asked are the callers that wait for the counts.
 	asked     chan chan counts
 	counts    counts
 	overflows func() int64
@@ -202,7 +202,7 @@ func (l *loop) sleep(now time.Time) time.Duration {
 	return max(0, first.Sub(now))
 }
 
-// alive tells those who look after us.
+// alive tells the supervisor that the loop runs.
 func (l *loop) alive(now time.Time) {
 	if !l.ready && l.Ready != nil {
 		l.Ready()

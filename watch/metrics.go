@@ -74,7 +74,7 @@ func observe[K comparable](in map[K]*histogram, of K, took time.Duration) {
 	in[of].add(took)
 }
 
-// count is called by the one who decides.
+// count is called by the loop.
 func (l *loop) count() counts {
 	c := l.counts
 	c.calls, c.callsTook, c.workedOnFor = maps.Clone(c.calls), cloned(c.callsTook), cloned(c.workedOnFor)
@@ -194,7 +194,7 @@ func (m *metricsServer) run(ctx context.Context) {
 
 // answer reads a request up to its empty line, whatever it asks for.
 func (m *metricsServer) answer(ctx context.Context, conn *net.UnixConn) {
-	defer conn.Close() //nolint:errcheck // whoever asked has what there is, or has gone
+	defer conn.Close() //nolint:errcheck // the client has its answer, or has gone
 	_ = conn.SetDeadline(time.Now().Add(scrapeDeadline))
 	lines := bufio.NewScanner(conn)
 	for lines.Scan() && lines.Text() != "" {

@@ -21,7 +21,7 @@ type job struct {
 	garbage bool
 	// configured: the configuration has changed since the port was looked at.
 	configured bool
-	// asked is how often the xenstore had changed when the job was given out.
+	// asked is the count of xenstore events when the job was given out.
 	asked int
 }
 
