@@ -1,5 +1,5 @@
 // Package routed is what the modes have in common in which a port is a routed
-// interface of its own: the host has an address on it, answers for everybody
+// interface of its own: the host has an address on it, answers for all others
 // by proxy ARP, and routes the guest's addresses to it. It is no mode.
 package routed
 
