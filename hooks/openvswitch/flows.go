@@ -8,9 +8,9 @@ import (
 )
 
 // What comes from a guarded port passes two tables of ours before table 0 sees
-// it: the first checks who sent it, the second what it is. What
-// passes goes back to table 0 with a register set, for other programs' flows
-// to go on with, so that a bridge without any does what it always does.
+// it: the first checks who sent it, the second what it is. What passes goes back
+// to table 0 with a register set, for other programs' flows to go on with, so that
+// a bridge without any does what it always does.
 const (
 	entry = 65000 // the priority of what leads there, in table 0
 	whose = 240
