@@ -51,9 +51,9 @@ func (p *port) lookUp(ctx context.Context) error {
 	return nil
 }
 
-// lookDown reads what a port that goes down is decided from: the journal, whatever the
-// toolstack has become. The keys only serve the hooks, so bad ones, and a xenstored that
-// does not answer, are no reason to leave a port as it is.
+// lookDown reads what a port that goes down is decided from: the journal. The keys only
+// serve the hooks, so a port also goes down with bad keys and when xenstored does not
+// answer.
 func (p *port) lookDown(ctx context.Context) error {
 	brief, cancel := context.WithTimeout(ctx, keysDeadline)
 	defer cancel()
@@ -174,7 +174,7 @@ func (e *Engine) findPort(ctx context.Context, ev event.Event, old *journal.Reco
 			}
 		}
 		if first && wait > 0 && ev.Kind == plan.Tap && e.deviceModelRuns(ctx, ev.NIC) {
-			wait, end = 0, time.Now() // it has made its taps: one more look
+			wait, end = 0, time.Now() // the device model has made its taps: one more look
 			continue
 		}
 		if time.Now().After(end) {
@@ -214,7 +214,7 @@ func isNetback(name string, nic plan.NIC) bool {
 }
 
 // deviceModelRuns reports whether a guest's device model says that it is up
-// (libxl waits for the same word). It makes its taps before that.
+// (libxl waits for the same key). It makes its taps before that.
 func (e *Engine) deviceModelRuns(ctx context.Context, nic plan.NIC) bool {
 	if e.Xenstore == nil {
 		return false

@@ -325,7 +325,7 @@ func damaged(t *testing.T, text string) (j *journal.Journal, path string) {
 	return journal.Open(dir), path
 }
 
-// Whoever reads while others write sees a whole record, the old or the new one.
+// A reader beside writers sees a whole record, the old or the new one.
 func TestWriteIsAtomic(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -366,7 +366,7 @@ func TestWriteIsAtomic(t *testing.T) {
 }
 
 // The caller's environment is hostile: no file of the journal's is made in a
-// folder that TMPDIR names, where somebody else could exchange it.
+// folder that TMPDIR names, where another user could exchange it.
 func TestWriteStaysInItsFolder(t *testing.T) {
 	t.Parallel()
 	base := t.TempDir()

@@ -82,7 +82,7 @@ func TestInterrupted(t *testing.T) {
 	require.NoError(t, err)
 	host, err := j.LockHost(t.Context())
 	require.NoError(t, err)
-	require.Empty(t, interrupted(), "somebody is at work")
+	require.Empty(t, interrupted(), "a call is at work")
 	held.Release()
 	host.Release()
 	require.Empty(t, interrupted(), "whoever ends takes it away")

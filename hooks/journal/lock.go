@@ -35,7 +35,7 @@ func (j *Journal) LockNIC(ctx context.Context, nic plan.NIC) (*Lock, error) {
 }
 
 // LockCall is LockNIC for a call. Its file is opened for writing, though nothing is
-// written: whoever watches the folder tells a call by that from all others.
+// written: by that the watcher of the folder tells a call from other programs.
 func (j *Journal) LockCall(ctx context.Context, nic plan.NIC) (*Lock, error) {
 	return j.lock(ctx, nic.String()+".lock", os.O_RDWR, false, wait)
 }

@@ -40,8 +40,8 @@ const outputLimit = 128 << 20
 
 // Output is Run for a program that is asked something: input is what it reads,
 // and what it writes is returned. It gets no environment but the clean one, and
-// does not outlive us: whoever comes after a call that was killed finds nobody
-// at work.
+// does not outlive us: the call after one that was killed finds no program
+// still at work.
 func Output(ctx context.Context, argv []string, input string) (string, error) {
 	var said bytes.Buffer
 	// It dies with the thread that starts it.

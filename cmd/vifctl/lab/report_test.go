@@ -57,7 +57,7 @@ func TestReportThatIsQuiet(t *testing.T) {
 }
 
 func TestCommands(t *testing.T) {
-	dry := "# online vif1.0\n# already so: ip link set dev vif1.0 up\nip link set dev vif1.0-emu up\nip neighbour del proxy ::1 dev eth0\n"
+	dry := "# online vif1.0\n# already done: ip link set dev vif1.0 up\nip link set dev vif1.0-emu up\nip neighbour del proxy ::1 dev eth0\n"
 	assert.Equal(t, []string{"ip link set dev vif1.0-emu up", "ip neighbour del proxy ::1 dev eth0"}, commands(dry, ""))
 	assert.Equal(t, []string{"ip neighbour del proxy ::1 dev eth0"}, commands(dry, "vif1.0-emu"))
 	told := []string{"# firewall: mark what vif1.0 forwards"}
