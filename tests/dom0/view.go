@@ -16,8 +16,8 @@ const (
 	storePath  = "/run/xenstored/socket"
 )
 
-// mountView gives the calling thread's mount namespace its own /etc (the host's below, what is written stays here), /run
-// and /var/log, with the store's socket where Xen's programs look for it. The machine's own files are never written.
+// mountView gives the calling thread's mount namespace its own /etc (the host's below but for /etc/xen and /etc/iproute2,
+// what is written stays here), /run and /var/log, with the store's socket where Xen's programs look for it. The machine's own files are never written.
 func mountView(storeSocket string) error {
 	// The socket is bound below the new /run, so it has to be held open before the old one disappears under it.
 	socket, err := unix.Open(storeSocket, unix.O_PATH|unix.O_CLOEXEC, 0)
@@ -33,6 +33,15 @@ func mountView(storeSocket string) error {
 	for _, dir := range []string{upper, work, "/run/lock", "/run/vifctl", "/run/xen-hotplug", "/run/xen", filepath.Dir(storePath)} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
+		}
+	}
+	// Empty, and nothing of the machine's shines through: Xen, or vifctl itself, may be installed there.
+	for _, dir := range []string{upper + "/xen", upper + "/iproute2"} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			return err
+		}
+		if err := unix.Setxattr(dir, "trusted.overlay.opaque", []byte("y"), 0); err != nil {
+			return fmt.Errorf("hide the machine's %s: %w", filepath.Base(dir), err)
 		}
 	}
 	overlay := "lowerdir=/etc,upperdir=" + upper + ",workdir=" + work
