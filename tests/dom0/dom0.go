@@ -1,13 +1,17 @@
 package dom0
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+
+	"vifctl/hooks/xenstore"
 )
 
 // Addresses of the pretend network: the client is the way out, dom0 has the uplink (or the bridge that took it over).
@@ -26,7 +30,8 @@ type Options struct {
 	Store Store
 	// Bridges are made in this order. The first one that lists the uplink among its ports takes over its addresses.
 	Bridges []Bridge
-	// Switch, where it is not "", is a bridge of Open vSwitch's, which the host then runs; the uplink is its port.
+	// Switch, where it is not "", is a bridge of Open vSwitch's, which the host then runs; the uplink is its port. It is the
+	// machine's Open vSwitch or, where that has none, the one that tests/deps unpacked.
 	Switch string
 	// Router makes the host what network-route leaves: forwarding, and answering ARP for its guests on the uplink.
 	Router bool
@@ -40,6 +45,8 @@ type Dom0 struct {
 	*Namespace
 	// Client is a machine on the network behind the uplink.
 	Client *Namespace
+	// Store is a connection to the xenstored, as the toolstack has one.
+	Store *xenstore.Client
 
 	options   Options
 	mu        sync.Mutex
@@ -87,6 +94,9 @@ func (d *Dom0) start() error {
 		return fmt.Errorf("start a xenstored: %w", err)
 	}
 	d.stopStore = stop
+	if d.Store, err = xenstore.DialPath(context.Background(), socket); err != nil {
+		return err
+	}
 	if d.Client, err = newNamespace("client", nil); err != nil {
 		return err
 	}
@@ -94,7 +104,7 @@ func (d *Dom0) start() error {
 		if err := mountView(socket); err != nil {
 			return err
 		}
-		if d.options.Switch != "" {
+		if _, err := exec.LookPath("ovs-vsctl"); err != nil && d.options.Switch != "" {
 			if err := MountSwitch(); err != nil {
 				return err
 			}
@@ -111,7 +121,7 @@ func (d *Dom0) start() error {
 		return err
 	}
 	d.Settle()
-	return d.store("/local/domain/0/name", "Domain-0", "/local/domain/0/domid", "0", "/tool/xenstored", "")
+	return d.Write("/local/domain/0/name", "Domain-0", "/local/domain/0/domid", "0", "/tool/xenstored", "")
 }
 
 // Close takes everything down: what runs in the namespaces, the namespaces, the xenstored.
@@ -131,6 +141,9 @@ func (d *Dom0) Close() {
 	}
 	if d.Client != nil {
 		d.Client.close()
+	}
+	if d.Store != nil {
+		_ = d.Store.Close()
 	}
 	d.stopStore()
 	d.ports, d.guests, d.Namespace, d.Client, d.stopStore = nil, nil, nil, nil, func() {}

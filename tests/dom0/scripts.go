@@ -26,11 +26,18 @@ func Vifctl() (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	links := map[string]string{}
-	for _, name := range scriptNames {
-		links[name] = binary
+	return Built(binary)()
+}
+
+// Built is a vifctl that was built before, under every name it answers to.
+func Built(binary string) Scripts {
+	return func() (map[string]string, error) {
+		links := map[string]string{}
+		for _, name := range scriptNames {
+			links[name] = binary
+		}
+		return links, nil
 	}
-	return links, nil
 }
 
 // Debian is the scripts of Debian's package xen-utils-common, unpacked at root.

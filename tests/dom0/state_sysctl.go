@@ -48,7 +48,7 @@ func readSysctls(tree string) []string {
 // table that has nothing in it is still a fact.
 func (n *Namespace) firewall() []string {
 	var facts []string
-	if missing([]string{"nft"}) == "" {
+	if Missing("nft") == nil {
 		facts = append(facts, n.ruleset("nft", "nft", "--stateless", "list", "ruleset")...)
 	}
 	for file, program := range map[string]string{

@@ -101,15 +101,7 @@ func (t *telling) ping(args []string) {
 		t.ts.Fatalf("usage: ping FROM ADDRESS")
 	}
 	t.dom0.Settle()
-	for again := 5; ; again-- {
-		r := t.place(args[0]).Run("ping", "-q", "-c", "1", "-W", "1", args[1])
-		// A refusal at once, rather than silence: on a busy machine an IPv6 interface may still be settling.
-		if r.Exit == 0 || t.neg || again == 0 || !strings.Contains(r.Stdout, "errors, ") {
-			t.report(r)
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+	t.report(t.place(args[0]).Ping(args[1]))
 }
 
 // address is `address GUEST ADDRESS/LENGTH… [via GATEWAY]…`: what the guest's own system configures on its first NIC.
@@ -121,10 +113,10 @@ func (t *telling) address(args []string) {
 	for i := 1; i < len(args); i++ {
 		if args[i] == "via" && i+1 < len(args) {
 			i++
-			t.ts.Check(guest.defaultRoutes(args[i]))
+			t.ts.Check(guest.DefaultRoute(args[i], ""))
 			continue
 		}
-		t.ts.Check(guest.configure("eth0", args[i]))
+		t.ts.Check(guest.Configure("eth0", args[i]))
 	}
 }
 

@@ -1,11 +1,6 @@
 package dom0
 
-import (
-	"fmt"
-	"io"
-	"net"
-	"time"
-)
+import "net"
 
 // connection is `connection open FROM TO ADDRESS:PORT LISTEN`: one that goes on while the story does; and `connection works`:
 // a word goes there and comes back.
@@ -16,7 +11,7 @@ func (t *telling) connection(args []string) {
 		t.ts.Check(err)
 		t.story.connected = c
 	case len(args) == 1 && args[0] == "works" && t.story.connected != nil:
-		if err := echoed(t.story.connected); err != nil && !t.neg {
+		if _, _, err := Ask(t.story.connected); err != nil && !t.neg {
 			t.ts.Fatalf("%v", err)
 		} else if err == nil && t.neg {
 			t.ts.Fatalf("it works, which it should not")
@@ -26,47 +21,18 @@ func (t *telling) connection(args []string) {
 	}
 }
 
-// converse opens a connection to somebody who says back what he is told.
+// converse opens a connection to somebody who answers.
 func converse(t *telling, from, to, address, listen string) (net.Conn, error) {
 	t.dom0.Settle()
-	var listener net.Listener
-	// A socket is of the namespace of the thread that makes it.
-	if err := t.place(to).Do(func() (err error) {
-		listener, err = net.Listen("tcp", listen)
-		return err
-	}); err != nil {
+	service, err := t.place(to).Answer(listen)
+	if err != nil {
 		return nil, err
 	}
-	t.ts.Defer(func() { _ = listener.Close() })
-	go func() {
-		for {
-			c, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go func() { _, _ = io.Copy(c, c); _ = c.Close() }()
-		}
-	}()
-	var c net.Conn
-	if err := t.place(from).Do(func() (err error) {
-		c, err = net.DialTimeout("tcp", address, tcpDeadline)
-		return err
-	}); err != nil {
+	t.ts.Defer(func() { _ = service.Close() })
+	c, err := t.place(from).Dial("", address)
+	if err != nil {
 		return nil, err
 	}
 	t.ts.Defer(func() { _ = c.Close() })
 	return c, nil
-}
-
-// echoed sends a word and waits for it to come back: three seconds are as good as never.
-func echoed(c net.Conn) error {
-	_ = c.SetDeadline(time.Now().Add(3 * time.Second))
-	if _, err := c.Write([]byte("word")); err != nil {
-		return err
-	}
-	back := make([]byte, 4)
-	if _, err := io.ReadFull(c, back); err != nil {
-		return fmt.Errorf("no word comes back: %w", err)
-	}
-	return nil
 }

@@ -7,9 +7,6 @@ import (
 	"time"
 )
 
-// tcpDeadline bounds one conversation.
-const tcpDeadline = 10 * time.Second
-
 // tcp is `tcp FROM TO ADDRESS`: half a megabyte goes over one connection, for which a ping's few bytes are no proof.
 func (t *telling) tcp(args []string) {
 	if len(args) != 3 {
@@ -50,7 +47,7 @@ func transfer(from, to *Namespace, address string, bytes int) (time.Duration, er
 			return
 		}
 		defer c.Close()
-		_ = c.SetDeadline(time.Now().Add(tcpDeadline))
+		_ = c.SetDeadline(time.Now().Add(talkPatience))
 		n, err := io.Copy(io.Discard, c)
 		received <- outcome{n, err}
 	}()
@@ -65,7 +62,7 @@ func transfer(from, to *Namespace, address string, bytes int) (time.Duration, er
 		return 0, err
 	}
 	began := time.Now()
-	_ = c.SetDeadline(began.Add(tcpDeadline))
+	_ = c.SetDeadline(began.Add(talkPatience))
 	_, err = c.Write(make([]byte, bytes))
 	c.Close()
 	got := <-received
@@ -78,38 +75,13 @@ func transfer(from, to *Namespace, address string, bytes int) (time.Duration, er
 	return time.Since(began), err
 }
 
-// datagrams is how many of them, of 1,000 bytes each, `udp` sends.
-const datagrams = 600
-
-// udp is `udp FROM TO ADDRESS`: datagrams are sent as fast as they can be, and it prints how many of them arrive.
+// udp is `udp FROM TO ADDRESS`: datagrams are sent as fast as they can be taken in, and it prints how many of them arrive.
 func (t *telling) udp(args []string) {
 	if len(args) != 3 {
 		t.ts.Fatalf("usage: udp FROM TO ADDRESS")
 	}
 	t.dom0.Settle()
-	var to *net.UDPConn
-	t.ts.Check(t.place(args[1]).Do(func() (err error) {
-		to, err = net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(args[2])})
-		return err
-	}))
-	defer func() { _ = to.Close() }()
-	t.ts.Check(to.SetReadBuffer(4 << 20))
-	var from net.Conn
-	t.ts.Check(t.place(args[0]).Do(func() (err error) {
-		from, err = net.Dial("udp", to.LocalAddr().String())
-		return err
-	}))
-	defer from.Close()
-	for range datagrams {
-		_, err := from.Write(make([]byte, 1000))
-		t.ts.Check(err)
-	}
-	arrived := 0
-	for room := make([]byte, 2000); ; arrived++ {
-		t.ts.Check(to.SetReadDeadline(time.Now().Add(200 * time.Millisecond)))
-		if _, err := to.Read(room); err != nil {
-			break
-		}
-	}
-	fmt.Fprintf(t.ts.Stdout(), "%d of %d\n", arrived, datagrams)
+	arrived, _, err := t.place(args[0]).Flood(t.place(args[1]), args[2])
+	t.ts.Check(err)
+	fmt.Fprintf(t.ts.Stdout(), "%d of %d\n", arrived, Datagrams)
 }

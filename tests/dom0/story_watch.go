@@ -7,9 +7,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// untilDeadline bounds the wait for what a daemon is to do by itself.
-const untilDeadline = 10 * time.Second
-
 // watch is `watch` and `watch ends` and `watch dies`: the daemon starts; it is asked to end, which it does with exit code 0;
 // it is killed.
 func (t *telling) watch(args []string) {
@@ -42,10 +39,11 @@ func (t *telling) watcherSays(args []string) {
 	}
 	re, err := regexp.Compile("(?m)" + args[0])
 	t.ts.Check(err)
-	for end := time.Now().Add(untilDeadline); re.MatchString(t.watcher.Log()) == t.neg; time.Sleep(2 * time.Millisecond) {
-		if t.neg || time.Now().After(end) {
-			t.ts.Fatalf("the watcher has said:\n%s", t.watcher.Log())
-		}
+	if t.neg && re.MatchString(t.watcher.Log()) {
+		t.ts.Fatalf("the watcher has said:\n%s", t.watcher.Log())
+	}
+	if _, ok := t.watcher.Says(re); !ok && !t.neg {
+		t.ts.Fatalf("the watcher has said:\n%s", t.watcher.Log())
 	}
 }
 
@@ -57,7 +55,7 @@ func (t *telling) until(args []string) {
 	re, err := regexp.Compile("(?m)" + args[0])
 	t.ts.Check(err)
 	place := t.place(args[1])
-	for end := time.Now().Add(untilDeadline); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(sayPatience); ; time.Sleep(5 * time.Millisecond) {
 		r := place.Run(args[2], args[3:]...)
 		if re.MatchString(r.Stdout) {
 			return

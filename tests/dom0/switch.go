@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -41,12 +42,17 @@ func (d *Dom0) startSwitch(bridge string) error {
 		return err
 	}
 	const database, socket = switchRun + "/conf.db", switchRun + "/db.sock"
+	// Debian has it there, and a link to it where people look.
+	vswitchd := "/usr/lib/openvswitch-switch/ovs-vswitchd"
+	if path, err := exec.LookPath("ovs-vswitchd"); err == nil {
+		vswitchd = path
+	}
 	if _, err := d.run("ovsdb-tool", "create", database, "/usr/share/openvswitch/vswitch.ovsschema"); err != nil {
 		return err
 	}
 	for _, daemon := range [][]string{
 		{"ovsdb-server", database, "--remote=punix:" + socket, "--unixctl=" + switchRun + "/db.ctl"},
-		{"/usr/lib/openvswitch-switch/ovs-vswitchd", "unix:" + socket, "--unixctl=" + switchRun + "/switch.ctl"},
+		{vswitchd, "unix:" + socket, "--unixctl=" + switchRun + "/switch.ctl"},
 	} {
 		log, err := memoryFile("openvswitch")
 		if err != nil {

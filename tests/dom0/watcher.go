@@ -5,6 +5,9 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
+	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -37,6 +40,23 @@ func (w *Watcher) Pid() int { return w.cmd.Process.Pid }
 func (w *Watcher) Log() string {
 	text, _ := io.ReadAll(io.NewSectionReader(w.log, 0, 1<<20))
 	return string(text)
+}
+
+// sayPatience bounds the wait for what a daemon is to do by itself.
+const sayPatience = 10 * time.Second
+
+// Says waits for a line that matches, and returns it; ok is false where none has come in ten seconds.
+func (w *Watcher) Says(pattern *regexp.Regexp) (line string, ok bool) {
+	for end := time.Now().Add(sayPatience); ; time.Sleep(2 * time.Millisecond) {
+		for line := range strings.Lines(w.Log()) {
+			if pattern.MatchString(line) {
+				return strings.TrimSuffix(line, "\n"), true
+			}
+		}
+		if time.Now().After(end) {
+			return "", false
+		}
+	}
 }
 
 // Signal sends it one.

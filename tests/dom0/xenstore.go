@@ -1,12 +1,16 @@
 package dom0
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
-// Xen's own programs read and write the store here, not vifctl's client: the tests' eyes are not the ones under test.
+// What libxl would write goes through vifctl's client. What tests look at is read by Xen's own programs: the tests' eyes are
+// not the ones under test.
 
 // Xenstore is the whole store as text, a line a key, sorted, without what the daemon keeps about itself.
 func (d *Dom0) Xenstore() string {
@@ -27,19 +31,31 @@ func (d *Dom0) Read(key string) (value string, ok bool) {
 	return strings.TrimSuffix(r.Stdout, "\n"), r.Exit == 0
 }
 
+// storePatience bounds what is asked of the xenstored.
+const storePatience = 10 * time.Second
+
 // Write writes keys and their values, in pairs.
-func (d *Dom0) Write(pairs ...string) error { return d.store(pairs...) }
-
-// Remove removes keys and all below them.
-func (d *Dom0) Remove(keys ...string) error {
-	_, err := d.run("xenstore-rm", keys...)
-	return err
-}
-
-func (d *Dom0) store(pairs ...string) error {
+func (d *Dom0) Write(pairs ...string) error {
 	if len(pairs)%2 != 0 {
 		return fmt.Errorf("a key without a value: %q", pairs)
 	}
-	_, err := d.run("xenstore-write", append([]string{"--"}, pairs...)...)
-	return err
+	ctx, cancel := context.WithTimeout(context.Background(), storePatience)
+	defer cancel()
+	for pair := range slices.Chunk(pairs, 2) {
+		if err := d.Store.Write(ctx, pair[0], pair[1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Remove removes keys and all below them.
+func (d *Dom0) Remove(keys ...string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), storePatience)
+	defer cancel()
+	var failed []error
+	for _, key := range keys {
+		failed = append(failed, d.Store.Remove(ctx, key))
+	}
+	return errors.Join(failed...)
 }
