@@ -34,7 +34,6 @@ func commands() []command {
 		{name: "map", args: "[--svg]", about: "the guests' network as a tree, or as a picture", run: mapCommand},
 		{name: "watch", args: "[--once] [--metrics SOCKET] …", about: "bring up late taps, put back what goes missing", run: watchCommand},
 		{name: "network", args: "start|stop|status|confirm …", about: "make the host a bridge or a router, without cutting it off", run: networkCommand},
-		{name: "lab", args: "[--keep] [--quiet]", about: "try it all in a pretend dom0: needs no Xen, changes nothing here", run: labCommand},
 		{name: "config", args: "check|example|dnsmasq|import …", about: "check the configuration; print one, or what xend's comes to", run: configCommand},
 		{name: "install", args: "[--dir DIR] [--without-units]", about: "take over Xen's scripts, keeping a backup", run: installCommand},
 		{name: "uninstall", args: "[--dir DIR]", about: "give Xen's scripts back as they were", run: uninstallCommand},
@@ -89,6 +88,10 @@ func (inv invocation) run(ctx context.Context) int {
 			}
 			return c.run(ctx, inv)
 		}
+	}
+	if word == "lab" {
+		inv.complain("the pretend dom0 is a program of its own: run vifctl-lab")
+		return usage
 	}
 	inv.complain("there is no command %q%s; `vifctl help` lists them", word, suggestion(word, all))
 	return usage

@@ -170,14 +170,6 @@ func manualOf(name string) manual {
 			options:  []option{{"--dir", "DIR", "the folder of Xen's scripts"}},
 			examples: []example{{"vifctl uninstall --dir /etc/xen/try", "go back to what was there"}},
 		}
-	case "lab":
-		return manual{
-			options: []option{
-				{"--keep", "", "start a shell in it afterwards"},
-				{"--quiet", "", "print only the checks and the summary"},
-			},
-			examples: []example{{"vifctl lab --keep", "have a look around afterwards"}},
-		}
 	case "xenstore":
 		return manual{examples: []example{{"vifctl xenstore read backend/vif/1/0/mac", "a guest's hardware address"}}}
 	case "version":

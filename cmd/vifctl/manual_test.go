@@ -75,7 +75,6 @@ func TestMistypedOption(t *testing.T) {
 		{"repair --dryrun", "--dry-run"},
 		{"map --svgs", "--svg"},
 		{"online --dry-rnu", "--dry-run"},
-		{"lab --keap", "--keep"},
 	} {
 		code, stdout, stderr := call(t, "vifctl", strings.Fields(tc[0])...)
 		require.Equal(t, usage, code, tc[0])
@@ -86,7 +85,7 @@ func TestMistypedOption(t *testing.T) {
 }
 
 // Every command has examples, and every example of the help works, in a dom0 with
-// two guests; but that of the lab, which has tests of its own.
+// two guests.
 func TestExamples(t *testing.T) {
 	d := dom0.New(t, dom0.Options{Router: true, Bridges: []dom0.Bridge{{Name: "xenbr0", Ports: []string{dom0.Uplink}}}})
 	for i, name := range []string{"web", "win"} {
@@ -107,9 +106,6 @@ func TestExamples(t *testing.T) {
 	for _, c := range commands() {
 		require.NotEmpty(t, manualOf(c.name).examples, c.name)
 		for _, e := range manualOf(c.name).examples {
-			if c.name == "lab" {
-				continue
-			}
 			r := d.Run("sh", "-c", "cd /run/try; PATH=$PATH:/etc/xen/scripts; "+e.line)
 			require.Zero(t, r.Exit, "%s\n%s%s", e.line, r.Stdout, r.Stderr)
 			wrote := strings.Contains(e.line, ">") || strings.Contains(e.line, "report.txt") || strings.Contains(e.line, "--once")

@@ -88,7 +88,7 @@ func (n *Namespace) enter() error {
 	if n.fd, err = unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
 		return err
 	}
-	if n.nl, err = netlink.NewHandle(); err != nil {
+	if n.nl, err = netlink.NewHandle(unix.NETLINK_ROUTE); err != nil {
 		return err
 	}
 	if err := setDefaults(); err != nil {
@@ -238,4 +238,14 @@ func setSysctl(path, value string) error {
 func HasIPv6() bool {
 	_, err := os.Stat("/proc/sys/net/ipv6")
 	return err == nil
+}
+
+// Path is a file that nsenter and ip enter the namespace by, for as long as this process lives.
+func (n *Namespace) Path() string {
+	// Below another process namespace's /proc we have another number than our own.
+	self, err := os.Readlink("/proc/self")
+	if err != nil {
+		self = strconv.Itoa(os.Getpid())
+	}
+	return fmt.Sprintf("/proc/%s/fd/%d", self, n.fd)
 }

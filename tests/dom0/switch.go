@@ -64,7 +64,7 @@ func (d *Dom0) startSwitch(bridge string) error {
 			return err
 		}
 		go func() { _ = cmd.Wait(); log.Close() }()
-		if err := d.appears(socket); err != nil {
+		if err := d.Appears(socket); err != nil {
 			return err
 		}
 		if daemon[0] == "ovsdb-server" {
@@ -84,8 +84,8 @@ func (d *Dom0) startSwitch(bridge string) error {
 	return errors.Join(d.Client.checksum("eth0"), d.checksum(bridge))
 }
 
-// appears waits for a file of the dom0's.
-func (d *Dom0) appears(path string) error {
+// Appears waits for a file of the dom0's.
+func (d *Dom0) Appears(path string) error {
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(2 * time.Millisecond) {
 		err := d.Do(func() error {
 			_, err := os.Stat(path)
