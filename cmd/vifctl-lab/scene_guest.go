@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/netip"
 
 	"vifctl/tests/dom0"
@@ -38,7 +39,7 @@ var guestScene = scene{
 			return nil
 		}
 		const stolen = "10.0.0.66"
-		s.spoofs(web, stolen, "dropped, the client does not hear it", listener{s.Client, dom0.ClientAddress})
+		s.spoofs(web, stolen, "not its address", listener{s.Client, dom0.ClientAddress})
 		return nil
 	},
 }
@@ -54,7 +55,7 @@ type listener struct {
 
 // spoofs checks that a guest that takes an address is heard with it by none of the listeners, and goes on being heard with its
 // own.
-func (s *stage) spoofs(g *guest, stolen, outcome string, listeners ...listener) {
+func (s *stage) spoofs(g *guest, stolen, whose string, listeners ...listener) {
 	own := netip.MustParseAddr(g.plain()[0])
 	err := g.inside.Configure(g.nic(), stolen+"/32")
 	for _, l := range listeners {
@@ -69,5 +70,5 @@ func (s *stage) spoofs(g *guest, stolen, outcome string, listeners ...listener) 
 	if err == nil {
 		err = g.command("ip", "address", "del", stolen+"/32", "dev", g.nic())
 	}
-	s.report.check(check{what: g.inside.Name + " as " + stolen + ": " + outcome, err: err})
+	s.report.check(check{what: fmt.Sprintf("%s sends as %s, %s: dropped", g.inside.Name, stolen, whose), err: err})
 }

@@ -131,7 +131,7 @@ func (s *stage) comesLate(g *guest, watcher *dom0.Watcher) error {
 	_, did, _ := strings.Cut(line, ", did ")
 	_, after, _ := strings.Cut(strings.TrimSuffix(did, ")"), "after ")
 	s.report.check(check{
-		what: g.Tap + " comes, and nobody calls: vifctl watch brings it up", found: after,
+		what: g.Tap + " comes without a call: vifctl watch brings it up", found: after,
 		err: unless(ok, "it has said: %s", watcher.Log()),
 	})
 	return s.use(g)
@@ -157,7 +157,7 @@ func (s *stage) translates() {
 	s.connects(client, g[0].inside, connection{from: clientToo, to: natListen}, clientToo)
 	s.refused(client, connection{from: dom0.ClientAddress, to: natListen})
 	s.unreachable()
-	s.spoofs(g[0], g[1].plain()[0], "its neighbour's address, heard by nobody",
+	s.spoofs(g[0], g[1].plain()[0], "its neighbour's",
 		listener{client, dom0.ClientAddress}, listener{s.Namespace, natGateway}, listener{g[1].inside, g[1].public},
 		listener{g[2].inside, g[2].public}, listener{g[2].inside, g[2].plain()[0]})
 }

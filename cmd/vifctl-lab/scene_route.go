@@ -80,7 +80,7 @@ func (s *stage) routes(to, want string) {
 	s.report.check(check{what: "routes to " + to + ": " + want, err: unless(got == want, "they are %s", got)})
 }
 
-// unless is nil where something is so, and else says what is so instead.
+// unless is nil where a condition holds, and else an error that says what was found instead.
 func unless(so bool, instead string, args ...any) error {
 	if so {
 		return nil

@@ -32,7 +32,7 @@ type guest struct {
 	public string
 	// addresses and gateways are what the guest's administrator configured inside. None: something else, such as DHCP, is to.
 	addresses, gateways []string
-	// late: the emulated NIC comes when xl has long called everything, and nobody calls for it.
+	// late: the emulated NIC comes when xl has long called everything, and without a call of its own.
 	late bool
 	// brief: its calls come to the same as those of the guest before, and the report does not repeat their steps.
 	brief bool
@@ -207,8 +207,12 @@ func (g *guest) about(word, kind string) string {
 		bridge = ""
 	}
 	for _, setting := range [][2]string{
-		{"ip", g.IP}, {"vifname", g.Vifname}, {"mtu", strconv.Itoa(g.MTU)}, {"bridge", bridge},
-		{"vlan", g.Keys["vlan"]}, {"rate", g.Rate},
+		{"ip", g.IP},
+		{"vifname", g.Vifname},
+		{"mtu", strconv.Itoa(g.MTU)},
+		{"bridge", bridge},
+		{"vlan", g.Keys["vlan"]},
+		{"rate", g.Rate},
 	} {
 		if value := setting[1]; value != "" && value != "0" {
 			if strings.Contains(value, " ") {
@@ -270,7 +274,7 @@ func (s *stage) pings(from, to *dom0.Namespace, how string, addresses ...string)
 	}
 }
 
-// serve has one answer whoever connects to it, until the scene is over.
+// serve has a guest or the client answer all callers, until the scene is over.
 func (s *stage) serve(n *dom0.Namespace) error {
 	service, err := n.Answer(":" + servicePort)
 	if err == nil {

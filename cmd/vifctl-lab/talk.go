@@ -91,7 +91,7 @@ func hearsOnly(listener *dom0.Namespace, unheard, heard word) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", listener.Name, err)
 	}
-	defer ear.Close()
+	defer func() { _ = ear.Close() }()
 	// The second word alone, or the unheard one would be who asks for the way's hardware addresses, in vain.
 	for _, words := range [][]word{{heard}, {unheard, heard}} {
 		arrived, err := sayUntilHeard(ear, words)
@@ -153,7 +153,7 @@ func (w word) say() error {
 		if err != nil {
 			return err
 		}
-		defer mouth.Close()
+		defer func() { _ = mouth.Close() }()
 		_, err = mouth.WriteToUDPAddrPort([]byte(w.text), netip.AddrPortFrom(w.to, wordPort))
 		return err
 	})

@@ -149,7 +149,7 @@ func (d *Dom0) Close() {
 	d.ports, d.guests, d.Namespace, d.Client, d.stopStore = nil, nil, nil, nil, func() {}
 }
 
-// StopStore ends the xenstored, as a crash of it would: its socket stays, and nobody answers there.
+// StopStore ends the xenstored, as a crash of it would: its socket stays, and is not served.
 func (d *Dom0) StopStore() {
 	d.mu.Lock()
 	defer d.mu.Unlock()

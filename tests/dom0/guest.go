@@ -70,6 +70,13 @@ func (d *Dom0) Attach(nic NIC) (*Port, error) {
 	return p, p.Plug()
 }
 
+// Port is an attached NIC, by its vif's first name (vif1.0); nil is none.
+func (d *Dom0) Port(vif string) *Port {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.ports[vif]
+}
+
 func (d *Dom0) port(nic NIC) *Port {
 	if nic.Guest == "" {
 		nic.Guest = fmt.Sprintf("guest%d", nic.Domid)

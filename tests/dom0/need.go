@@ -46,7 +46,7 @@ var packages = map[string]string{
 }
 
 // Need ends the test when it is not run by root or a program is missing, with one sentence that says what to do. In CI
-// (CI=true) that is a failure, so that a root test never goes missing unseen; on somebody's own machine it is a skip.
+// (CI=true) that is a failure, so that a root test never goes missing unseen; on a developer's machine it is a skip.
 func Need(t testing.TB, programs ...string) {
 	t.Helper()
 	err := Missing(programs...)

@@ -23,8 +23,8 @@ func (n *Namespace) Ping(to string) Result {
 	}
 }
 
-// talkPatience bounds one conversation.
-const talkPatience = 10 * time.Second
+// TalkPatience bounds one conversation.
+const TalkPatience = 10 * time.Second
 
 // Answer serves TCP at an address and a port (":3389" is all addresses) until it is closed. To each line it says the
 // namespace's name, the caller's address as it is seen here, and the line.
@@ -59,7 +59,7 @@ func (n *Namespace) Answer(at string) (io.Closer, error) {
 // Dial opens a TCP connection to an address and a port, from one of the namespace's addresses or, with "", from the one that
 // the kernel picks.
 func (n *Namespace) Dial(from, to string) (net.Conn, error) {
-	d := net.Dialer{Timeout: talkPatience}
+	d := net.Dialer{Timeout: TalkPatience}
 	if from != "" {
 		d.LocalAddr = &net.TCPAddr{IP: net.ParseIP(from)}
 	}
@@ -107,7 +107,7 @@ func (n *Namespace) Flood(to *Namespace, address string) (arrived int, took time
 	if err != nil {
 		return 0, 0, fmt.Errorf("%s: %w", to.Name, err)
 	}
-	defer ear.Close()
+	defer func() { _ = ear.Close() }()
 	var mouth net.Conn
 	err = n.Do(func() (err error) {
 		mouth, err = net.Dial("udp", ear.LocalAddr().String())
@@ -119,7 +119,7 @@ func (n *Namespace) Flood(to *Namespace, address string) (arrived int, took time
 	defer mouth.Close()
 	const last = 200 * time.Millisecond
 	counted := make(chan int)
-	_ = ear.SetReadDeadline(time.Now().Add(talkPatience))
+	_ = ear.SetReadDeadline(time.Now().Add(TalkPatience))
 	go func() {
 		heard := 0
 		for room := make([]byte, 2*DatagramSize); ; heard++ {

@@ -42,12 +42,12 @@ func (w *Watcher) Log() string {
 	return string(text)
 }
 
-// sayPatience bounds the wait for what a daemon is to do by itself.
-const sayPatience = 10 * time.Second
+// SayPatience bounds the wait for what a daemon is to do by itself.
+const SayPatience = 10 * time.Second
 
 // Says waits for a line that matches, and returns it; ok is false where none has come in ten seconds.
 func (w *Watcher) Says(pattern *regexp.Regexp) (line string, ok bool) {
-	for end := time.Now().Add(sayPatience); ; time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(SayPatience); ; time.Sleep(2 * time.Millisecond) {
 		for line := range strings.Lines(w.Log()) {
 			if pattern.MatchString(line) {
 				return strings.TrimSuffix(line, "\n"), true

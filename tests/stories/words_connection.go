@@ -1,6 +1,10 @@
-package dom0
+package stories
 
-import "net"
+import (
+	"net"
+
+	"vifctl/tests/dom0"
+)
 
 // connection is `connection open FROM TO ADDRESS:PORT LISTEN`: one that goes on while the story does; and `connection works`:
 // a word goes there and comes back.
@@ -11,7 +15,7 @@ func (t *telling) connection(args []string) {
 		t.ts.Check(err)
 		t.story.connected = c
 	case len(args) == 1 && args[0] == "works" && t.story.connected != nil:
-		if _, _, err := Ask(t.story.connected); err != nil && !t.neg {
+		if _, _, err := dom0.Ask(t.story.connected); err != nil && !t.neg {
 			t.ts.Fatalf("%v", err)
 		} else if err == nil && t.neg {
 			t.ts.Fatalf("it works, which it should not")
@@ -21,7 +25,7 @@ func (t *telling) connection(args []string) {
 	}
 }
 
-// converse opens a connection to somebody who answers.
+// converse opens a connection to a service that answers.
 func converse(t *telling, from, to, address, listen string) (net.Conn, error) {
 	t.dom0.Settle()
 	service, err := t.place(to).Answer(listen)

@@ -1,16 +1,18 @@
-package dom0
+package stories
 
 import (
 	"fmt"
 	"strings"
 	"sync"
 	"time"
+
+	"vifctl/tests/dom0"
 )
 
 // call is `call [VAR=value | VAR-]… [vif1.0] SCRIPT ARGUMENT…`: one call as libxl makes it. VAR- takes a variable away. What
 // the script says, on either stream, is the story's stderr, since that is where xl sends it; stdout tells how it ended.
 func (t *telling) call(args []string) {
-	c := Call{Env: map[string]string{}}
+	c := dom0.Call{Env: map[string]string{}}
 	for len(args) > 0 {
 		if name, value, ok := strings.Cut(args[0], "="); ok {
 			c.Env[name] = value
@@ -34,16 +36,16 @@ func (t *telling) call(args []string) {
 // atOnce is `at-once vif1.0 vif2.0 … SCRIPT ARGUMENT…`: the same call for several guests at one moment. It prints how
 // each ended.
 func (t *telling) atOnce(args []string) {
-	var ports []*Port
+	var ports []*dom0.Port
 	for len(args) > 0 && portWord.MatchString(args[0]) {
-		var port *Port
+		var port *dom0.Port
 		port, args = t.about(args)
 		ports = append(ports, port)
 	}
 	if len(ports) == 0 || len(args) == 0 {
 		t.ts.Fatalf("usage: at-once vif1.0 vif2.0 … SCRIPT ARGUMENT…")
 	}
-	results := make([]Result, len(ports))
+	results := make([]dom0.Result, len(ports))
 	var all sync.WaitGroup
 	for i, port := range ports {
 		all.Go(func() { results[i] = port.Call(args[0], args[1:]...) })
@@ -56,12 +58,12 @@ func (t *telling) atOnce(args []string) {
 }
 
 // run runs a program in a namespace.
-func (t *telling) run(place *Namespace, command []string) {
+func (t *telling) run(place *dom0.Namespace, command []string) {
 	t.report(place.Run(command[0], command[1:]...))
 }
 
 // report makes a program's end that of the story's line.
-func (t *telling) report(r Result) {
+func (t *telling) report(r dom0.Result) {
 	t.story.took = r.Took
 	fmt.Fprint(t.ts.Stdout(), r.Stdout)
 	fmt.Fprint(t.ts.Stderr(), r.Stderr)
@@ -143,7 +145,7 @@ func (t *telling) plug(args []string) {
 	t.ts.Defer(func() { t.ts.Check(<-done) })
 }
 
-// xenstoredDies is `xenstored-dies`: from then on nobody answers at its socket.
+// xenstoredDies is `xenstored-dies`: from then on its socket is not served.
 func (t *telling) xenstoredDies([]string) { t.dom0.StopStore() }
 
 // unplug is `unplug [vif1.0] [tap]`: both interfaces, or the emulated one only.

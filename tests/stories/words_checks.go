@@ -1,4 +1,4 @@
-package dom0
+package stories
 
 import (
 	"encoding/json"

@@ -1,10 +1,12 @@
-package dom0
+package stories
 
 import (
 	"fmt"
 	"io"
 	"net"
 	"time"
+
+	"vifctl/tests/dom0"
 )
 
 // tcp is `tcp FROM TO ADDRESS`: half a megabyte goes over one connection, for which a ping's few bytes are no proof.
@@ -24,7 +26,7 @@ func (t *telling) tcp(args []string) {
 }
 
 // transfer sends so many bytes from one place to an address of another, and tells how long they took to arrive.
-func transfer(from, to *Namespace, address string, bytes int) (time.Duration, error) {
+func transfer(from, to *dom0.Namespace, address string, bytes int) (time.Duration, error) {
 	var listener net.Listener
 	// A socket is of the namespace of the thread that makes it.
 	err := to.Do(func() (err error) {
@@ -47,7 +49,7 @@ func transfer(from, to *Namespace, address string, bytes int) (time.Duration, er
 			return
 		}
 		defer c.Close()
-		_ = c.SetDeadline(time.Now().Add(talkPatience))
+		_ = c.SetDeadline(time.Now().Add(dom0.TalkPatience))
 		n, err := io.Copy(io.Discard, c)
 		received <- outcome{n, err}
 	}()
@@ -62,7 +64,7 @@ func transfer(from, to *Namespace, address string, bytes int) (time.Duration, er
 		return 0, err
 	}
 	began := time.Now()
-	_ = c.SetDeadline(began.Add(talkPatience))
+	_ = c.SetDeadline(began.Add(dom0.TalkPatience))
 	_, err = c.Write(make([]byte, bytes))
 	c.Close()
 	got := <-received
@@ -83,5 +85,5 @@ func (t *telling) udp(args []string) {
 	t.dom0.Settle()
 	arrived, _, err := t.place(args[0]).Flood(t.place(args[1]), args[2])
 	t.ts.Check(err)
-	fmt.Fprintf(t.ts.Stdout(), "%d of %d\n", arrived, Datagrams)
+	fmt.Fprintf(t.ts.Stdout(), "%d of %d\n", arrived, dom0.Datagrams)
 }

@@ -1,4 +1,4 @@
-package dom0
+package stories
 
 import (
 	"fmt"
@@ -10,35 +10,37 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"vifctl/tests/dom0"
 )
 
-// A story is a testscript that tells what happens in one dom0 (see tests/stories for its words).
+// A story is a testscript that tells what happens in one dom0.
 type story struct {
-	dom0  *Dom0
-	last  *Port // of the guest that was last spoken of
-	guest map[string]*Namespace
+	dom0  *dom0.Dom0
+	last  *dom0.Port // of the guest that was last spoken of
+	guest map[string]*dom0.Namespace
 	took  time.Duration
 	// connected is the connection that was opened last.
 	connected net.Conn
 	// watcher is at work, or nil.
-	watcher *Watcher
+	watcher *dom0.Watcher
 }
 
 type storyKey struct{}
 
-// StoryParams are what testscript needs to run the stories in a folder.
-func StoryParams(t testing.TB, dir string) testscript.Params {
-	Need(t, "busybox", "dhcp_release", "dnsmasq", "ip", "bridge", "nft", "ping", "tc", "xenstore-ls", "xenstore-read", "xenstore-rm", "xenstore-write")
+// params are what testscript needs to run the stories in a folder.
+func params(t testing.TB, dir string) testscript.Params {
+	dom0.Need(t, "busybox", "dhcp_release", "dnsmasq", "ip", "bridge", "nft", "ping", "tc", "xenstore-ls", "xenstore-read", "xenstore-rm", "xenstore-write")
 	return testscript.Params{
 		Dir:                 dir,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Cmds:                storyCommands(),
+		Cmds:                commands(),
 		Setup: func(env *testscript.Env) error {
-			s := &story{guest: map[string]*Namespace{}}
+			s := &story{guest: map[string]*dom0.Namespace{}}
 			env.Values[storyKey{}] = s
 			// For what is shipped and is to be tried as it is.
-			tree, err := Root()
+			tree, err := dom0.Root()
 			if err != nil {
 				return err
 			}
@@ -60,7 +62,7 @@ type telling struct {
 	neg bool
 }
 
-func storyCommands() map[string]func(*testscript.TestScript, bool, []string) {
+func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	words := map[string]func(*telling, []string){
 		"dom0":           (*telling).makeDom0,
 		"guest":          (*telling).makeGuest,
@@ -91,7 +93,7 @@ func storyCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		words[tool] = func(t *telling, args []string) { t.run(t.dom0.Namespace, append([]string{tool}, args...)) }
 	}
 	words["vifctl"] = func(t *telling, args []string) {
-		t.run(t.dom0.Namespace, append([]string{ScriptsDir + "/vifctl"}, args...))
+		t.run(t.dom0.Namespace, append([]string{dom0.ScriptsDir + "/vifctl"}, args...))
 	}
 	commands := map[string]func(*testscript.TestScript, bool, []string){}
 	for word, do := range words {
@@ -109,7 +111,7 @@ func storyCommands() map[string]func(*testscript.TestScript, bool, []string) {
 // makeDom0 is `dom0 [router] [switch NAME] [bridge NAME [mtu=N]]…`. The first bridge has the uplink as its port, or the
 // switch, which is Open vSwitch's.
 func (t *telling) makeDom0(args []string) {
-	o := Options{}
+	o := dom0.Options{}
 	for len(args) > 0 {
 		switch {
 		case args[0] == "router":
@@ -117,9 +119,9 @@ func (t *telling) makeDom0(args []string) {
 		case args[0] == "switch" && len(args) > 1:
 			o.Switch, args = args[1], args[2:]
 		case args[0] == "bridge" && len(args) > 1:
-			b := Bridge{Name: args[1]}
+			b := dom0.Bridge{Name: args[1]}
 			if len(o.Bridges) == 0 && o.Switch == "" {
-				b.Ports = []string{Uplink}
+				b.Ports = []string{dom0.Uplink}
 			}
 			args = args[2:]
 			if len(args) > 0 && strings.HasPrefix(args[0], "mtu=") {
@@ -133,7 +135,7 @@ func (t *telling) makeDom0(args []string) {
 		}
 	}
 	var err error
-	t.story.dom0, err = Start(o)
+	t.story.dom0, err = dom0.Start(o)
 	t.ts.Check(err)
 }
 
@@ -143,7 +145,7 @@ func (t *telling) makeGuest(args []string) {
 	if len(args) < 2 {
 		t.ts.Fatalf("usage: guest DOMID NAME [hvm] [unplugged] [key=value]… [-key]…")
 	}
-	nic := NIC{Guest: args[1], Keys: map[string]string{}}
+	nic := dom0.NIC{Guest: args[1], Keys: map[string]string{}}
 	_, err := fmt.Sscan(args[0], &nic.Domid)
 	t.ts.Check(err)
 	texts := map[string]*string{
@@ -181,11 +183,9 @@ func (t *telling) makeGuest(args []string) {
 var portWord = regexp.MustCompile(`^vif\d+\.\d+$`)
 
 // about takes a leading port's name off the arguments; without one it is about the guest last made or spoken of.
-func (t *telling) about(args []string) (*Port, []string) {
+func (t *telling) about(args []string) (*dom0.Port, []string) {
 	if len(args) > 0 && portWord.MatchString(args[0]) {
-		t.dom0.mu.Lock()
-		port := t.dom0.ports[args[0]]
-		t.dom0.mu.Unlock()
+		port := t.dom0.Port(args[0])
 		if port == nil {
 			t.ts.Fatalf("%s: no guest has it", args[0])
 		}
@@ -195,8 +195,8 @@ func (t *telling) about(args []string) (*Port, []string) {
 }
 
 // place is a namespace that a story can speak of.
-func (t *telling) place(name string) *Namespace {
-	places := map[string]*Namespace{"dom0": t.dom0.Namespace, "client": t.dom0.Client}
+func (t *telling) place(name string) *dom0.Namespace {
+	places := map[string]*dom0.Namespace{"dom0": t.dom0.Namespace, "client": t.dom0.Client}
 	maps.Copy(places, t.guest)
 	if places[name] == nil {
 		t.ts.Fatalf("%s: neither dom0, nor client, nor a guest of this story", name)
