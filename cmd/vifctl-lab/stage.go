@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/netip"
@@ -58,11 +59,9 @@ func (g *guest) nic() string {
 }
 
 // plain are the addresses without their prefix lengths.
-func (g *guest) plain() []string { return plain(g.addresses...) }
-
-func plain(addresses ...string) []string {
+func (g *guest) plain() []string {
 	var list []string
-	for _, a := range addresses {
+	for _, a := range g.addresses {
 		list = append(list, netip.MustParsePrefix(a).Addr().String())
 	}
 	return list
@@ -114,8 +113,7 @@ func (s *stage) online(g *guest) error {
 	if err := s.call(g, "online", "vif"); err != nil {
 		return err
 	}
-	status, _ := s.Read(g.Backend + "/hotplug-status")
-	if status != "connected" {
+	if status := s.key(g.Backend + "/hotplug-status"); status != "connected" {
 		return fmt.Errorf("%s/hotplug-status is %q", g.Backend, status)
 	}
 	if g.late {
@@ -127,6 +125,14 @@ func (s *stage) online(g *guest) error {
 		}
 	}
 	return s.use(g)
+}
+
+// key reads one of the xenstore, without Xen's programs, which the machine need not have; "" is also one that is not there.
+func (s *stage) key(path string) string {
+	ctx, cancel := context.WithTimeout(context.Background(), dom0.TalkPatience)
+	defer cancel()
+	value, _ := s.Store.Read(ctx, path)
+	return value
 }
 
 // use configures the guest's NIC, as its system does at boot or when its driver changes, and waits until dom0 has noticed.
