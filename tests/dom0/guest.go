@@ -40,6 +40,7 @@ type Port struct {
 	Backend  string // absolute
 	Frontend string // absolute
 	TapFile  *os.File
+	tapIndex int // of the interface that TapFile keeps
 	dom0     *Dom0
 }
 
@@ -186,7 +187,7 @@ func (p *Port) PlugTap() error {
 		return p.plug(p.Tap, mac, p.inside("emu"))
 	}
 	var err error
-	p.TapFile, err = p.dom0.openTap(p.Tap, mac)
+	p.TapFile, p.tapIndex, err = p.dom0.openTap(p.Tap, mac)
 	return err
 }
 
@@ -216,7 +217,7 @@ func (p *Port) UnplugTap() error {
 	if p.TapFile != nil {
 		err := p.TapFile.Close()
 		p.TapFile = nil
-		return err
+		return errors.Join(err, p.dom0.gone(p.tapIndex))
 	}
 	return p.unplug("emu")
 }
