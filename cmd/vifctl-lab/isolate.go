@@ -83,6 +83,8 @@ func startIn(ctx context.Context, o orders) (*exec.Cmd, *os.File, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS | unix.CLONE_NEWPID,
 		Pdeathsig:  unix.SIGKILL,
+		// Ctrl-C is the parent's: a ping that it ended would be a check that failed. A shell takes the terminal from our group.
+		Setpgid: !o.Keep,
 	}
 	if o.User {
 		cmd.SysProcAttr.Cloneflags |= unix.CLONE_NEWUSER
