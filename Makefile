@@ -10,12 +10,12 @@ LINT    := $(CACHE)/bin/golangci-lint-2.15.0
 export CGO_ENABLED = 0
 BUILD := $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -buildid= -X main.version=$(VERSION)'
 
-.PHONY: build demo test test-xen lint bench fuzz deps deps-test deps-xen clean help
+.PHONY: build demo test test-xen test-xen-smoke lint bench fuzz deps deps-test deps-xen clean help
 
 help:
 	@echo 'make demo      build vifctl and watch it work in a pretend dom0 (all of it: bin/vifctl-lab --all)'
 	@echo 'make test      everything that proves it, but for the real Xen'
-	@echo 'make test-xen  the same binary under a real Xen, emulated'
+	@echo 'make test-xen  the same binary under a real Xen, emulated; make test-xen-smoke tells the first stories only'
 	@echo 'make lint      style and the rules of the house'
 	@echo 'make bench     beside the scripts of Debian'
 	@echo 'make build     bin/vifctl and bin/vifctl-lab, static'
@@ -35,12 +35,18 @@ deps-test:
 deps-xen:
 	@tests/deps xen
 
+PACKAGES := ./...
+
 test: build deps-test
-	$(GO) test -count=1 -timeout 9m ./...
+	$(GO) test -count=1 -timeout "$$($(GO) run ./tests/speed/limit 10m)" $(PACKAGES)
 	@tests/reproducible
 
 test-xen: build deps-xen
-	$(GO) test -tags xen -count=1 -timeout 45m -v ./tests/xen
+	$(GO) test -tags xen -count=1 -timeout 0 -v ./tests/xen
+
+# The calls that a real xl made, once more, and the stories that a change most likely breaks.
+test-xen-smoke: build deps-xen
+	$(GO) test -tags xen -count=1 -timeout 0 -v ./tests/xen -smoke
 
 $(LINT):
 	@mkdir -p $(@D)

@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"vifctl/configs"
+	"vifctl/tests/speed"
 )
 
 // Whatever a file says, it is read or every mistake is one line with a position
@@ -23,7 +24,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(table)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		late := time.AfterFunc(10*time.Second, func() { panic("it takes for ever") })
+		late := time.AfterFunc(speed.Patience, func() { panic("it takes for ever") })
 		defer late.Stop()
 		c, err := configs.Parse("x.toml", text)
 		if err == nil {

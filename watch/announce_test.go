@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"vifctl/tests/dom0"
+	"vifctl/tests/speed"
 )
 
 // What a machine on the uplink's network hears when a guest's ports come up,
@@ -83,7 +84,7 @@ func listen(t *testing.T, n *dom0.Namespace) func(wanted int) []string {
 	return func(wanted int) []string {
 		var heard []string
 		moment := time.Now().Add(300 * time.Millisecond)
-		for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
+		for end := time.Now().Add(speed.Patience); time.Now().Before(end); {
 			frame := make([]byte, 2048)
 			n, from, err := unix.Recvfrom(fd, frame, 0)
 			if err != nil {

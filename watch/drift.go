@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"vifctl/hooks"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/plan"
 	"vifctl/hooks/xenstore"
 )
@@ -197,10 +197,10 @@ func (l *loop) endedRepair(r result) {
 		if !r.work.Right() {
 			l.putBack(p, r)
 		}
-	case errors.Is(r.err, hooks.ErrNotUp), errors.Is(r.err, hooks.ErrGone):
-	case errors.Is(r.err, hooks.ErrNoKeys):
+	case errors.Is(r.err, engine.ErrNotUp), errors.Is(r.err, engine.ErrGone):
+	case errors.Is(r.err, engine.ErrNoKeys):
 		d.lacking = l.storeNews == r.asked
-	case errors.Is(r.err, hooks.ErrBusy), errors.Is(r.err, xenstore.ErrClosed):
+	case errors.Is(r.err, engine.ErrBusy), errors.Is(r.err, xenstore.ErrClosed):
 		l.suspects(p.Index, r.ended.Add(busyPause))
 	case l.once:
 		l.fail(&d.tries, r.err)
@@ -249,7 +249,7 @@ const mostWords = 20
 
 // lacked tells what was missing, and what was there and no longer wanted, as the
 // commands that put it right.
-func lacked(w *hooks.Work) string {
+func lacked(w *engine.Decision) string {
 	var words []string
 	add := func(s plan.Step) {
 		for _, c := range s.Commands() {

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"vifctl/hooks/journal"
+	"vifctl/hooks/kernel"
 	"vifctl/hooks/plan"
 )
 
@@ -82,7 +83,7 @@ func (f *folder) read(data []byte) error {
 		mask := binary.NativeEndian.Uint32(data[4:])
 		end := unix.SizeofInotifyEvent + int(binary.NativeEndian.Uint32(data[12:]))
 		if end > len(data) {
-			return errCutOff
+			return kernel.ErrCutOff
 		}
 		name := string(bytes.TrimRight(data[unix.SizeofInotifyEvent:end], "\x00"))
 		data = data[end:]

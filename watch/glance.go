@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"vifctl/hooks/journal"
+	"vifctl/hooks/kernel"
 	"vifctl/hooks/plan"
 )
 
@@ -153,6 +154,7 @@ func (g *glance) want(key portKey, s *journal.Stored) {
 			if !step.Absent {
 				p.proxies = append(p.proxies, proxyEntry{step.Dev.Index, step.IP})
 			}
+		default: // nothing else is unannounced
 		}
 	}
 	g.ports[key] = p
@@ -321,18 +323,19 @@ func (g *glance) takeLink(body []byte, lacks map[portKey]uint64) {
 			return 0, false
 		}, lacks)
 	}
-	_ = attributes(body[unix.SizeofIfInfomsg:], func(kind uint16, families []byte) {
+	_ = kernel.Attributes(body[unix.SizeofIfInfomsg:], func(kind uint16, families []byte) error {
 		if kind != unix.IFLA_AF_SPEC {
-			return
+			return nil
 		}
-		_ = attributes(families, func(family uint16, parts []byte) {
-			_ = attributes(parts, func(part uint16, data []byte) {
+		return kernel.Attributes(families, func(family uint16, parts []byte) error {
+			return kernel.Attributes(parts, func(part uint16, data []byte) error {
 				switch {
 				case family == unix.AF_INET && part == iflaInetConf:
 					array(conf4, data)
 				case family == unix.AF_INET6 && part == iflaInet6Conf:
 					array(conf6, data)
 				}
+				return nil
 			})
 		})
 	})
@@ -345,20 +348,22 @@ func (g *glance) takeNeighTable(table setting, body []byte, lacks map[portKey]ui
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	_ = attributes(body[sizeofNeighTable:], func(kind uint16, parms []byte) {
+	_ = kernel.Attributes(body[sizeofNeighTable:], func(kind uint16, parms []byte) error {
 		if kind != ndtaParms {
-			return
+			return nil
 		}
 		index, delay := 0, uint64(0)
-		_ = attributes(parms, func(kind uint16, value []byte) {
+		err := kernel.Attributes(parms, func(kind uint16, value []byte) error {
 			switch {
 			case kind == ndtpaIfindex && len(value) >= 4:
 				index = int(int32(binary.NativeEndian.Uint32(value)))
 			case kind == ndtpaProxyDelay && len(value) >= 8:
 				delay = binary.NativeEndian.Uint64(value)
 			}
+			return nil
 		})
 		g.check(index, table, func(i setting) (uint32, bool) { return uint32(delay), i == ndtpaProxyDelay }, lacks)
+		return err
 	})
 }
 
@@ -367,10 +372,11 @@ func takeProxy(body []byte, have map[proxyEntry]bool) {
 		return
 	}
 	e := proxyEntry{index: int(int32(binary.NativeEndian.Uint32(body[4:])))}
-	_ = attributes(body[unix.SizeofNdMsg:], func(kind uint16, value []byte) {
+	_ = kernel.Attributes(body[unix.SizeofNdMsg:], func(kind uint16, value []byte) error {
 		if kind == ndaDst {
 			e.address, _ = netip.AddrFromSlice(value)
 		}
+		return nil
 	})
 	have[e] = true
 }

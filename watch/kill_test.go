@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"vifctl/tests/dom0"
+	"vifctl/tests/speed"
 )
 
 // Killed at any moment, the next one makes it good.
@@ -24,7 +25,7 @@ func TestKilledAnywhere(t *testing.T) {
 	require.Zero(t, p.Call("vif-route", "add", "type_if=tap").Exit)
 	called := d.State()
 	require.Zero(t, p.Call("vif-route", "remove", "type_if=tap").Exit)
-	unplugTap(t, d, p)
+	unplugTap(t, p)
 	for range 25 {
 		w := watcher(t, d)
 		says(t, w, "watching", 1)
@@ -40,7 +41,7 @@ func TestKilledAnywhere(t *testing.T) {
 		require.Zero(t, exit, again.Log())
 		require.Equal(t, called, d.State(), "%s\nthen\n%s", w.Log(), again.Log())
 		require.Zero(t, p.Call("vif-route", "remove", "type_if=tap").Exit)
-		unplugTap(t, d, p)
+		unplugTap(t, p)
 		require.Equal(t, without, d.State())
 	}
 }
@@ -56,7 +57,7 @@ func TestKilledInAHook(t *testing.T) {
 	require.NoError(t, d.WriteFile("/run/wait", "", 0o644))
 	w := watcher(t, d)
 	plugTap(t, p)
-	require.Eventually(t, func() bool { log, _ := d.ReadFile("/run/hook"); return log != "" }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { log, _ := d.ReadFile("/run/hook"); return log != "" }, speed.Patience, time.Millisecond)
 	_, err := w.End(unix.SIGKILL)
 	require.NoError(t, err)
 	require.NoError(t, d.Do(func() error { return os.Remove("/run/wait") }))
@@ -78,13 +79,26 @@ func TestKilledInAHook(t *testing.T) {
 func TestRace(t *testing.T) {
 	t.Parallel()
 	d := newDom0(t)
+	p := hvm(t, d, "route", 1)
+	without := d.State()
+	plugTap(t, p)
+	require.Zero(t, p.Call("vif-route", "add", "type_if=tap").Exit)
+	called := d.State()
+	require.Zero(t, p.Call("vif-route", "remove", "type_if=tap").Exit)
+	unplugTap(t, p)
 	w := watcher(t, d)
 	says(t, w, "watching", 1)
-	p := hvm(t, d, "route", 1)
-	time.Sleep(50 * time.Millisecond)
-	without := d.State()
-	called, watched := "", 0
-	for i := range 50 {
+	// Whoever comes second finds nothing to do, at once or a moment later.
+	becomes := func(state string) {
+		t.Helper()
+		for end := time.Now().Add(speed.Patience); time.Now().Before(end); {
+			if d.State() == state {
+				return
+			}
+		}
+		require.Equal(t, state, d.State())
+	}
+	for range 50 {
 		var both sync.WaitGroup
 		var add dom0.Result
 		// The call takes some milliseconds to begin, and then waits for the tap.
@@ -93,21 +107,13 @@ func TestRace(t *testing.T) {
 		plugTap(t, p)
 		both.Wait()
 		require.Zero(t, add.Exit, add.Stderr)
-		// Whoever comes second finds nothing to do, at once or a moment later.
-		time.Sleep(20 * time.Millisecond)
-		if state := d.State(); i == 0 {
-			called = state
-		} else {
-			require.Equal(t, called, state)
-		}
+		becomes(called)
 		require.Zero(t, p.Call("vif-route", "remove", "type_if=tap").Exit)
-		unplugTap(t, d, p)
-		time.Sleep(5 * time.Millisecond)
-		require.Equal(t, without, d.State())
-		watched = strings.Count(w.Log(), "came late")
+		unplugTap(t, p)
+		becomes(without)
 	}
 	ends(t, w)
-	t.Logf("the watcher was first %d times of 50", watched)
+	t.Logf("the watcher was first %d times of 50", strings.Count(w.Log(), "came late"))
 	require.NotContains(t, w.Log(), "error")
 	require.NotContains(t, w.Log(), "warning")
 }

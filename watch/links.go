@@ -58,7 +58,7 @@ type knownLink struct {
 type linkState struct {
 	name        string
 	mac         string
-	mtu, master uint32
+	mtu, master int
 	up          bool
 }
 

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"vifctl/tests/dom0"
+	"vifctl/tests/speed"
 )
 
 // listen subscribes in a dom0.
@@ -48,7 +49,7 @@ type world struct {
 // until takes news until it is so.
 func (w *world) until(so func(all bool) bool) {
 	w.t.Helper()
-	for end := time.After(5 * time.Second); ; {
+	for end := time.After(speed.Patience); ; {
 		select {
 		case <-end:
 			require.FailNow(w.t, "it never was so", "%v", w.names)

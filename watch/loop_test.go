@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"vifctl/hooks"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/plan"
 )
 
@@ -119,9 +119,9 @@ func TestBackendComesLater(t *testing.T) {
 	p := newPretend(t)
 	p.Timing.Patience = time.Minute
 	var there atomic.Bool
-	p.answer = func(hooks.LateTap) error {
+	p.answer = func(engine.LateTap) error {
 		if !there.Load() {
-			return fmt.Errorf("vif1.0-emu: %w", hooks.ErrNoKeys)
+			return fmt.Errorf("vif1.0-emu: %w", engine.ErrNoKeys)
 		}
 		return nil
 	}
@@ -140,7 +140,7 @@ func TestBackendComesLater(t *testing.T) {
 func TestBackendNeverComes(t *testing.T) {
 	t.Parallel()
 	p := newPretend(t)
-	p.answer = func(hooks.LateTap) error { return hooks.ErrNoKeys }
+	p.answer = func(engine.LateTap) error { return engine.ErrNoKeys }
 	p.record(first, plan.Vif, "vif1.0", 1, true)
 	p.start("vif1.0", "vif1.0-emu")
 	p.soon(func() bool { return p.said("is not in the xenstore") == 1 }, "a warning")
@@ -171,7 +171,7 @@ func TestFailureIsToldOnceAndTriedAgain(t *testing.T) {
 	t.Parallel()
 	p := newPretend(t)
 	var fixed atomic.Bool
-	p.answer = func(hooks.LateTap) error {
+	p.answer = func(engine.LateTap) error {
 		if fixed.Load() {
 			return nil
 		}

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"vifctl/hooks/firewall"
+	"vifctl/hooks/kernel"
 	"vifctl/hooks/plan"
 )
 
@@ -224,7 +225,7 @@ func routingClues(m netlink.Message) []clue {
 			return nil
 		}
 	}
-	err := attributes(m.Data[header:], func(kind uint16, value []byte) {
+	err := kernel.Attributes(m.Data[header:], func(kind uint16, value []byte) error {
 		if device != 0 && kind == device {
 			index(value)
 		}
@@ -233,6 +234,7 @@ func routingClues(m netlink.Message) []clue {
 				c.address = got
 			}
 		}
+		return nil
 	})
 	if err != nil || c.index <= 0 && !c.address.IsValid() {
 		return nil

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"vifctl/hooks/kernel"
 )
 
 // message takes one.
@@ -38,7 +40,7 @@ func (l *links) message(m message) error {
 // link takes what the kernel says of one interface.
 func (l *links) link(kind uint16, body []byte, answer bool) error {
 	if len(body) < unix.SizeofIfInfomsg {
-		return errCutOff
+		return kernel.ErrCutOff
 	}
 	index := int(int32(binary.NativeEndian.Uint32(body[4:])))
 	if body[0] == unix.AF_BRIDGE {
@@ -100,20 +102,8 @@ func (l *links) listed() {
 	l.tellAll()
 }
 
-// stateIn reads struct ifinfomsg and the attributes behind it.
-func stateIn(body []byte) (s linkState, err error) {
-	s.up = binary.NativeEndian.Uint32(body[8:])&unix.IFF_UP != 0
-	err = attributes(body[unix.SizeofIfInfomsg:], func(kind uint16, value []byte) {
-		switch {
-		case kind == unix.IFLA_IFNAME:
-			s.name = unix.ByteSliceToString(value)
-		case kind == unix.IFLA_ADDRESS:
-			s.mac = string(value)
-		case kind == unix.IFLA_MTU && len(value) >= 4:
-			s.mtu = binary.NativeEndian.Uint32(value)
-		case kind == unix.IFLA_MASTER && len(value) >= 4:
-			s.master = binary.NativeEndian.Uint32(value)
-		}
-	})
-	return s, err
+// stateIn reads what the kernel says of an interface.
+func stateIn(body []byte) (linkState, error) {
+	l, err := kernel.ParseLink(body)
+	return linkState{name: l.Name, mac: l.MAC, mtu: l.MTU, master: l.Master, up: l.Up}, err
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"vifctl/hooks"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/plan"
 )
 
@@ -56,7 +56,7 @@ func TestOnce(t *testing.T) {
 		},
 		"one without a backend": {
 			before: func(p *pretend) { p.record(first, plan.Vif, "vif1.0", 1, true) },
-			links:  []string{"vif1.0", "vif1.0-emu"}, answer: hooks.ErrNoKeys, did: atLeastOnce, says: "is not in the xenstore",
+			links:  []string{"vif1.0", "vif1.0-emu"}, answer: engine.ErrNoKeys, did: atLeastOnce, says: "is not in the xenstore",
 		},
 		"one that was broken off": {
 			before: func(p *pretend) {
@@ -83,7 +83,7 @@ func TestOnce(t *testing.T) {
 			t.Parallel()
 			p := newPretend(t)
 			if tc.answer != nil {
-				p.answer = func(hooks.LateTap) error { return tc.answer }
+				p.answer = func(engine.LateTap) error { return tc.answer }
 			}
 			if tc.before != nil {
 				tc.before(p)

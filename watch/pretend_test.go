@@ -16,11 +16,12 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"vifctl/hooks"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/journal"
 	"vifctl/hooks/plan"
 	"vifctl/hooks/xenstore"
 	"vifctl/hooks/xenstore/embedded"
+	"vifctl/tests/speed"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -39,17 +40,17 @@ type pretend struct {
 
 	mu      sync.Mutex
 	log     bytes.Buffer
-	calls   []hooks.LateTap
+	calls   []engine.LateTap
 	removed []journal.Port
 	// answer is what AddLate comes to; nil is success.
-	answer func(hooks.LateTap) error
+	answer func(engine.LateTap) error
 	// garbage is what there is, collected how often it was collected.
 	garbage   []string
 	collected int
 	// looked counts how often a port that is up was looked at; lacks is what it
 	// then lacks, nil is nothing.
 	looked map[string]int
-	lacks  func(journal.Port) (*hooks.Work, error)
+	lacks  func(journal.Port) (*engine.Decision, error)
 
 	stop func()
 	err  error // of run, after stop
@@ -184,7 +185,7 @@ func (p *pretend) said(words string) int {
 
 func (p *pretend) soon(so func() bool, what string) {
 	p.t.Helper()
-	require.Eventually(p.t, so, 5*time.Second, time.Millisecond, what)
+	require.Eventually(p.t, so, speed.Patience, time.Millisecond, what)
 }
 
 func (p *pretend) never(so func() bool, what string) {
@@ -192,10 +193,10 @@ func (p *pretend) never(so func() bool, what string) {
 	require.Never(p.t, so, 500*time.Millisecond, 5*time.Millisecond, what)
 }
 
-// pretendRuntime does what hooks.Runtime does, as far as a watcher can see it.
+// pretendRuntime does what engine.Engine does, as far as a watcher can see it.
 type pretendRuntime struct{ *pretend }
 
-func (r pretendRuntime) AddLate(ctx context.Context, tap hooks.LateTap) (*hooks.Work, error) {
+func (r pretendRuntime) AddLate(ctx context.Context, tap engine.LateTap) (*engine.Decision, error) {
 	lock, err := r.Journal.LockNIC(ctx, tap.NIC)
 	if err != nil {
 		return nil, err
@@ -214,12 +215,12 @@ func (r pretendRuntime) AddLate(ctx context.Context, tap hooks.LateTap) (*hooks.
 			return nil, errors.Join(err, r.Journal.Delete(tap.NIC, plan.Tap))
 		}
 	}
-	w := &hooks.Work{Mode: "route"}
+	w := &engine.Decision{Mode: "route"}
 	w.Event.Name = tap.Name
 	return w, nil
 }
 
-func (r pretendRuntime) RemoveGone(ctx context.Context, tap journal.Port) (*hooks.Work, error) {
+func (r pretendRuntime) RemoveGone(ctx context.Context, tap journal.Port) (*engine.Decision, error) {
 	lock, err := r.Journal.LockNIC(ctx, tap.NIC)
 	if err != nil {
 		return nil, err
@@ -228,10 +229,10 @@ func (r pretendRuntime) RemoveGone(ctx context.Context, tap journal.Port) (*hook
 	r.mu.Lock()
 	r.removed = append(r.removed, tap)
 	r.mu.Unlock()
-	return &hooks.Work{Mode: "route"}, r.Journal.Delete(tap.NIC, plan.Tap)
+	return &engine.Decision{Mode: "route"}, r.Journal.Delete(tap.NIC, plan.Tap)
 }
 
-func (r pretendRuntime) Repair(_ context.Context, port journal.Port) (*hooks.Work, error) {
+func (r pretendRuntime) Repair(_ context.Context, port journal.Port) (*engine.Decision, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.looked == nil {
@@ -239,7 +240,7 @@ func (r pretendRuntime) Repair(_ context.Context, port journal.Port) (*hooks.Wor
 	}
 	r.looked[port.Name]++
 	if r.lacks == nil {
-		return &hooks.Work{}, nil
+		return &engine.Decision{}, nil
 	}
 	return r.lacks(port)
 }

@@ -145,7 +145,7 @@ func (l *loop) endedLeft(r result) {
 	switch {
 	case r.err == nil && r.work != nil:
 		l.Log.Info(fmt.Sprintf("%s had gone, and its vif was down: what was done for it is undone", r.gone.Name),
-			"guest", r.work.Guest, "mode", r.work.Mode, "did", deeds(r.work))
+			"guest", r.work.Guest, "mode", r.work.Mode, "did", done(r.work))
 	case t == nil:
 	case r.err == nil:
 		delete(l.left, r.gone.NIC) // somebody else was faster, or it is otherwise by now

@@ -58,7 +58,7 @@ func TestFullDisk(t *testing.T) {
 	require.NoError(t, d.Do(func() error { return os.Remove("/run/vifctl/full") }))
 	says(t, w, "vif1.0-emu came late and is up", 1)
 	require.Zero(t, p.Call("vif-route", "remove", "type_if=tap").Exit)
-	unplugTap(t, d, p)
+	unplugTap(t, p)
 	require.Equal(t, whole, d.State())
 	ends(t, w)
 }

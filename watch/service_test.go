@@ -18,6 +18,7 @@ import (
 
 	"vifctl/configs/units"
 	"vifctl/tests/dom0"
+	"vifctl/tests/speed"
 )
 
 // service is a watcher that somebody else's means have started.
@@ -40,7 +41,7 @@ func (s *service) says(t *testing.T, words string) {
 		defer s.mu.Unlock()
 		return strings.Contains(s.log.String(), words)
 	}
-	for end := time.Now().Add(20 * time.Second); !said(); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(speed.Patience); !said(); time.Sleep(2 * time.Millisecond) {
 		require.True(t, time.Now().Before(end), "it never said %q, but:\n%s", words, &s.log)
 	}
 }
@@ -66,7 +67,7 @@ func TestSystemdIsTold(t *testing.T) {
 	require.NoError(t, err)
 	defer heard.Close() //nolint:errcheck // nothing was written
 	next := func() string {
-		require.NoError(t, heard.SetReadDeadline(time.Now().Add(20*time.Second)))
+		require.NoError(t, heard.SetReadDeadline(time.Now().Add(speed.Patience)))
 		b := make([]byte, 256)
 		n, err := heard.Read(b)
 		require.NoError(t, err)
@@ -107,7 +108,7 @@ func TestInTheUnitsRights(t *testing.T) {
 	require.Zero(t, p.Call("vif-route", "add", "type_if=tap").Exit)
 	whole := unordered(d)
 	require.Zero(t, p.Call("vif-route", "remove", "type_if=tap").Exit)
-	unplugTap(t, d, p)
+	unplugTap(t, p)
 
 	sandbox := `set -e
 for d in / /etc /run /var/log /tmp; do mount --rbind $d $d; mount -o remount,bind,ro $d; done
@@ -124,7 +125,7 @@ exec setpriv --bounding-set=-all,+net_admin,+net_raw --inh-caps=-all --no-new-pr
 	require.Zero(t, r.Exit, r.Stderr)
 	plugTap(t, p)
 	s.says(t, "vif9.0-emu came late and is up")
-	for end := time.Now().Add(20 * time.Second); unordered(d) != whole; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(speed.Patience); unordered(d) != whole; time.Sleep(20 * time.Millisecond) {
 		require.True(t, time.Now().Before(end), s.log.String())
 	}
 	require.Contains(t, scrape(t, d), "vifctl_ports{mode=\"route\",kind=\"tap\"} 1\n")
@@ -169,7 +170,7 @@ func TestMetrics(t *testing.T) {
 	// What the folder tells is taken in when the call has long returned.
 	require.Eventually(t, func() bool {
 		return strings.Contains(scrape(t, d), `vifctl_calls_total{mode="route",command="online"} 1`)
-	}, 20*time.Second, 5*time.Millisecond)
+	}, speed.Patience, 5*time.Millisecond)
 	text := scrape(t, d)
 	head, body, _ := strings.Cut(text, "\r\n\r\n")
 	require.Contains(t, head, "HTTP/1.1 200 OK\r\n")
@@ -199,6 +200,6 @@ func TestMetrics(t *testing.T) {
 	// A call that is refused.
 	require.NoError(t, d.Write(p.Backend+"/mac", "nonsense"))
 	require.NotZero(t, p.Call("vif-route", "online", "type_if=vif").Exit)
-	require.Eventually(t, func() bool { return strings.Contains(scrape(t, d), `vifctl_calls_total{mode="route",command=""} 1`) }, 20*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(scrape(t, d), `vifctl_calls_total{mode="route",command=""} 1`) }, speed.Patience, 5*time.Millisecond)
 	ends(t, w)
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"vifctl/hooks/kernel"
 )
 
 // stream is a file through which the kernel tells of what changes. One that
@@ -122,14 +124,12 @@ type message struct {
 	body        []byte
 }
 
-var errCutOff = errors.New("a message of the kernel's is cut off")
-
 // messages hands each message of a datagram to take, until that fails.
 func messages(data []byte, take func(message) error) error {
 	for len(data) >= unix.SizeofNlMsghdr {
 		length := int(binary.NativeEndian.Uint32(data))
 		if length < unix.SizeofNlMsghdr || length > len(data) {
-			return errCutOff
+			return kernel.ErrCutOff
 		}
 		m := message{
 			kind: binary.NativeEndian.Uint16(data[4:]), flags: binary.NativeEndian.Uint16(data[6:]), seq: binary.NativeEndian.Uint32(data[8:]),
@@ -139,19 +139,6 @@ func messages(data []byte, take func(message) error) error {
 		if err := take(m); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// attributes hands each struct rtattr to take.
-func attributes(data []byte, take func(kind uint16, value []byte)) error {
-	for len(data) >= unix.SizeofRtAttr {
-		length := int(binary.NativeEndian.Uint16(data))
-		if length < unix.SizeofRtAttr || length > len(data) {
-			return errCutOff
-		}
-		take(binary.NativeEndian.Uint16(data[2:])&^(unix.NLA_F_NESTED|unix.NLA_F_NET_BYTEORDER), data[unix.SizeofRtAttr:length])
-		data = data[min(len(data), (length+3)&^3):]
 	}
 	return nil
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"vifctl/hooks"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/plan"
 	"vifctl/hooks/xenstore"
 )
@@ -137,7 +137,7 @@ func (l *loop) tell(p *port, format string, args ...any) {
 func (l *loop) giveTap(p *port, f Finding, again bool) {
 	p.working = true
 	delete(l.interrupted, f.NIC)
-	l.give(job{tap: hooks.LateTap{NIC: f.NIC, Index: p.Index, Name: p.Name, Again: again}})
+	l.give(job{tap: engine.LateTap{NIC: f.NIC, Index: p.Index, Name: p.Name, Again: again}})
 }
 
 func (l *loop) give(j job) {
@@ -180,16 +180,16 @@ func (l *loop) ended(r result) {
 		return
 	}
 	p.up = r.tap.Again
-	if r.tap.Again && !errors.Is(r.err, hooks.ErrGone) {
+	if r.tap.Again && !errors.Is(r.err, engine.ErrGone) {
 		l.interrupted[r.tap.NIC] = true
 	}
-	if errors.Is(r.err, hooks.ErrNoKeys) {
+	if errors.Is(r.err, engine.ErrNoKeys) {
 		// What was told while it was asked for may have been just that.
 		p.keys = l.storeNews == r.asked
 		p.tries.notBefore = r.ended.Add(busyPause)
 		return
 	}
-	if errors.Is(r.err, hooks.ErrGone) {
+	if errors.Is(r.err, engine.ErrGone) {
 		l.markAround(r.tap.Index, linkChange{gone: true})
 		return
 	}
@@ -203,7 +203,7 @@ func (l *loop) report(p *port, r result) {
 	if r.tap.Again {
 		what = "was left half done by a call that was killed, and is up"
 	}
-	args := []any{"guest", r.work.Guest, "mode", r.work.Mode, "bridge", r.work.Bridge, "did", deeds(r.work)}
+	args := []any{"guest", r.work.Guest, "mode", r.work.Mode, "bridge", r.work.Bridge, "did", done(r.work)}
 	l.counts.lateTaps++
 	if !p.seen.IsZero() {
 		l.counts.timed++
@@ -215,7 +215,7 @@ func (l *loop) report(p *port, r result) {
 
 // retry returns when to try again what came to nothing.
 func (l *loop) retry(t *tries, r result) time.Time {
-	for _, soon := range []error{hooks.ErrVifDown, hooks.ErrBusy, xenstore.ErrClosed} {
+	for _, soon := range []error{engine.ErrVifDown, engine.ErrBusy, xenstore.ErrClosed} {
 		if errors.Is(r.err, soon) {
 			return r.ended.Add(busyPause)
 		}

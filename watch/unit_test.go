@@ -13,6 +13,7 @@ import (
 
 	"vifctl/configs/units"
 	"vifctl/tests/dom0"
+	"vifctl/tests/speed"
 )
 
 // unit is the watcher's, run by a real systemd in a dom0.
@@ -60,14 +61,14 @@ func (u *unit) log(fields ...string) string {
 func (u *unit) says(words string, times int) {
 	u.t.Helper()
 	said := func() int { return strings.Count(u.log(), words) }
-	for end := time.Now().Add(30 * time.Second); said() < times; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(speed.Patience); said() < times; time.Sleep(10 * time.Millisecond) {
 		require.True(u.t, time.Now().Before(end), "it never said %q %d times, but:\n%s", words, times, u.log())
 	}
 }
 
 func (u *unit) soon(so func() bool, what string) {
 	u.t.Helper()
-	for end := time.Now().Add(30 * time.Second); !so(); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(speed.Patience); !so(); time.Sleep(10 * time.Millisecond) {
 		require.True(u.t, time.Now().Before(end), "%s; it said:\n%s", what, u.log())
 	}
 }
@@ -94,7 +95,7 @@ func TestUnderSystemd(t *testing.T) {
 			require.Zero(t, p.Call("vif-"+c.mode, "add", "type_if=tap").Exit)
 			whole := unordered(d)
 			require.Zero(t, p.Call("vif-"+c.mode, "remove", "type_if=tap").Exit)
-			unplugTap(t, d, p)
+			unplugTap(t, p)
 			u := watcherUnit(t, d)
 			isWhole := func() bool { return unordered(d) == whole }
 
@@ -177,7 +178,7 @@ touch /etc/made-by-a-hook
 
 	// What fails says why, and is tried again.
 	require.Zero(t, p.Call("vif-route", "remove", "type_if=tap").Exit)
-	unplugTap(t, d, p)
+	unplugTap(t, p)
 	hook("10-looks", "[ -e /run/go ] || fatal no way\n")
 	plugTap(t, p)
 	u.says("10-looks.hook failed (exit status 1): no way", 1)
@@ -186,7 +187,7 @@ touch /etc/made-by-a-hook
 
 	// The watcher is killed while one runs, which goes on; there is never a second.
 	require.Zero(t, p.Call("vif-route", "remove", "type_if=tap").Exit)
-	unplugTap(t, d, p)
+	unplugTap(t, p)
 	hook("10-looks", "echo begun >>/run/twice\nwhile [ ! -e /run/end ]; do sleep 0.02; done\necho ended >>/run/twice\n")
 	plugTap(t, p)
 	u.soon(func() bool { said, _ := d.ReadFile("/run/twice"); return said == "begun\n" }, "no hook has begun")
@@ -201,7 +202,7 @@ touch /etc/made-by-a-hook
 
 	// Who stops the watcher stops what it has begun.
 	require.Zero(t, p.Call("vif-route", "remove", "type_if=tap").Exit)
-	unplugTap(t, d, p)
+	unplugTap(t, p)
 	hook("10-looks", "echo begun >/run/stopped; sleep 1000\n")
 	plugTap(t, p)
 	u.soon(func() bool { said, _ := d.ReadFile("/run/stopped"); return said == "begun\n" }, "no hook has begun")

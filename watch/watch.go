@@ -18,15 +18,15 @@ import (
 	"sync"
 	"time"
 
-	"vifctl/hooks"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/journal"
 )
 
-// Runtime is what the watcher needs of hooks.Runtime. Each worker has one.
+// Runtime is what the watcher needs of engine.Engine. Each worker has one.
 type Runtime interface {
-	AddLate(ctx context.Context, tap hooks.LateTap) (*hooks.Work, error)
-	RemoveGone(ctx context.Context, tap journal.Port) (*hooks.Work, error)
-	Repair(ctx context.Context, port journal.Port) (*hooks.Work, error)
+	AddLate(ctx context.Context, tap engine.LateTap) (*engine.Decision, error)
+	RemoveGone(ctx context.Context, tap journal.Port) (*engine.Decision, error)
+	Repair(ctx context.Context, port journal.Port) (*engine.Decision, error)
 	CollectGarbage(ctx context.Context) ([]string, error)
 	Close()
 }

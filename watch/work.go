@@ -7,16 +7,15 @@ import (
 	"sync"
 	"time"
 
-	"vifctl/hooks"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/journal"
-	"vifctl/hooks/plan"
 )
 
 // job is one thing for a worker to do: about a late tap; where gone is set,
 // about one that has gone; where repair is, about a port that is up; where
 // garbage is, about what is nobody's.
 type job struct {
-	tap     hooks.LateTap
+	tap     engine.LateTap
 	gone    *journal.Port
 	repair  *journal.Port
 	garbage bool
@@ -42,7 +41,7 @@ func (j job) what() string {
 // result is what came of a job. Without work and error there was nothing to do.
 type result struct {
 	job
-	work *hooks.Work
+	work *engine.Decision
 	// removed is what was nobody's.
 	removed []string
 	err     error
@@ -112,28 +111,15 @@ func (p *pool) stop() (last []result) {
 	return last
 }
 
-// deeds names what was done, in order: `name, 5 sysctl, up, 2 route`. What was
+// done names what was done, in order: `name, 5 sysctl, up, 2 route`. What was
 // so already is not among it; "" is nothing.
-func deeds(w *hooks.Work) string {
+func done(w *engine.Decision) string {
 	var kinds []string
 	count := map[string]int{}
-	did := func(s plan.Step) {
-		kind := plan.KindOf(s)
+	for _, s := range w.Done() {
+		kind := s.Traits().Kind
 		if count[kind]++; count[kind] == 1 {
 			kinds = append(kinds, kind)
-		}
-	}
-	for _, s := range w.Hooks {
-		did(s)
-	}
-	for _, a := range w.Actions {
-		if !a.Satisfied {
-			did(a.Step)
-		}
-	}
-	for _, e := range w.Undo {
-		for _, s := range e.Undo {
-			did(s)
 		}
 	}
 	for i, kind := range kinds {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"vifctl/hooks"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/plan"
 )
 
@@ -16,7 +16,7 @@ func TestWorkersAreFew(t *testing.T) {
 	t.Parallel()
 	p := newPretend(t)
 	var inside, most atomic.Int32
-	p.answer = func(hooks.LateTap) error {
+	p.answer = func(engine.LateTap) error {
 		if n := inside.Add(1); n > most.Load() {
 			most.Store(n)
 		}
@@ -40,7 +40,7 @@ func TestWorkUnderWayIsFinished(t *testing.T) {
 	t.Parallel()
 	p := newPretend(t)
 	begun, end := make(chan struct{}), make(chan struct{})
-	p.answer = func(hooks.LateTap) error {
+	p.answer = func(engine.LateTap) error {
 		close(begun)
 		<-end
 		return nil

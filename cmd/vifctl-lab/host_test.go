@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"vifctl/tests/dom0"
+	"vifctl/tests/speed"
 )
 
 func TestMain(m *testing.M) {
@@ -161,7 +162,7 @@ func gone(t *testing.T, namespaces map[string]bool) {
 			}
 		}
 		return true
-	}, 30*time.Second, 10*time.Millisecond)
+	}, speed.Patience, 10*time.Millisecond)
 }
 
 // userHZ is what /proc counts time in, on all of Linux's machines but the oldest.

@@ -41,7 +41,7 @@ var routeScene = scene{
 		if err := s.online(mail); err != nil {
 			return err
 		}
-		mtu := s.key(mail.Frontend + "/mtu")
+		mtu := s.Key(mail.Frontend + "/mtu")
 		s.report.check(check{what: "mail is told its MTU", found: mtu, err: unless(mtu == "1400", "it is %q", mtu)})
 		s.pings(s.Client, mail.inside, "", mail.plain()...)
 		s.pings(mail.inside, s.Client, "", dom0.ClientAddress, dom0.ClientIPv6)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"vifctl/tests/dom0"
 )
@@ -14,7 +15,7 @@ var vlanScene = scene{
 	admin: func(s *stage) error {
 		r := s.Run("ip", "link", "add", "xenbr1", "type", "bridge", "vlan_filtering", "1")
 		if r.Exit != 0 {
-			return notHere{fmt.Errorf("this kernel's bridges keep no VLANs apart (CONFIG_BRIDGE_VLAN_FILTERING): %s", lines(r.Stderr)[0])}
+			return notHere{fmt.Errorf("this kernel's bridges keep no VLANs apart (CONFIG_BRIDGE_VLAN_FILTERING): %s", strings.TrimSpace(r.Stderr))}
 		}
 		// It is for guests alone, and without one it has no carrier that a link-local address would come with.
 		r = s.Run("sysctl", "-q", "-w", "net.ipv6.conf.xenbr1.disable_ipv6=1")

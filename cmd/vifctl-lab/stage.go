@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/netip"
@@ -113,7 +112,7 @@ func (s *stage) online(g *guest) error {
 	if err := s.call(g, "online", "vif"); err != nil {
 		return err
 	}
-	if status := s.key(g.Backend + "/hotplug-status"); status != "connected" {
+	if status := s.Key(g.Backend + "/hotplug-status"); status != "connected" {
 		return fmt.Errorf("%s/hotplug-status is %q", g.Backend, status)
 	}
 	if g.late {
@@ -125,14 +124,6 @@ func (s *stage) online(g *guest) error {
 		}
 	}
 	return s.use(g)
-}
-
-// key reads one of the xenstore, without Xen's programs, which the machine need not have; "" is also one that is not there.
-func (s *stage) key(path string) string {
-	ctx, cancel := context.WithTimeout(context.Background(), dom0.TalkPatience)
-	defer cancel()
-	value, _ := s.Store.Read(ctx, path)
-	return value
 }
 
 // use configures the guest's NIC, as its system does at boot or when its driver changes, and waits until dom0 has noticed.
@@ -189,8 +180,9 @@ func (s *stage) call(g *guest, word, kind string) error {
 		}
 		d.steps = commands(dry.Stderr)
 	}
+	began := time.Now()
 	r := g.Call(g.Script, word, "type_if="+kind)
-	d.took, d.said = r.Took, lines(r.Stderr)
+	d.took, d.said = time.Since(began), lines(r.Stderr)
 	s.report.deed(d)
 	if r.Exit != 0 {
 		return fmt.Errorf("%s for %s: exit %d", d.call, g.inside.Name, r.Exit)
@@ -262,6 +254,9 @@ func (s *stage) script(name string, args ...string) error {
 // pingTime is the first figure of ping's last line: the shortest of one.
 var pingTime = regexp.MustCompile(`= ([0-9.]+)/`)
 
+// patience is how long the lab waits for what takes a moment, before it takes it for lost.
+const patience = 10 * time.Second
+
 // pings checks that one reaches addresses of another. How says by which way, if that is worth a word.
 func (s *stage) pings(from, to *dom0.Namespace, how string, addresses ...string) {
 	for _, a := range addresses {
@@ -269,7 +264,7 @@ func (s *stage) pings(from, to *dom0.Namespace, how string, addresses ...string)
 			continue
 		}
 		c := check{what: fmt.Sprintf("%s → %s %s%s", from.Name, to.Name, a, how)}
-		r := from.Ping(a)
+		r := from.Ping(a, patience)
 		if figure := pingTime.FindStringSubmatch(r.Stdout); r.Exit == 0 && figure != nil {
 			took, _ := strconv.ParseFloat(figure[1], 64)
 			c.found = milliseconds(took)

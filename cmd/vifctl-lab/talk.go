@@ -28,7 +28,7 @@ func (c connection) connect(caller *dom0.Namespace) (name, seen string, took tim
 		return "", "", 0, err
 	}
 	defer conn.Close()
-	name, seen, err = dom0.Ask(conn)
+	name, seen, err = dom0.Ask(conn, patience)
 	return name, seen, time.Since(began), err
 }
 

@@ -12,8 +12,8 @@ import (
 	"vifctl/cmd/vifctl/terminal"
 	"vifctl/configs"
 	"vifctl/hooks/doctor"
+	"vifctl/hooks/doctor/inventory"
 	"vifctl/hooks/probe"
-	"vifctl/hooks/survey"
 )
 
 func doctorOptions() []option {
@@ -82,7 +82,7 @@ type diagnosis struct {
 }
 
 // probeAll asks the guests that are named, or all.
-func probeAll(ctx context.Context, inv invocation, f *survey.Facts, words []string) (answers []probe.Answer) {
+func probeAll(ctx context.Context, inv invocation, f *inventory.Facts, words []string) (answers []probe.Answer) {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
 	step, end := progress(inv, "asking the guests")
@@ -98,7 +98,7 @@ func probeAll(ctx context.Context, inv invocation, f *survey.Facts, words []stri
 	return answers
 }
 
-func named(n *survey.NIC, words []string) bool {
+func named(n *inventory.NIC, words []string) bool {
 	names := []string{n.Guest, "vif" + n.NIC.String()}
 	for _, p := range n.Ports() {
 		names = append(names, p.Name)
@@ -107,7 +107,7 @@ func named(n *survey.NIC, words []string) bool {
 }
 
 // nobody is the first of some words that is no guest, port, bridge or uplink.
-func nobody(f *survey.Facts, words []string) string {
+func nobody(f *inventory.Facts, words []string) string {
 	known := map[string]bool{}
 	for _, name := range guestNames(f) {
 		known[name] = true
@@ -123,7 +123,7 @@ func nobody(f *survey.Facts, words []string) string {
 }
 
 // guestNames are those of the guests and of their ports.
-func guestNames(f *survey.Facts) (names []string) {
+func guestNames(f *inventory.Facts) (names []string) {
 	for i := range f.NICs {
 		n := &f.NICs[i]
 		names = append(names, n.Guest, "vif"+n.NIC.String())

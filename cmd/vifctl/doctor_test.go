@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vifctl/hooks/doctor"
-	"vifctl/hooks/snapshot"
-	"vifctl/hooks/survey"
+	"vifctl/hooks/doctor/inventory"
+	"vifctl/hooks/kernel"
 )
 
 // What is wrong with every guest is told at length of some; the others are named.
@@ -24,7 +24,7 @@ func TestManyFindingsOfAKind(t *testing.T) {
 	}
 	all = append(all, doctor.Finding{Code: "two-iptables", Severity: doctor.Warning, Subject: "host", Sentence: "Both."})
 	var b strings.Builder
-	require.NoError(t, writeFindings(&b, false, all, &survey.Facts{Host: &snapshot.Host{}}))
+	require.NoError(t, writeFindings(&b, false, all, &inventory.Facts{Host: &kernel.Host{}}))
 	require.Equal(t, 5, strings.Count(b.String(), "is down."))
 	require.Contains(t, b.String(), "port-down of 35 more:\n  vif5.0 (guest5), vif6.0 (guest6)")
 	require.Contains(t, b.String(), "vif39.0 (guest39)")

@@ -12,13 +12,13 @@ import (
 
 	"vifctl/cmd/vifctl/terminal"
 	"vifctl/hooks/doctor"
+	"vifctl/hooks/doctor/inventory"
 	"vifctl/hooks/probe"
-	"vifctl/hooks/survey"
 )
 
 // writeFindings prints the roots, each with what was read, what to do, and what
 // follows from it.
-func writeFindings(out io.Writer, paint terminal.Paint, findings []doctor.Finding, f *survey.Facts) error {
+func writeFindings(out io.Writer, paint terminal.Paint, findings []doctor.Finding, f *inventory.Facts) error {
 	p := &page{out: out}
 	if len(findings) == 0 {
 		p.line("%s: %s looked at", paint.Good("nothing is wrong"), count(len(f.NICs), "guest's interface was", "guests' interfaces were"))

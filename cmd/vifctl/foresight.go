@@ -12,7 +12,7 @@ import (
 
 	"vifctl/configs"
 	"vifctl/configs/xlcfg"
-	"vifctl/hooks"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/xenstore"
 )
 
@@ -26,7 +26,7 @@ type foresight struct {
 	// domid the guest is shown with; running is that of the guest if it runs,
 	// else 0.
 	domid, running int
-	nics           []hooks.Foreseen
+	nics           []engine.Foreseen
 	origins        [][]configs.Origin
 }
 

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"vifctl/configs"
-	"vifctl/hooks"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/plan"
 )
 
@@ -65,8 +65,8 @@ func (f *foresight) facts(i int) []fact {
 	mode, network := "", ""
 	var asked plan.ForGuests
 	for _, p := range n.Ports {
-		if p.Work != nil {
-			mode, network, asked = p.Work.Mode, "what the network "+p.Work.Network+" was started with", p.Work.Asked
+		if p.Decision != nil {
+			mode, network, asked = p.Decision.Mode, "what the network "+p.Decision.Network.Name+" was started with", p.Decision.Network.ForGuests
 		}
 	}
 	if o, ok := said["mode"]; ok {
@@ -74,7 +74,7 @@ func (f *foresight) facts(i int) []fact {
 	} else if mode != "" {
 		add("mode", mode, "the script")
 	}
-	take("mac", hooks.PretendMAC, "none is given: xl makes another up at every start")
+	take("mac", engine.PretendMAC, "none is given: xl makes another up at every start")
 	if v, ok := n.Said.Said["vifname"]; ok {
 		add("vifname", v.Value, f.from(v))
 	}
@@ -111,13 +111,13 @@ func (f *foresight) facts(i int) []fact {
 
 // gatewayOf is the address that the host would have on an interface's port, as
 // its plan has it.
-func gatewayOf(n hooks.Foreseen) string {
+func gatewayOf(n engine.Foreseen) string {
 	var all []string
 	for _, p := range n.Ports[:1] {
-		if p.Work == nil {
+		if p.Decision == nil {
 			continue
 		}
-		for _, a := range p.Work.Actions {
+		for _, a := range p.Decision.Actions {
 			if s, ok := a.Step.(plan.Address); ok && !s.Absent && !s.NIC {
 				all = append(all, s.Addr.Prefix.Addr().String())
 			}

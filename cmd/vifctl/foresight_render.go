@@ -7,15 +7,15 @@ import (
 	"slices"
 	"strings"
 
-	"vifctl/hooks"
+	"vifctl/hooks/engine"
 )
 
 // portText is what a NIC's port would get, as lines of a script. beside names the
 // port with which it shares what is not listed again, "" for none.
-func portText(n hooks.Foreseen, port int) (lines []string, beside string, err error) {
-	work := n.Ports[port].Work
-	if port > 0 && n.Ports[0].Work != nil {
-		work, beside = work.Besides(n.Ports[0].Work), n.Ports[0].Device
+func portText(n engine.Foreseen, port int) (lines []string, beside string, err error) {
+	work := n.Ports[port].Decision
+	if port > 0 && n.Ports[0].Decision != nil {
+		work, beside = work.Besides(n.Ports[0].Decision), n.Ports[0].Device
 	}
 	var text strings.Builder
 	if err := work.WriteText(&text); err != nil {
@@ -122,9 +122,9 @@ type foresightNICJSON struct {
 }
 
 type foresightPortJSON struct {
-	Device  string      `json:"device"`
-	Refusal string      `json:"refusal,omitempty"`
-	Plan    *hooks.Work `json:"plan,omitempty"`
+	Device  string           `json:"device"`
+	Refusal string           `json:"refusal,omitempty"`
+	Plan    *engine.Decision `json:"plan,omitempty"`
 }
 
 func (f *foresight) writeJSON(out io.Writer) error {
@@ -138,7 +138,7 @@ func (f *foresight) writeJSON(out io.Writer) error {
 	for i, n := range f.nics {
 		nic := foresightNICJSON{Devid: n.Said.Devid, Facts: f.facts(i), Foreign: n.Foreign, Ports: []foresightPortJSON{}}
 		for _, p := range n.Ports {
-			port := foresightPortJSON{Device: p.Device, Plan: p.Work}
+			port := foresightPortJSON{Device: p.Device, Plan: p.Decision}
 			if p.Refusal != nil {
 				port.Refusal = p.Refusal.Error()
 			}

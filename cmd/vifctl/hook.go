@@ -11,17 +11,15 @@ import (
 	"time"
 
 	"vifctl/configs"
-	"vifctl/hooks"
-	"vifctl/hooks/apply"
 	"vifctl/hooks/dhcp"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/event"
 	"vifctl/hooks/journal"
+	"vifctl/hooks/kernel"
 	"vifctl/hooks/limit"
 	"vifctl/hooks/openvswitch"
 	"vifctl/hooks/plan"
 	"vifctl/hooks/process"
-	"vifctl/hooks/rtnl"
-	"vifctl/hooks/snapshot"
 	"vifctl/hooks/xenstore"
 	"vifctl/xenscripts"
 )
@@ -72,7 +70,7 @@ func planCall(ctx context.Context, inv invocation) int {
 func hookCall(ctx context.Context, inv invocation) int {
 	args, flags := takeFlags(inv.Args)
 	if inv.Name == "vif-setup" {
-		name, foreign, err := hooks.Setup(scriptOf(inv, args), xenscripts.PortNames)
+		name, foreign, err := engine.Setup(scriptOf(inv, args), xenscripts.PortNames)
 		switch {
 		case err != nil:
 			if call, _ := event.Parse("vif-bridge", args, inv.Getenv); !flags.dryRun {
@@ -110,8 +108,8 @@ func hookCall(ctx context.Context, inv invocation) int {
 			s.Complain(ctx, call, err)
 		}
 	case flags.dryRun:
-		var w *hooks.Work
-		if w, err = s.Prepare(ctx, call); err != nil {
+		var w *engine.Decision
+		if w, err = s.Preview(ctx, call); err != nil {
 			break
 		}
 		if flags.json {
@@ -121,7 +119,7 @@ func hookCall(ctx context.Context, inv invocation) int {
 		}
 	default:
 		err = s.Run(ctx, call)
-		s.Executor.Leave()
+		s.Executor.Kernel.Leave()
 	}
 	if err != nil {
 		inv.complain("%v", err)
@@ -144,7 +142,7 @@ func scriptOf(inv invocation, args []string) string {
 
 // session is a runtime and what has to be closed after it.
 type session struct {
-	hooks.Runtime
+	engine.Engine
 	// dir is where the journal is, and the iptables backend's book.
 	dir string
 	// apart: hooks are run in units of systemd's own.
@@ -162,7 +160,7 @@ func (s *session) close() {
 // from here on. A xenstore that cannot be reached is no failure yet: taking a
 // port down does not depend on it.
 func dial(ctx context.Context, inv invocation) *session {
-	s := &session{Runtime: hooks.Runtime{HookDir: xenscripts.HookDir, Log: newLog(inv)}}
+	s := &session{Engine: engine.Engine{HookDir: xenscripts.HookDir, Log: newLog(inv)}}
 	ctx, cancel := context.WithTimeout(ctx, dialDeadline)
 	defer cancel()
 	xs, err := xenstore.Dial(ctx)
@@ -202,28 +200,23 @@ func (s *session) openTools() error {
 	if err != nil {
 		return fmt.Errorf("find our own program: %w", err)
 	}
-	kernel, err := rtnl.Open()
+	k, err := kernel.Open()
 	if err != nil {
 		return err
 	}
-	s.closers = append(s.closers, kernel.Close)
-	s.Reader = snapshot.New(kernel)
-	fw := &hooks.HostFirewall{Host: s.Config.Host, Book: filepath.Join(s.dir, "iptables")}
+	s.closers = append(s.closers, k.Close)
+	fw := &engine.HostFirewall{Host: s.Config.Host, Book: filepath.Join(s.dir, "iptables")}
 	s.closers = append(s.closers, fw.Close)
-	s.Reader.Rules, s.Reader.Switch, s.Reader.Limits, s.Reader.DHCP = fw, openvswitch.Host{}, limit.Host{}, dhcp.Host{}
-	s.Executor, err = apply.Open(kernel, apply.Tools{
+	s.Reader = &engine.Reader{Kernel: k, Rules: fw, Switch: openvswitch.Host{}, Limits: limit.Host{}, DHCP: dhcp.Host{}}
+	s.Executor = &engine.Executor{Kernel: k, Tools: engine.Tools{
 		Xenstore: s.Xenstore,
-		Hooks:    hooks.BashHooks{Shim: xenscripts.HookShim, Self: self, Apart: s.apart},
+		Hooks:    engine.BashHooks{Shim: xenscripts.HookShim, Self: self, Apart: s.apart},
 		Firewall: fw,
 		Switch:   openvswitch.Host{},
 		Limits:   limit.Host{},
 		DHCP:     dhcp.Host{},
 		Log:      s.Log,
-	})
-	if err != nil {
-		return err
-	}
-	s.closers = append(s.closers, s.Executor.Close)
+	}}
 	return nil
 }
 
@@ -283,16 +276,16 @@ func qemuIfup(ctx context.Context, inv invocation) int {
 	s := dial(ctx, inv)
 	defer s.close()
 	err := s.open(inv, true, flags.dryRun)
-	var actions []plan.Action
+	var d *engine.Decision
 	if err == nil {
-		actions, err = s.QemuIfup(ctx, args[0], args[1])
+		d, err = s.QemuIfup(ctx, args[0], args[1])
 	}
-	if err == nil && flags.dryRun {
-		w := hooks.Work{Mode: "bridge", Bridge: args[1], Actions: actions}
-		w.Event.Command, w.Event.Name = event.Add, args[0]
-		err = w.WriteText(inv.Stdout)
-	} else if err == nil {
-		err = s.Executor.Apply(ctx, actions)
+	switch {
+	case err != nil:
+	case flags.dryRun:
+		err = d.WriteText(inv.Stdout)
+	default:
+		_, err = s.Executor.TakeOrUndo(ctx, d.Actions)
 	}
 	if err != nil {
 		inv.complain("%v", err)

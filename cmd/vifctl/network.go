@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	"vifctl/hooks"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/network"
 	"vifctl/hooks/process"
 	"vifctl/watch/journald"
@@ -170,9 +170,9 @@ func allNetworks(ctx context.Context, inv invocation, verb string, flags network
 	return done
 }
 
-func startNetwork(ctx context.Context, inv invocation, r *network.Runtime, req network.Request, flags networkFlags) int {
+func startNetwork(ctx context.Context, inv invocation, r *network.Networks, req network.Request, flags networkFlags) int {
 	if flags.dryRun {
-		w, err := r.Prepare(ctx, req)
+		w, err := r.Preview(ctx, req)
 		if err == nil && flags.json {
 			err = w.WriteJSON(inv.Stdout)
 		} else if err == nil {
@@ -203,7 +203,7 @@ func startNetwork(ctx context.Context, inv invocation, r *network.Runtime, req n
 	return inv.ended(err)
 }
 
-func stopNetwork(ctx context.Context, inv invocation, r *network.Runtime, req network.Request, flags networkFlags) int {
+func stopNetwork(ctx context.Context, inv invocation, r *network.Networks, req network.Request, flags networkFlags) int {
 	if flags.dryRun {
 		inv.complain("stop has no dry run: it undoes what start did, which `start --dry-run --json` lists")
 		return usage
@@ -220,7 +220,7 @@ func stopNetwork(ctx context.Context, inv invocation, r *network.Runtime, req ne
 	return inv.ended(err)
 }
 
-func networkStatus(ctx context.Context, inv invocation, r *network.Runtime, req network.Request, flags networkFlags) int {
+func networkStatus(ctx context.Context, inv invocation, r *network.Networks, req network.Request, flags networkFlags) int {
 	list, err := r.Status(ctx, req)
 	if err != nil {
 		return inv.ended(err)
@@ -296,12 +296,12 @@ func guardNetwork(ctx context.Context, inv invocation, args []string) int {
 
 // openNetworks makes a runtime of a session. up: without a valid configuration
 // nothing is started.
-func openNetworks(inv invocation, up, dryRun bool) (*session, *network.Runtime, error) {
-	s := &session{Runtime: hooks.Runtime{Log: newLog(inv)}}
+func openNetworks(inv invocation, up, dryRun bool) (*session, *network.Networks, error) {
+	s := &session{Engine: engine.Engine{Log: newLog(inv)}}
 	if err := s.open(inv, up, dryRun); err != nil {
 		return s, nil, err
 	}
-	r := &network.Runtime{Reader: s.Reader, Executor: s.Executor, Journal: s.Journal, Log: s.Log, Host: s.Config.Host}
+	r := &network.Networks{Reader: s.Reader, Executor: s.Executor, Journal: s.Journal, Log: s.Log, Host: s.Config.Host}
 	r.Guard = func(mode, name, token string) (func(), error) {
 		self, err := os.Executable()
 		if err != nil {

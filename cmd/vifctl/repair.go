@@ -8,8 +8,9 @@ import (
 	"slices"
 	"strings"
 
-	"vifctl/hooks"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/journal"
+	"vifctl/hooks/kernel"
 )
 
 // repairCommand holds ports that are up against what they need, and puts back
@@ -50,7 +51,7 @@ func repairCommand(ctx context.Context, inv invocation) int {
 				return failed
 			}
 		}
-		if err != nil && !errors.Is(err, hooks.ErrGone) {
+		if err != nil && !errors.Is(err, engine.ErrGone) {
 			inv.complain("%v", err)
 			end = failed
 		}
@@ -97,7 +98,7 @@ func (s *session) portsNamed(words []string) ([]*journal.Stored, error) {
 	if err != nil {
 		s.Log.Warn(err.Error())
 	}
-	boot, err := hooks.BootID()
+	boot, err := kernel.BootID()
 	if err != nil {
 		return nil, err
 	}

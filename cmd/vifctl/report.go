@@ -15,13 +15,13 @@ import (
 	"vifctl/cmd/vifctl/status"
 	"vifctl/configs"
 	"vifctl/hooks/doctor"
+	"vifctl/hooks/doctor/inventory"
 	"vifctl/hooks/plan"
-	"vifctl/hooks/survey"
 )
 
 // writeReport puts all that a colleague needs to help into one file, masked. It
 // replaces no file. "-" is standard output.
-func writeReport(inv invocation, path string, r diagnosis, f *survey.Facts) error {
+func writeReport(inv invocation, path string, r diagnosis, f *inventory.Facts) error {
 	var text strings.Builder
 	if err := reportText(&text, inv, r, f); err != nil {
 		return err
@@ -46,7 +46,7 @@ func writeReport(inv invocation, path string, r diagnosis, f *survey.Facts) erro
 	return nil
 }
 
-func reportText(out io.Writer, inv invocation, r diagnosis, f *survey.Facts) error {
+func reportText(out io.Writer, inv invocation, r diagnosis, f *inventory.Facts) error {
 	p := &page{out: out}
 	var uts unix.Utsname
 	_ = unix.Uname(&uts)
@@ -84,7 +84,7 @@ func (p *page) head(title string) {
 	p.line("== %s", title)
 }
 
-func reportHost(p *page, f *survey.Facts) {
+func reportHost(p *page, f *inventory.Facts) {
 	p.head("interfaces")
 	for _, index := range slices.Sorted(maps.Keys(f.Host.Links)) {
 		l := f.Host.Links[index]
@@ -101,13 +101,13 @@ func reportHost(p *page, f *survey.Facts) {
 	p.head("routes")
 	for _, r := range f.Host.Routes {
 		via := ""
-		if r.Gateway.IsValid() {
-			via = " via " + r.Gateway.String()
+		if r.Gateway().IsValid() {
+			via = " via " + r.Gateway().String()
 		}
-		if r.Blocked {
+		if r.Blocked() {
 			via = " blocked"
 		}
-		p.line("%s%s dev %s metric %d proto %d", plan.Bare(r.Dst), via, f.Host.Links[r.Index].Name, r.Metric, r.Protocol)
+		p.line("%s%s dev %s metric %d proto %d", plan.Bare(r.Dst), via, f.Host.Links[r.Index()].Name, r.Metric, r.Protocol)
 	}
 	p.head("neighbours")
 	for _, n := range f.Host.Neighbours {

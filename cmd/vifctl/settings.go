@@ -7,7 +7,7 @@ import (
 	"sync"
 
 	"vifctl/configs"
-	"vifctl/hooks"
+	"vifctl/hooks/engine"
 )
 
 // liveSettings are the configuration that the watcher goes by: the last that was
@@ -59,7 +59,7 @@ func (s *liveSettings) drops(ctx context.Context) (map[string]uint64, error) {
 	if err != nil {
 		return nil, err
 	}
-	fw := &hooks.HostFirewall{Host: config.Host}
+	fw := &engine.HostFirewall{Host: config.Host}
 	defer fw.Close()
 	return fw.Drops(ctx)
 }

@@ -12,8 +12,9 @@ import (
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
-	"vifctl/hooks"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/journal"
+	"vifctl/hooks/kernel"
 	"vifctl/hooks/xenstore"
 	"vifctl/watch"
 	"vifctl/watch/journald"
@@ -51,7 +52,6 @@ func watchCommand(ctx context.Context, inv invocation) int {
 	if o.once {
 		run = w.Once
 	} else {
-		w.Log.Info("watching for late taps and for what goes missing")
 		supervised(w)
 		defer tellSystemd(w.Log, daemon.SdNotifyStopping)
 	}
@@ -62,10 +62,13 @@ func watchCommand(ctx context.Context, inv invocation) int {
 	return done
 }
 
-// supervised tells systemd, where it has started us and wants to know, when we
-// are ready and that we are alive.
+// supervised says when we are ready, and tells systemd, where it has started us and wants to know, that and that we are
+// alive.
 func supervised(w *watch.Watcher) {
-	w.Ready = func() { tellSystemd(w.Log, daemon.SdNotifyReady) }
+	w.Ready = func() {
+		w.Log.Info("watching for late taps and for what goes missing")
+		tellSystemd(w.Log, daemon.SdNotifyReady)
+	}
 	if every, err := daemon.SdWatchdogEnabled(false); err == nil && every > 0 {
 		w.Alive = func() { tellSystemd(w.Log, daemon.SdNotifyWatchdog) }
 		w.AliveEvery = every / 3
@@ -108,7 +111,7 @@ func newWatcher(inv invocation, o watchOptions) (*watch.Watcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	boot, err := hooks.BootID()
+	boot, err := kernel.BootID()
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +178,7 @@ type lateRuntime struct {
 }
 
 // AddLate implements watch.Runtime.
-func (r *lateRuntime) AddLate(ctx context.Context, tap hooks.LateTap) (*hooks.Work, error) {
+func (r *lateRuntime) AddLate(ctx context.Context, tap engine.LateTap) (*engine.Decision, error) {
 	if err := r.ready(true); err != nil {
 		return nil, err
 	}
@@ -185,7 +188,7 @@ func (r *lateRuntime) AddLate(ctx context.Context, tap hooks.LateTap) (*hooks.Wo
 }
 
 // RemoveGone implements watch.Runtime.
-func (r *lateRuntime) RemoveGone(ctx context.Context, tap journal.Port) (*hooks.Work, error) {
+func (r *lateRuntime) RemoveGone(ctx context.Context, tap journal.Port) (*engine.Decision, error) {
 	if err := r.ready(false); err != nil {
 		return nil, err
 	}
@@ -195,7 +198,7 @@ func (r *lateRuntime) RemoveGone(ctx context.Context, tap journal.Port) (*hooks.
 }
 
 // Repair implements watch.Runtime.
-func (r *lateRuntime) Repair(ctx context.Context, port journal.Port) (*hooks.Work, error) {
+func (r *lateRuntime) Repair(ctx context.Context, port journal.Port) (*engine.Decision, error) {
 	if err := r.ready(true); err != nil {
 		return nil, err
 	}
@@ -235,7 +238,7 @@ func (r *lateRuntime) ready(up bool) error {
 		}
 		r.Close() // the firewall is opened by the host's settings
 	}
-	s := &session{Runtime: hooks.Runtime{HookDir: r.hookDir, Log: r.log, Xenstore: r.store}, apart: r.apart}
+	s := &session{Engine: engine.Engine{HookDir: r.hookDir, Log: r.log, Xenstore: r.store}, apart: r.apart}
 	config, err := r.settings.current()
 	if err != nil && up {
 		return err
@@ -258,7 +261,7 @@ func (r *lateRuntime) configure() (err error) {
 
 // after closes a session in which something failed.
 func (r *lateRuntime) after(err error) {
-	for _, harmless := range []error{nil, hooks.ErrBusy, hooks.ErrGone, hooks.ErrNoKeys, hooks.ErrVifDown, hooks.ErrNotUp} {
+	for _, harmless := range []error{nil, engine.ErrBusy, engine.ErrGone, engine.ErrNoKeys, engine.ErrVifDown, engine.ErrNotUp} {
 		if errors.Is(err, harmless) {
 			return
 		}

@@ -26,7 +26,7 @@ const unit = "vifctl-dnsmasq.service"
 // Host is the dnsmasq of this host.
 type Host struct{}
 
-// ReadDHCP implements snapshot.DHCPReader.
+// ReadDHCP implements kernel.DHCPReader.
 func (Host) ReadDHCP(hosts []plan.DHCPHost, s *plan.Snapshot) error {
 	for _, h := range hosts {
 		line, err := os.ReadFile(h.File())

@@ -10,7 +10,7 @@ import (
 	_ "embed" // the schema
 	"slices"
 
-	"vifctl/hooks/survey"
+	"vifctl/hooks/doctor/inventory"
 )
 
 // Severity says how much a finding matters.
@@ -50,7 +50,7 @@ type Finding struct {
 }
 
 // touching tells of whom a finding is.
-func (f Finding) touching(guests []*survey.NIC) Finding {
+func (f Finding) touching(guests []*inventory.NIC) Finding {
 	for _, n := range guests {
 		f.touches = append(f.touches, n.Guest, "vif"+n.NIC.String())
 		for _, p := range n.Ports() {
@@ -70,12 +70,12 @@ type Check struct {
 	// depends on, explains this: the nearest cause first. They stand before it in
 	// the table.
 	After []string
-	Find  func(*survey.Facts) []Finding
+	Find  func(*inventory.Facts) []Finding
 }
 
 // Diagnose runs all checks and returns the roots, the worst first, each with
 // what follows from it.
-func Diagnose(f *survey.Facts) []Finding {
+func Diagnose(f *inventory.Facts) []Finding {
 	var all []Finding
 	for _, c := range Checks() {
 		for _, found := range c.Find(f) {

@@ -9,10 +9,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vifctl/hooks/doctor"
+	"vifctl/hooks/doctor/inventory"
 	"vifctl/hooks/journal"
+	"vifctl/hooks/kernel"
 	"vifctl/hooks/plan"
-	"vifctl/hooks/snapshot"
-	"vifctl/hooks/survey"
 )
 
 // A check has a code of its own, says what it looks for, and stands behind those
@@ -33,10 +33,10 @@ func TestTable(t *testing.T) {
 }
 
 // host is a host with a bridged and a routed guest, on which all is well.
-func host() *survey.Facts {
-	links := map[int]snapshot.HostLink{}
-	link := func(index, master int, name string) *snapshot.HostLink {
-		l := snapshot.HostLink{
+func host() *inventory.Facts {
+	links := map[int]kernel.Link{}
+	link := func(index, master int, name string) *kernel.Link {
+		l := kernel.Link{
 			Link:    plan.Link{Dev: plan.Dev{Name: name, Index: index}, MTU: 1500, Master: master, Up: true, Bridge: name == "xenbr0"},
 			Carrier: true,
 		}
@@ -47,25 +47,25 @@ func host() *survey.Facts {
 	link(2, 3, "eth1")
 	link(3, 0, "xenbr0")
 	up := map[string]string{"hotplug-status": "connected", "state": "4", "script": "/etc/xen/scripts/vif-bridge"}
-	f := &survey.Facts{
-		Host: &snapshot.Host{
+	f := &inventory.Facts{
+		Host: &kernel.Host{
 			Links:     links,
 			Addresses: map[int][]plan.Addr{1: {{Prefix: netip.MustParsePrefix("192.0.2.2/24")}}},
-			Routes: []snapshot.HostRoute{
-				{RouteEntry: plan.RouteEntry{Dst: netip.MustParsePrefix("0.0.0.0/0")}, Index: 1},
-				{RouteEntry: plan.RouteEntry{Dst: netip.MustParsePrefix("192.0.2.10/32")}, Index: 5},
+			Routes: []kernel.Route{
+				{RouteEntry: plan.RouteEntry{Dst: netip.MustParsePrefix("0.0.0.0/0")}, Through: []int{1}},
+				{RouteEntry: plan.RouteEntry{Dst: netip.MustParsePrefix("192.0.2.10/32")}, Through: []int{5}},
 			},
 		},
 		Settings: map[string]string{"ipv4/ip_forward": "1"},
-		NICs: []survey.NIC{
+		NICs: []inventory.NIC{
 			{
 				NIC: plan.NIC{Domid: 1}, Guest: "web", Alive: true, Mode: "bridge", Backend: up,
-				Vif: &survey.Port{Kind: plan.Vif, Name: "vif1.0", Link: link(4, 3, "vif1.0"), Record: &journal.Record{}},
+				Vif: &inventory.Port{Kind: plan.Vif, Name: "vif1.0", Link: link(4, 3, "vif1.0"), Record: &journal.Record{}},
 			},
 			{
 				NIC: plan.NIC{Domid: 2}, Guest: "db", Alive: true, Mode: "route", Backend: up,
 				Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.10/32")},
-				Vif:       &survey.Port{Kind: plan.Vif, Name: "vif2.0", Link: link(5, 0, "vif2.0"), Record: &journal.Record{}},
+				Vif:       &inventory.Port{Kind: plan.Vif, Name: "vif2.0", Link: link(5, 0, "vif2.0"), Record: &journal.Record{}},
 			},
 		},
 	}
@@ -83,7 +83,7 @@ func codes(all []doctor.Finding) (list []string) {
 func TestNothingIsWrong(t *testing.T) {
 	t.Parallel()
 	require.Empty(t, doctor.Diagnose(host()))
-	require.Empty(t, doctor.Diagnose(&survey.Facts{Host: &snapshot.Host{}}))
+	require.Empty(t, doctor.Diagnose(&inventory.Facts{Host: &kernel.Host{}}))
 }
 
 // What no test can break for real in a network namespace of its own, or not with
@@ -91,49 +91,49 @@ func TestNothingIsWrong(t *testing.T) {
 func TestChecks(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		breaks   func(*survey.Facts)
+		breaks   func(*inventory.Facts)
 		code     string
 		severity doctor.Severity
 		says     string
 		evidence string
 	}{
 		"conntrack nearly full": {
-			func(f *survey.Facts) { f.Tracked, f.TrackedMost = 950, 1000 },
+			func(f *inventory.Facts) { f.Tracked, f.TrackedMost = 950, 1000 },
 			"conntrack-full", doctor.Warning, "nearly full", "nf_conntrack_count is 950 of nf_conntrack_max 1000",
 		},
 		"conntrack full": {
-			func(f *survey.Facts) { f.Tracked, f.TrackedMost = 1000, 1000 },
+			func(f *inventory.Facts) { f.Tracked, f.TrackedMost = 1000, 1000 },
 			"conntrack-full", doctor.Error, "is full", "1000 of",
 		},
 		"both variants of iptables": {
-			func(f *survey.Facts) { f.Variants = []string{"legacy", "nf_tables"} },
+			func(f *inventory.Facts) { f.Variants = []string{"legacy", "nf_tables"} },
 			"two-iptables", doctor.Warning, "Both variants", "ip_tables_names",
 		},
 		"a drop of iptables-legacy": {
-			func(f *survey.Facts) {
-				f.Foreign = []survey.ForeignHook{{Owner: "ufw", Chain: "ip filter FORWARD", Variant: "legacy"}}
+			func(f *inventory.Facts) {
+				f.Foreign = []inventory.ForeignHook{{Owner: "ufw", Chain: "ip filter FORWARD", Variant: "legacy"}}
 			},
 			"foreign-drop", doctor.Error, "The rules of ufw drop", "FORWARD has the policy drop",
 		},
 		"firewalld": {
-			func(f *survey.Facts) {
-				f.Foreign = []survey.ForeignHook{{Owner: "firewalld", Chain: "inet firewalld filter_FORWARD"}}
+			func(f *inventory.Facts) {
+				f.Foreign = []inventory.ForeignHook{{Owner: "firewalld", Chain: "inet firewalld filter_FORWARD"}}
 			},
 			"foreign-drop", doctor.Error, "The rules of firewalld drop", "filter_FORWARD decides",
 		},
 		"bridged packets through iptables": {
-			func(f *survey.Facts) {
+			func(f *inventory.Facts) {
 				f.Settings["bridge/bridge-nf-call-iptables"] = "1"
-				f.Foreign = []survey.ForeignHook{{Owner: "docker", Chain: "ip filter FORWARD", Accepts: true}}
+				f.Foreign = []inventory.ForeignHook{{Owner: "docker", Chain: "ip filter FORWARD", Accepts: true}}
 			},
 			"bridge-through-iptables", doctor.Error, "Bridged packets go through iptables, where the rules of docker", "bridge-nf-call-iptables is 1",
 		},
 		"a VLAN that ends at the bridge": {
-			func(f *survey.Facts) { f.VLANs = map[int][]int{4: {7}, 2: {1, 8}} },
+			func(f *inventory.Facts) { f.VLANs = map[int][]int{4: {7}, 2: {1, 8}} },
 			"vlan-not-on-uplink", doctor.Error, "No way out of xenbr0 is in the VLAN of vif1.0", "eth1 is in [1 8]",
 		},
 		"an uplink without a carrier": {
-			func(f *survey.Facts) {
+			func(f *inventory.Facts) {
 				l := f.Host.Links[1]
 				l.Carrier = false
 				f.Host.Links[1] = l
@@ -141,11 +141,11 @@ func TestChecks(t *testing.T) {
 			"uplink-down", doctor.Error, "eth0 of db has no carrier", "without LOWER_UP",
 		},
 		"an uplink without an address": {
-			func(f *survey.Facts) { f.Host.Addresses = nil },
+			func(f *inventory.Facts) { f.Host.Addresses = nil },
 			"uplink-without-address", doctor.Error, "eth0 has no IPv4 address to share with db", "0 addresses",
 		},
 		"the host has the guest's address": {
-			func(f *survey.Facts) {
+			func(f *inventory.Facts) {
 				f.Host.Addresses[1] = append(f.Host.Addresses[1], plan.Addr{Prefix: netip.MustParsePrefix("192.0.2.10/24")})
 			},
 			"duplicate-address", doctor.Error, "The host has the guest's address 192.0.2.10 itself", "an interface of the host",

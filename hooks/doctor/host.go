@@ -6,15 +6,15 @@ import (
 	"slices"
 	"strings"
 
+	"vifctl/hooks/doctor/inventory"
 	"vifctl/hooks/journal"
+	"vifctl/hooks/kernel"
 	"vifctl/hooks/plan"
-	"vifctl/hooks/snapshot"
-	"vifctl/hooks/survey"
 )
 
 func one(f Finding) []Finding { return []Finding{f} }
 
-func configuration(f *survey.Facts) []Finding {
+func configuration(f *inventory.Facts) []Finding {
 	if f.ConfigErr == nil {
 		return nil
 	}
@@ -26,7 +26,7 @@ func configuration(f *survey.Facts) []Finding {
 	})
 }
 
-func xenstored(f *survey.Facts) []Finding {
+func xenstored(f *inventory.Facts) []Finding {
 	if f.XenstoreErr == nil {
 		return nil
 	}
@@ -38,7 +38,7 @@ func xenstored(f *survey.Facts) []Finding {
 	})
 }
 
-func scripts(f *survey.Facts) []Finding {
+func scripts(f *inventory.Facts) []Finding {
 	var evidence []string
 	for _, name := range slices.Sorted(maps.Keys(f.Scripts)) {
 		evidence = append(evidence, fmt.Sprintf("/etc/xen/scripts/%s: %s", name, f.Scripts[name]))
@@ -51,7 +51,7 @@ func scripts(f *survey.Facts) []Finding {
 	})
 }
 
-func journalDamaged(f *survey.Facts) []Finding {
+func journalDamaged(f *inventory.Facts) []Finding {
 	if f.JournalErr == nil {
 		return nil
 	}
@@ -62,7 +62,7 @@ func journalDamaged(f *survey.Facts) []Finding {
 	})
 }
 
-func interrupted(f *survey.Facts) (all []Finding) {
+func interrupted(f *inventory.Facts) (all []Finding) {
 	for _, nic := range f.Interrupted {
 		all = append(all, Finding{
 			Subject: "vif" + nic.String(), Sentence: fmt.Sprintf("A call for vif%s was killed before its end.", nic),
@@ -73,7 +73,7 @@ func interrupted(f *survey.Facts) (all []Finding) {
 	return all
 }
 
-func staleRecords(f *survey.Facts) (all []Finding) {
+func staleRecords(f *inventory.Facts) (all []Finding) {
 	for _, r := range f.Stale {
 		why := "its guest does not exist any more"
 		evidence := fmt.Sprintf("no /local/domain/%d in the xenstore", r.NIC.Domid)
@@ -95,13 +95,16 @@ func staleRecords(f *survey.Facts) (all []Finding) {
 }
 
 // leftovers are interfaces that Xen named, of domains that it does not have.
-func leftovers(f *survey.Facts) (all []Finding) {
+func leftovers(f *inventory.Facts) (all []Finding) {
 	if f.XenstoreErr != nil {
 		return nil
 	}
 	alive := map[int]bool{}
 	for _, n := range f.NICs {
 		alive[n.Domid] = alive[n.Domid] || n.Alive
+		if n.Stub != nil && n.Stub.Alive {
+			alive[n.Stub.Domid] = true
+		}
 	}
 	for _, l := range links(f) {
 		var domid, devid int
@@ -121,19 +124,19 @@ func leftovers(f *survey.Facts) (all []Finding) {
 }
 
 // links in the order of their names.
-func links(f *survey.Facts) []snapshot.HostLink {
-	return slices.SortedFunc(maps.Values(f.Host.Links), func(a, b snapshot.HostLink) int { return strings.Compare(a.Name, b.Name) })
+func links(f *inventory.Facts) []kernel.Link {
+	return slices.SortedFunc(maps.Values(f.Host.Links), func(a, b kernel.Link) int { return strings.Compare(a.Name, b.Name) })
 }
 
-func watcher(f *survey.Facts) []Finding {
+func watcher(f *inventory.Facts) []Finding {
 	if f.Watcher {
 		return nil
 	}
 	var taps []string
-	var guests []*survey.NIC
+	var guests []*inventory.NIC
 	for i := range f.NICs {
 		n := &f.NICs[i]
-		if n.Alive && n.Backend["type"] == "vif_ioemu" {
+		if n.Alive && n.Stub == nil && n.Backend["type"] == "vif_ioemu" {
 			guests = append(guests, n)
 			taps = append(taps, fmt.Sprintf("%s has an emulated NIC (%s/type is vif_ioemu)", n.Label(), backend(n)))
 		}
@@ -148,7 +151,7 @@ func watcher(f *survey.Facts) []Finding {
 	}.touching(guests))
 }
 
-func conntrackFull(f *survey.Facts) []Finding {
+func conntrackFull(f *inventory.Facts) []Finding {
 	if f.TrackedMost == 0 || f.Tracked*10 < f.TrackedMost*9 {
 		return nil
 	}
@@ -163,7 +166,7 @@ func conntrackFull(f *survey.Facts) []Finding {
 	return one(found)
 }
 
-func twoVariants(f *survey.Facts) []Finding {
+func twoVariants(f *inventory.Facts) []Finding {
 	if len(f.Variants) < 2 {
 		return nil
 	}
@@ -175,7 +178,7 @@ func twoVariants(f *survey.Facts) []Finding {
 }
 
 // foreignDrop looks for what forwarded packets must pass besides our own rules.
-func foreignDrop(f *survey.Facts) (all []Finding) {
+func foreignDrop(f *inventory.Facts) (all []Finding) {
 	guests := routed(f)
 	if len(guests) == 0 {
 		return nil
@@ -200,7 +203,7 @@ func foreignDrop(f *survey.Facts) (all []Finding) {
 }
 
 // dropsBy tells by what a foreign chain drops.
-func dropsBy(h survey.ForeignHook) string {
+func dropsBy(h inventory.ForeignHook) string {
 	chain := "the chain " + h.Chain
 	if h.Program != "" {
 		chain = "FORWARD of " + h.Program
@@ -213,7 +216,7 @@ func dropsBy(h survey.ForeignHook) string {
 
 // letPass is what lets guests' packets pass a foreign chain. iptables' policy we
 // get around; anything else is somebody's to change, who names the ports.
-func letPass(h survey.ForeignHook, guests []*survey.NIC) (commands []string) {
+func letPass(h inventory.ForeignHook, guests []*inventory.NIC) (commands []string) {
 	if h.Program != "" && h.Rule == 0 {
 		return []string{"vifctl repair"}
 	}
@@ -241,7 +244,7 @@ func letPass(h survey.ForeignHook, guests []*survey.NIC) (commands []string) {
 	return commands
 }
 
-func bridgeNetfilter(f *survey.Facts) []Finding {
+func bridgeNetfilter(f *inventory.Facts) []Finding {
 	const key = "bridge/bridge-nf-call-iptables"
 	if f.Settings[key] != "1" || len(f.Foreign) == 0 {
 		return nil
@@ -260,7 +263,7 @@ func bridgeNetfilter(f *survey.Facts) []Finding {
 
 // tableMissing looks for records with rules, of which not even the table is
 // there.
-func tableMissing(f *survey.Facts) []Finding {
+func tableMissing(f *inventory.Facts) []Finding {
 	lost := map[string]bool{}
 	for i := range f.NICs {
 		for _, p := range f.NICs[i].Ports() {
@@ -304,7 +307,7 @@ func tablesOf(r plan.Rule) []string {
 
 // chainsChanged looks for chains of ours in which there is not what we put there:
 // elements alone protect nobody.
-func chainsChanged(f *survey.Facts) []Finding {
+func chainsChanged(f *inventory.Facts) []Finding {
 	if len(f.Damaged) == 0 {
 		return nil
 	}
@@ -319,11 +322,11 @@ func chainsChanged(f *survey.Facts) []Finding {
 }
 
 // wasTaken: a call did it, so somebody has undone it.
-func wasTaken(p *survey.Port, s plan.Step) bool {
+func wasTaken(p *inventory.Port, s plan.Step) bool {
 	return p.Record != nil && slices.ContainsFunc(p.Record.Entries, func(e journal.Entry) bool { return e.Step.Key() == s.Key() })
 }
 
-func dropped(f *survey.Facts) []Finding {
+func dropped(f *inventory.Facts) []Finding {
 	var evidence []string
 	for _, reason := range slices.Sorted(maps.Keys(f.Drops)) {
 		if f.Drops[reason] > 0 {

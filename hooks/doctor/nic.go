@@ -8,13 +8,13 @@ import (
 	"slices"
 	"strings"
 
-	"vifctl/hooks"
+	"vifctl/hooks/doctor/inventory"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/plan"
-	"vifctl/hooks/survey"
 )
 
 // each makes findings of the NICs of guests that exist.
-func each(f *survey.Facts, find func(*survey.NIC) []Finding) (all []Finding) {
+func each(f *inventory.Facts, find func(*inventory.NIC) []Finding) (all []Finding) {
 	for i := range f.NICs {
 		n := &f.NICs[i]
 		if !n.Alive {
@@ -38,17 +38,19 @@ func each(f *survey.Facts, find func(*survey.NIC) []Finding) (all []Finding) {
 }
 
 // online is the call that brings a port up again, for a person to make.
-func online(n *survey.NIC, p *survey.Port) string {
-	script := "vif-" + cmp.Or(n.Mode, "bridge")
-	words := []string{"/etc/xen/scripts/" + script, "online", "type_if=vif", "XENBUS_PATH=" + backend(n)}
-	if p != nil && p.Kind == plan.Tap {
-		words = []string{"/etc/xen/scripts/" + script, "add", "type_if=tap", "INTERFACE=" + p.Name, "XENBUS_PATH=" + backend(n)}
+func online(n *inventory.NIC, p *inventory.Port) string {
+	d := engine.Derived{NIC: n.NIC, Script: n.Script, Mode: n.Mode}
+	if p != nil && p == n.Tap && n.Stub != nil {
+		d.NIC = n.Stub.NIC
 	}
-	return plan.Command(words...)
+	if p != nil && p.Kind == plan.Tap {
+		return d.Online(plan.Tap, p.Name)
+	}
+	return d.Online(plan.Vif, "")
 }
 
-func hotplugFailed(f *survey.Facts) []Finding {
-	return each(f, func(n *survey.NIC) []Finding {
+func hotplugFailed(f *inventory.Facts) []Finding {
+	return each(f, func(n *inventory.NIC) []Finding {
 		if n.Backend == nil || n.Status() != "error" {
 			return nil
 		}
@@ -61,8 +63,8 @@ func hotplugFailed(f *survey.Facts) []Finding {
 	})
 }
 
-func hotplugSilent(f *survey.Facts) []Finding {
-	return each(f, func(n *survey.NIC) []Finding {
+func hotplugSilent(f *inventory.Facts) []Finding {
+	return each(f, func(n *inventory.NIC) []Finding {
 		if n.Backend == nil || n.Status() == "connected" || n.Status() == "error" {
 			return nil
 		}
@@ -74,8 +76,8 @@ func hotplugSilent(f *survey.Facts) []Finding {
 	})
 }
 
-func interfaceMissing(f *survey.Facts) []Finding {
-	return each(f, func(n *survey.NIC) []Finding {
+func interfaceMissing(f *inventory.Facts) []Finding {
+	return each(f, func(n *inventory.NIC) []Finding {
 		if n.Backend == nil || n.Vif == nil || n.Vif.Link != nil || n.Tap != nil && n.Tap.Link != nil {
 			return nil
 		}
@@ -87,11 +89,11 @@ func interfaceMissing(f *survey.Facts) []Finding {
 	})
 }
 
-func bridgeMissing(f *survey.Facts) []Finding {
-	return each(f, func(n *survey.NIC) []Finding {
+func bridgeMissing(f *inventory.Facts) []Finding {
+	return each(f, func(n *inventory.NIC) []Finding {
 		bridge := n.WantedBridge()
 		l, ok := f.Host.Named(bridge)
-		found := slices.ContainsFunc(n.Ports(), func(p *survey.Port) bool { return p.Work != nil })
+		found := slices.ContainsFunc(n.Ports(), func(p *inventory.Port) bool { return p.Work != nil })
 		if bridge == "" || found || ok && (l.Bridge || l.Kind == "openvswitch") {
 			return nil
 		}
@@ -115,9 +117,9 @@ func bridgeMissing(f *survey.Facts) []Finding {
 	})
 }
 
-func bridgeDown(f *survey.Facts) []Finding {
+func bridgeDown(f *inventory.Facts) []Finding {
 	seen := map[string]bool{}
-	return each(f, func(n *survey.NIC) []Finding {
+	return each(f, func(n *inventory.NIC) []Finding {
 		l, ok := f.Host.Named(f.Bridge(n))
 		if !ok || l.Up || seen[l.Name] {
 			return nil
@@ -130,8 +132,8 @@ func bridgeDown(f *survey.Facts) []Finding {
 	})
 }
 
-func managedPort(f *survey.Facts) []Finding {
-	return each(f, func(n *survey.NIC) (all []Finding) {
+func managedPort(f *inventory.Facts) []Finding {
+	return each(f, func(n *inventory.NIC) (all []Finding) {
 		for _, p := range n.Ports() {
 			manager := f.Managed[p.Name]
 			if manager == "" || p.Link == nil {
@@ -159,8 +161,8 @@ func managedPort(f *survey.Facts) []Finding {
 
 // tapNotUp: the emulated NIC carries the traffic as long as it is there, and
 // nobody has done for it what was done for the vif.
-func tapNotUp(f *survey.Facts) []Finding {
-	return each(f, func(n *survey.NIC) []Finding {
+func tapNotUp(f *inventory.Facts) []Finding {
+	return each(f, func(n *inventory.NIC) []Finding {
 		if n.Tap == nil || n.Tap.Link == nil || n.Tap.Record != nil || n.Vif == nil || n.Vif.Record == nil {
 			return nil
 		}
@@ -172,7 +174,7 @@ func tapNotUp(f *survey.Facts) []Finding {
 	})
 }
 
-func addressesOn(f *survey.Facts, p *survey.Port) string {
+func addressesOn(f *inventory.Facts, p *inventory.Port) string {
 	var words []string
 	for _, a := range f.Host.Addresses[p.Link.Index] {
 		words = append(words, a.Prefix.String())
@@ -183,8 +185,8 @@ func addressesOn(f *survey.Facts, p *survey.Port) string {
 	return p.Name + " has " + strings.Join(words, ", ")
 }
 
-func frontend(f *survey.Facts) []Finding {
-	return each(f, func(n *survey.NIC) []Finding {
+func frontend(f *inventory.Facts) []Finding {
+	return each(f, func(n *inventory.NIC) []Finding {
 		state := n.Backend["state"]
 		if state == "" || state == "4" || n.Tap != nil && n.Tap.Link != nil || n.Status() != "connected" {
 			return nil
@@ -200,7 +202,7 @@ func frontend(f *survey.Facts) []Finding {
 
 // gateways are the addresses by which a guest knows the host, as its ports' plans
 // have them.
-func gateways(n *survey.NIC) (all []netip.Addr) {
+func gateways(n *inventory.NIC) (all []netip.Addr) {
 	add := func(a netip.Addr) {
 		if a.IsValid() && !slices.Contains(all, a) {
 			all = append(all, a)
@@ -225,8 +227,8 @@ func gateways(n *survey.NIC) (all []netip.Addr) {
 // gatewayUnanswered looks for a gateway's address that no interface has: then
 // only proxy ARP answers for it, and only where a route leads to it by another
 // way than the port.
-func gatewayUnanswered(f *survey.Facts) []Finding {
-	return each(f, func(n *survey.NIC) (all []Finding) {
+func gatewayUnanswered(f *inventory.Facts) []Finding {
+	return each(f, func(n *inventory.NIC) (all []Finding) {
 		p := n.Carrier()
 		if n.Mode != "route" && n.Mode != "nat" || p == nil || p.Link == nil || p.Record == nil {
 			return nil
@@ -235,8 +237,8 @@ func gatewayUnanswered(f *survey.Facts) []Finding {
 			if hasAddress(f, g) {
 				continue
 			}
-			r, ok := survey.BestRoute(f, g)
-			if ok && !r.Blocked && r.Index != p.Link.Index {
+			r, ok := inventory.BestRoute(f, g)
+			if ok && !r.Blocked() && r.Index() != p.Link.Index {
 				continue
 			}
 			evidence := fmt.Sprintf("no route to %s", g)
@@ -253,7 +255,7 @@ func gatewayUnanswered(f *survey.Facts) []Finding {
 	})
 }
 
-func hasAddress(f *survey.Facts, a netip.Addr) bool {
+func hasAddress(f *inventory.Facts, a netip.Addr) bool {
 	for _, list := range f.Host.Addresses {
 		if slices.ContainsFunc(list, func(own plan.Addr) bool { return own.Prefix.Addr() == a }) {
 			return true
@@ -264,8 +266,8 @@ func hasAddress(f *survey.Facts, a netip.Addr) bool {
 
 // reversePath looks for ports on which strict reverse path filtering drops what
 // the guest sends, because the way back leads elsewhere.
-func reversePath(f *survey.Facts) []Finding {
-	return each(f, func(n *survey.NIC) (all []Finding) {
+func reversePath(f *inventory.Facts) []Finding {
+	return each(f, func(n *inventory.NIC) (all []Finding) {
 		p := n.Carrier()
 		if n.Mode != "route" && n.Mode != "nat" || p == nil || p.Link == nil {
 			return nil
@@ -275,13 +277,13 @@ func reversePath(f *survey.Facts) []Finding {
 			return nil
 		}
 		for _, a := range n.Addresses {
-			r, ok := survey.BestRoute(f, a.Addr())
-			if !a.Addr().Is4() || ok && r.Index == p.Link.Index {
+			r, ok := inventory.BestRoute(f, a.Addr())
+			if !a.Addr().Is4() || ok && r.Index() == p.Link.Index {
 				continue
 			}
 			way := "nowhere"
 			if ok {
-				way = f.Host.Links[r.Index].Name
+				way = f.Host.Links[r.Index()].Name
 			}
 			all = append(all, Finding{
 				Sentence: fmt.Sprintf("What the guest sends from %s is dropped: it comes from %s, and the way back leads to %s.", plan.Bare(a), p.Name, way),
@@ -297,10 +299,10 @@ func reversePath(f *survey.Facts) []Finding {
 }
 
 // refused: online would fail now, so a repair does, too.
-func refused(f *survey.Facts) []Finding {
-	return each(f, func(n *survey.NIC) (all []Finding) {
+func refused(f *inventory.Facts) []Finding {
+	return each(f, func(n *inventory.NIC) (all []Finding) {
 		for _, p := range n.Ports() {
-			harmless := []error{hooks.ErrBusy, hooks.ErrGone, hooks.ErrNotUp, hooks.ErrNoKeys}
+			harmless := []error{engine.ErrBusy, engine.ErrGone, engine.ErrNotUp, engine.ErrNoKeys}
 			if p.WorkErr == nil || f.ConfigErr != nil || f.XenstoreErr != nil || slices.ContainsFunc(harmless, func(e error) bool { return errors.Is(p.WorkErr, e) }) {
 				continue
 			}
@@ -315,8 +317,8 @@ func refused(f *survey.Facts) []Finding {
 
 // unknownPort: what was brought up by somebody else is left alone, and nobody can
 // tell what it should be like.
-func unknownPort(f *survey.Facts) []Finding {
-	return each(f, func(n *survey.NIC) []Finding {
+func unknownPort(f *inventory.Facts) []Finding {
+	return each(f, func(n *inventory.NIC) []Finding {
 		if n.Vif == nil || n.Vif.Link == nil || n.Vif.Record != nil || !n.Vif.Link.Up || n.Status() != "connected" {
 			return nil
 		}

@@ -6,15 +6,15 @@ import (
 	"slices"
 	"strings"
 
+	"vifctl/hooks/doctor/inventory"
 	"vifctl/hooks/plan"
-	"vifctl/hooks/survey"
 )
 
 // duplicateMAC looks for a hardware address that two guests have, or that a
 // bridge sees behind another port.
-func duplicateMAC(f *survey.Facts) []Finding {
-	owner := map[string]*survey.NIC{}
-	return each(f, func(n *survey.NIC) []Finding {
+func duplicateMAC(f *inventory.Facts) []Finding {
+	owner := map[string]*inventory.NIC{}
+	return each(f, func(n *inventory.NIC) []Finding {
 		if n.MAC == "" {
 			return nil
 		}
@@ -44,15 +44,15 @@ func duplicateMAC(f *survey.Facts) []Finding {
 
 // moves reports whether two NICs are one, in the old and in the new domain of a
 // guest that reboots or migrates.
-func moves(a, b *survey.NIC) bool {
+func moves(a, b *inventory.NIC) bool {
 	return a.UUID != "" && a.UUID == b.UUID && a.Domid != b.Domid && a.Devid == b.Devid
 }
 
 // duplicateAddress looks for addresses that two guests, or a guest and the host,
 // have.
-func duplicateAddress(f *survey.Facts) []Finding {
-	owner := map[netip.Addr]*survey.NIC{}
-	return each(f, func(n *survey.NIC) (all []Finding) {
+func duplicateAddress(f *inventory.Facts) []Finding {
+	owner := map[netip.Addr]*inventory.NIC{}
+	return each(f, func(n *inventory.NIC) (all []Finding) {
 		for _, a := range n.Addresses {
 			ip := a.Addr()
 			if !a.IsSingleIP() {
@@ -81,8 +81,8 @@ func duplicateAddress(f *survey.Facts) []Finding {
 
 // otherMAC looks for neighbours that answer for a guest's address with another
 // hardware address than the guest's.
-func otherMAC(f *survey.Facts) []Finding {
-	return each(f, func(n *survey.NIC) (all []Finding) {
+func otherMAC(f *inventory.Facts) []Finding {
+	return each(f, func(n *inventory.NIC) (all []Finding) {
 		if n.MAC == "" {
 			return nil
 		}
@@ -106,8 +106,8 @@ func otherMAC(f *survey.Facts) []Finding {
 
 // mtuMismatch looks along the way of a guest's frames: a bridge passes no frame
 // on to a port that is smaller, and says nothing.
-func mtuMismatch(f *survey.Facts) []Finding {
-	return each(f, func(n *survey.NIC) []Finding {
+func mtuMismatch(f *inventory.Facts) []Finding {
+	return each(f, func(n *inventory.NIC) []Finding {
 		p := n.Carrier()
 		bridge, bridged := f.Host.Named(f.Bridge(n))
 		if p == nil || p.Link == nil || !bridged {
@@ -139,8 +139,8 @@ func mtuMismatch(f *survey.Facts) []Finding {
 
 // vlanNotOnUplink looks for guests in a VLAN that no other port of their bridge
 // is in.
-func vlanNotOnUplink(f *survey.Facts) []Finding {
-	return each(f, func(n *survey.NIC) []Finding {
+func vlanNotOnUplink(f *inventory.Facts) []Finding {
+	return each(f, func(n *inventory.NIC) []Finding {
 		bridge, ok := f.Host.Named(f.Bridge(n))
 		p := n.Carrier()
 		if !ok || p == nil || p.Link == nil || len(f.VLANs) == 0 {

@@ -5,23 +5,23 @@ import (
 	"slices"
 	"strings"
 
+	"vifctl/hooks/doctor/inventory"
 	"vifctl/hooks/plan"
-	"vifctl/hooks/survey"
 )
 
 // What a port's plan wants and the host does not have: the same plan that a call
 // makes, told apart by what it means to the guest.
 
 // lacking makes one finding a port of the missing steps that wanted takes.
-func lacking(f *survey.Facts, wanted func(plan.Step) bool, tell func(*survey.NIC, *survey.Port, []plan.Step) Finding) []Finding {
-	return each(f, func(n *survey.NIC) (all []Finding) {
+func lacking(f *inventory.Facts, wanted func(plan.Step) bool, tell func(*inventory.NIC, *inventory.Port, []plan.Step) Finding) []Finding {
+	return each(f, func(n *inventory.NIC) (all []Finding) {
 		told := map[string]bool{}
 		for _, p := range n.Ports() {
 			var steps []plan.Step
 			for _, a := range p.Missing() {
 				// What serves both ports of a NIC is missing once.
 				if wanted(a.Step) && !told[a.Step.Key()] {
-					told[a.Step.Key()] = a.Step.Owner() != plan.OwnerPort
+					told[a.Step.Key()] = a.Step.Traits().Owner != plan.OwnerPort
 					steps = append(steps, a.Step)
 				}
 			}
@@ -46,8 +46,8 @@ func command(s plan.Step) string { return strings.TrimPrefix(strings.Join(s.Comm
 
 func isUp(s plan.Step) bool { _, ok := s.(plan.Up); return ok }
 
-func portDown(f *survey.Facts) []Finding {
-	return lacking(f, isUp, func(_ *survey.NIC, p *survey.Port, _ []plan.Step) Finding {
+func portDown(f *inventory.Facts) []Finding {
+	return lacking(f, isUp, func(_ *inventory.NIC, p *inventory.Port, _ []plan.Step) Finding {
 		return Finding{
 			Sentence: fmt.Sprintf("%s is down.", p.Name), Evidence: []string{"link " + p.Name + " is down"},
 			Fix: []string{"vifctl repair " + p.Name},
@@ -64,12 +64,13 @@ func bridgeIn(s plan.Step) string {
 		return s.Bridge.Name
 	case plan.SwitchPort:
 		return s.Bridge
+	default:
+		return ""
 	}
-	return ""
 }
 
-func wrongBridge(f *survey.Facts) []Finding {
-	return lacking(f, isMaster, func(_ *survey.NIC, p *survey.Port, steps []plan.Step) Finding {
+func wrongBridge(f *inventory.Facts) []Finding {
+	return lacking(f, isMaster, func(_ *inventory.NIC, p *inventory.Port, steps []plan.Step) Finding {
 		bridge := bridgeIn(steps[0])
 		is := "in no bridge"
 		if l, ok := f.Host.Links[p.Link.Master]; ok {
@@ -85,8 +86,8 @@ func isGateway(s plan.Step) bool {
 	return ok && !a.Absent && !a.NIC
 }
 
-func gatewayAddress(f *survey.Facts) []Finding {
-	return lacking(f, isGateway, func(_ *survey.NIC, p *survey.Port, _ []plan.Step) Finding {
+func gatewayAddress(f *inventory.Facts) []Finding {
+	return lacking(f, isGateway, func(_ *inventory.NIC, p *inventory.Port, _ []plan.Step) Finding {
 		return Finding{
 			Sentence: fmt.Sprintf("The host has not the address on %s that the guest uses as its gateway.", p.Name), Evidence: []string{addressesOn(f, p)},
 		}
@@ -98,19 +99,19 @@ func isRoute(s plan.Step) bool {
 	return ok && !r.Absent
 }
 
-func routeMissing(f *survey.Facts) []Finding {
-	return lacking(f, isRoute, func(_ *survey.NIC, p *survey.Port, steps []plan.Step) Finding {
+func routeMissing(f *inventory.Facts) []Finding {
+	return lacking(f, isRoute, func(_ *inventory.NIC, p *inventory.Port, steps []plan.Step) Finding {
 		var to, evidence []string
 		another := true
 		for _, s := range steps {
 			r := s.(plan.Route).Route
 			to = append(to, plan.Bare(r.Dst))
 			way := "nowhere"
-			best, ok := survey.BestRoute(f, r.Dst.Addr())
+			best, ok := inventory.BestRoute(f, r.Dst.Addr())
 			if ok {
-				way = "to " + f.Host.Links[best.Index].Name
+				way = "to " + f.Host.Links[best.Index()].Name
 			}
-			another = another && ok && best.Index == p.Link.Index && best.Dst == r.Dst
+			another = another && ok && best.Index() == p.Link.Index && best.Dst == r.Dst
 			evidence = append(evidence, fmt.Sprintf("ip route get %s leads %s", r.Dst.Addr(), way))
 		}
 		if another {
@@ -129,8 +130,8 @@ func isSetting(name string) func(plan.Step) bool {
 	}
 }
 
-func proxyARP(f *survey.Facts) []Finding {
-	return lacking(f, isSetting("proxy_arp"), func(_ *survey.NIC, p *survey.Port, _ []plan.Step) Finding {
+func proxyARP(f *inventory.Facts) []Finding {
+	return lacking(f, isSetting("proxy_arp"), func(_ *inventory.NIC, p *inventory.Port, _ []plan.Step) Finding {
 		return Finding{
 			Sentence: fmt.Sprintf("The host does not answer on %s for addresses behind it: the guest finds nobody but the host.", p.Name),
 			Evidence: []string{fmt.Sprintf("net/ipv4/conf/%s/proxy_arp is %q", p.Name, f.Setting("ipv4/conf", p.Name, "proxy_arp"))},
@@ -143,14 +144,15 @@ func isProxyNDP(s plan.Step) bool {
 	return ok || isSetting("proxy_ndp")(s)
 }
 
-func proxyNDP(f *survey.Facts) []Finding {
-	return lacking(f, isProxyNDP, func(n *survey.NIC, _ *survey.Port, steps []plan.Step) Finding {
+func proxyNDP(f *inventory.Facts) []Finding {
+	return lacking(f, isProxyNDP, func(n *inventory.NIC, _ *inventory.Port, steps []plan.Step) Finding {
 		uplink := f.Uplink(n)
 		switch s := steps[0].(type) {
 		case plan.ProxyNeighbour:
 			uplink = s.Dev.Name
 		case plan.Sysctl:
 			uplink = s.Dev.Name
+		default: // isProxyNDP takes no other
 		}
 		return Finding{
 			Sentence: fmt.Sprintf("%s does not answer for the guest's IPv6 addresses: nobody outside finds the guest.", uplink),
@@ -164,13 +166,13 @@ func isPublic(s plan.Step) bool {
 	return ok && !a.Absent && a.NIC
 }
 
-func publicAddress(f *survey.Facts) []Finding {
-	return lacking(f, isPublic, func(_ *survey.NIC, _ *survey.Port, steps []plan.Step) Finding {
+func publicAddress(f *inventory.Facts) []Finding {
+	return lacking(f, isPublic, func(_ *inventory.NIC, _ *inventory.Port, steps []plan.Step) Finding {
 		a := steps[0].(plan.Address)
 		l := f.Host.Links[a.Dev.Index]
 		return Finding{
 			Sentence: fmt.Sprintf("%s has not the guest's public address %s: nobody outside finds it.", l.Name, a.Addr.Prefix.Addr()),
-			Evidence: []string{addressesOn(f, &survey.Port{Name: l.Name, Link: &l})},
+			Evidence: []string{addressesOn(f, &inventory.Port{Name: l.Name, Link: &l})},
 		}
 	})
 }
@@ -182,40 +184,40 @@ func isRule(kinds ...plan.RuleKind) func(plan.Step) bool {
 	}
 }
 
-func translationMissing(f *survey.Facts) []Finding {
+func translationMissing(f *inventory.Facts) []Finding {
 	kinds := isRule(plan.RuleOneToOne, plan.RuleMasquerade, plan.RuleForward, plan.RulePrivate, plan.RulePrivate4)
-	return lacking(f, kinds, func(n *survey.NIC, p *survey.Port, _ []plan.Step) Finding {
+	return lacking(f, kinds, func(n *inventory.NIC, p *inventory.Port, _ []plan.Step) Finding {
 		return Finding{Sentence: fmt.Sprintf("The addresses of %s are not translated behind %s as they should be.", n.Label(), p.Name), Evidence: []string{}}
 	})
 }
 
 // markMissing: only what carries the mark passes others' filters.
-func markMissing(f *survey.Facts) []Finding {
-	return lacking(f, isRule(plan.RuleRouted), func(_ *survey.NIC, p *survey.Port, _ []plan.Step) Finding {
+func markMissing(f *inventory.Facts) []Finding {
+	return lacking(f, isRule(plan.RuleRouted), func(_ *inventory.NIC, p *inventory.Port, _ []plan.Step) Finding {
 		return Finding{Sentence: fmt.Sprintf("What %s forwards has no mark that other programs' rules let pass.", p.Name), Evidence: []string{}}
 	})
 }
 
-func antispoofingMissing(f *survey.Facts) []Finding {
+func antispoofingMissing(f *inventory.Facts) []Finding {
 	kinds := isRule(plan.RuleStrict, plan.RuleMAC, plan.RuleOwnMAC, plan.RuleOwnAddress)
-	return lacking(f, kinds, func(_ *survey.NIC, p *survey.Port, _ []plan.Step) Finding {
+	return lacking(f, kinds, func(_ *inventory.NIC, p *inventory.Port, _ []plan.Step) Finding {
 		return Finding{Sentence: fmt.Sprintf("The guest behind %s is not held to its own addresses as it should be.", p.Name), Evidence: []string{}}
 	})
 }
 
 // drifted takes what no other check has a word for, and what the configuration
 // no longer wants.
-func drifted(f *survey.Facts) []Finding {
+func drifted(f *inventory.Facts) []Finding {
 	known := []func(plan.Step) bool{isUp, isMaster, isGateway, isRoute, isSetting("proxy_arp"), isProxyNDP, isPublic}
 	rest := func(s plan.Step) bool {
 		_, rule := s.(plan.Rule)
 		_, flows := s.(plan.Flows)
 		return !rule && !flows && !slices.ContainsFunc(known, func(is func(plan.Step) bool) bool { return is(s) })
 	}
-	all := lacking(f, rest, func(_ *survey.NIC, p *survey.Port, _ []plan.Step) Finding {
+	all := lacking(f, rest, func(_ *inventory.NIC, p *inventory.Port, _ []plan.Step) Finding {
 		return Finding{Sentence: fmt.Sprintf("%s is not as it was brought up.", p.Name), Evidence: []string{}}
 	})
-	return append(all, each(f, func(n *survey.NIC) (more []Finding) {
+	return append(all, each(f, func(n *inventory.NIC) (more []Finding) {
 		for _, p := range n.Ports() {
 			if p.Work == nil || len(p.Work.Undo) == 0 {
 				continue

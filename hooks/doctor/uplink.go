@@ -1,18 +1,19 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
+	"vifctl/hooks/doctor/inventory"
+	"vifctl/hooks/kernel"
 	"vifctl/hooks/plan"
-	"vifctl/hooks/snapshot"
-	"vifctl/hooks/survey"
 )
 
 // routed are the NICs that the host routes for.
-func routed(f *survey.Facts) (all []*survey.NIC) {
+func routed(f *inventory.Facts) (all []*inventory.NIC) {
 	for i := range f.NICs {
 		if n := &f.NICs[i]; n.Alive && (n.Mode == "route" || n.Mode == "nat") {
 			all = append(all, n)
@@ -22,7 +23,7 @@ func routed(f *survey.Facts) (all []*survey.NIC) {
 }
 
 // families tells which the guest has addresses of; without any it is IPv4.
-func families(n *survey.NIC) (has4, has6 bool) {
+func families(n *inventory.NIC) (has4, has6 bool) {
 	for _, a := range n.Addresses {
 		has4 = has4 || a.Addr().Is4()
 		has6 = has6 || a.Addr().Is6()
@@ -31,8 +32,8 @@ func families(n *survey.NIC) (has4, has6 bool) {
 }
 
 // uplinks are the names of the ways out that routed guests use, each with them.
-func uplinks(f *survey.Facts) (names []string, guests map[string][]*survey.NIC) {
-	guests = map[string][]*survey.NIC{}
+func uplinks(f *inventory.Facts) (names []string, guests map[string][]*inventory.NIC) {
+	guests = map[string][]*inventory.NIC{}
 	for _, n := range routed(f) {
 		name := f.Uplink(n)
 		if name == "" {
@@ -47,7 +48,7 @@ func uplinks(f *survey.Facts) (names []string, guests map[string][]*survey.NIC) 
 	return names, guests
 }
 
-func who(guests []*survey.NIC) string {
+func who(guests []*inventory.NIC) string {
 	var names []string
 	for _, n := range guests {
 		if !slices.Contains(names, n.Label()) {
@@ -61,7 +62,7 @@ func who(guests []*survey.NIC) string {
 	return strings.Join(names, ", ")
 }
 
-func uplinkMissing(f *survey.Facts) (all []Finding) {
+func uplinkMissing(f *inventory.Facts) (all []Finding) {
 	names, guests := uplinks(f)
 	for _, name := range names {
 		if _, ok := f.Host.Named(name); ok {
@@ -77,16 +78,16 @@ func uplinkMissing(f *survey.Facts) (all []Finding) {
 }
 
 // saidBy tells who named something: the toolstack, or the configuration.
-func saidBy(n *survey.NIC, key, setting string) string {
+func saidBy(n *inventory.NIC, key, setting string) string {
 	if v := n.Backend[key]; v != "" {
 		return fmt.Sprintf("%s/%s is %s", backend(n), key, v)
 	}
 	return "the configuration's " + setting
 }
 
-func backend(n *survey.NIC) string { return fmt.Sprintf("backend/vif/%d/%d", n.Domid, n.Devid) }
+func backend(n *inventory.NIC) string { return fmt.Sprintf("backend/vif/%d/%d", n.Domid, n.Devid) }
 
-func uplinkDown(f *survey.Facts) (all []Finding) {
+func uplinkDown(f *inventory.Facts) (all []Finding) {
 	names, guests := uplinks(f)
 	for _, name := range names {
 		l, ok := f.Host.Named(name)
@@ -108,7 +109,7 @@ func uplinkDown(f *survey.Facts) (all []Finding) {
 		for _, l := range lost(f) {
 			all = append(all, Finding{
 				Subject: l.Name, Sentence: fmt.Sprintf("The uplink %s of %s is down, and its default route went with it.", l.Name, who(guests)),
-				Evidence: []string{"no default route", addressesOn(f, &survey.Port{Name: l.Name, Link: &l}) + " and is down"},
+				Evidence: []string{"no default route", addressesOn(f, &inventory.Port{Name: l.Name, Link: &l}) + " and is down"},
 				Fix:      []string{plan.Command("ip", "link", "set", l.Name, "up"), "ip route add default via GATEWAY dev " + l.Name},
 			}.touching(guests))
 		}
@@ -119,8 +120,8 @@ func uplinkDown(f *survey.Facts) (all []Finding) {
 // formerDown looks for what was the uplink when ports were brought up, and is down,
 // while the default route leads elsewhere by now: all that is done there seems to
 // be in the wrong place.
-func formerDown(f *survey.Facts, now []string) (all []Finding) {
-	guests := map[string][]*survey.NIC{}
+func formerDown(f *inventory.Facts, now []string) (all []Finding) {
+	guests := map[string][]*inventory.NIC{}
 	for _, n := range routed(f) {
 		for _, name := range former(f, n) {
 			guests[name] = append(guests[name], n)
@@ -133,7 +134,7 @@ func formerDown(f *survey.Facts, now []string) (all []Finding) {
 		}
 		all = append(all, Finding{
 			Subject: name, Sentence: fmt.Sprintf("%s, by which %s went out, is down, and the default route leads elsewhere.", name, who(guests[name])),
-			Evidence: []string{addressesOn(f, &survey.Port{Name: name, Link: &l}) + " and is down", "the default route leads to " + f.Uplink(nil)},
+			Evidence: []string{addressesOn(f, &inventory.Port{Name: name, Link: &l}) + " and is down", "the default route leads to " + f.Uplink(nil)},
 			Fix:      []string{plan.Command("ip", "link", "set", name, "up"), "ip route add default via GATEWAY dev " + name},
 		}.touching(guests[name]))
 	}
@@ -142,21 +143,18 @@ func formerDown(f *survey.Facts, now []string) (all []Finding) {
 
 // former are the links, down by now, on which something was done for a NIC as on
 // its uplink.
-func former(f *survey.Facts, n *survey.NIC) (names []string) {
+func former(f *inventory.Facts, n *inventory.NIC) (names []string) {
 	for _, p := range n.Ports() {
 		if p.Record == nil {
 			continue
 		}
 		for _, e := range p.Record.Entries {
-			var dev plan.Dev
-			switch s := e.Step.(type) {
-			case plan.ProxyNeighbour:
-				dev = s.Dev
-			case plan.Address:
-				if s.NIC {
-					dev = s.Dev
-				}
+			// What serves the whole guest, the uplink has.
+			t := e.Step.Traits()
+			if t.Owner != plan.OwnerNIC {
+				continue
 			}
+			dev := cmp.Or(t.Dev, t.Beside)
 			if l, ok := f.Host.Links[dev.Index]; ok && !l.Up && !slices.Contains(names, l.Name) {
 				names = append(names, l.Name)
 			}
@@ -167,7 +165,7 @@ func former(f *survey.Facts, n *survey.NIC) (names []string) {
 
 // lost are the links that may have been the way out of a host that has none any
 // more: those of no guest that are down and have an address.
-func lost(f *survey.Facts) (all []snapshot.HostLink) {
+func lost(f *inventory.Facts) (all []kernel.Link) {
 	for _, l := range links(f) {
 		if guest, _ := f.PortOf(l.Index); guest != nil || l.Up && l.Carrier || l.Master != 0 {
 			continue
@@ -181,14 +179,14 @@ func lost(f *survey.Facts) (all []snapshot.HostLink) {
 	return all
 }
 
-func lostNames(f *survey.Facts) (names []string) {
+func lostNames(f *inventory.Facts) (names []string) {
 	for _, l := range lost(f) {
 		names = append(names, l.Name)
 	}
 	return names
 }
 
-func uplinkAddress(f *survey.Facts) (all []Finding) {
+func uplinkAddress(f *inventory.Facts) (all []Finding) {
 	names, guests := uplinks(f)
 	for _, name := range names {
 		l, ok := f.Host.Named(name)
@@ -196,7 +194,7 @@ func uplinkAddress(f *survey.Facts) (all []Finding) {
 			continue
 		}
 		for _, is6 := range []bool{false, true} {
-			wanted := slices.ContainsFunc(guests[name], func(n *survey.NIC) bool {
+			wanted := slices.ContainsFunc(guests[name], func(n *inventory.NIC) bool {
 				has4, has6 := families(n)
 				return !is6 && has4 || is6 && has6 && n.Mode == "nat" && n.Entry.NAT66
 			})
@@ -222,9 +220,9 @@ func family(is6 bool) string {
 	return "IPv4"
 }
 
-func noDefaultRoute(f *survey.Facts) (all []Finding) {
+func noDefaultRoute(f *inventory.Facts) (all []Finding) {
 	for _, is6 := range []bool{false, true} {
-		var guests []*survey.NIC
+		var guests []*inventory.NIC
 		for _, n := range routed(f) {
 			if has4, has6 := families(n); !is6 && has4 || is6 && has6 {
 				guests = append(guests, n)
@@ -250,12 +248,12 @@ func noDefaultRoute(f *survey.Facts) (all []Finding) {
 	return all
 }
 
-func forwardingOff(f *survey.Facts) (all []Finding) {
+func forwardingOff(f *inventory.Facts) (all []Finding) {
 	for _, s := range []struct {
 		is6  bool
 		path string
 	}{{false, "ipv4/ip_forward"}, {true, "ipv6/conf/all/forwarding"}} {
-		var guests []*survey.NIC
+		var guests []*inventory.NIC
 		for _, n := range routed(f) {
 			if has4, has6 := families(n); !s.is6 && has4 || s.is6 && has6 {
 				guests = append(guests, n)
@@ -276,14 +274,14 @@ func forwardingOff(f *survey.Facts) (all []Finding) {
 
 // uplinkSilent looks for routed guests with addresses of the uplink's own
 // network: who is there asks for them by ARP, and the uplink must answer.
-func uplinkSilent(f *survey.Facts) (all []Finding) {
+func uplinkSilent(f *inventory.Facts) (all []Finding) {
 	names, guests := uplinks(f)
 	for _, name := range names {
 		l, ok := f.Host.Named(name)
 		if !ok || f.Setting("ipv4/conf", name, "proxy_arp") != "0" || f.Setting("ipv4/conf", "all", "proxy_arp") == "1" {
 			continue
 		}
-		var silent []*survey.NIC
+		var silent []*inventory.NIC
 		var evidence []string
 		for _, n := range guests[name] {
 			for _, a := range n.Addresses {

@@ -54,7 +54,7 @@ func (c Call) Event(keys map[string]string) (Event, error) {
 			return e, err
 		}
 	}
-	if e.IPs, err = addresses(value("ip")); err != nil {
+	if e.IPs, err = Addresses(value("ip")); err != nil {
 		return e, err
 	}
 	if v := value("mac"); v != "" {
@@ -186,10 +186,10 @@ var notUnicast = sync.OnceValue(func() []netip.Prefix {
 	}
 })
 
-// addresses reads the `ip` key: addresses of either family and prefixes,
+// Addresses reads the `ip` key: addresses of either family and prefixes,
 // separated by spaces. An address inside a prefix (192.0.2.5/24) is the
 // guest's own address, not a claim to the whole prefix.
-func addresses(list string) ([]netip.Prefix, error) {
+func Addresses(list string) ([]netip.Prefix, error) {
 	const valid = "it is a list of IPv4 and IPv6 addresses, each with or without a prefix length, separated by spaces"
 	var ips []netip.Prefix
 	seen := map[netip.Prefix]bool{}

@@ -13,6 +13,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"vifctl/hooks/plan"
+	"vifctl/tests/speed"
 )
 
 // A world is a router with three private guests and a client on its uplink.
@@ -134,36 +135,44 @@ func (m *machine) serve(t testing.TB, name string, port int) {
 	}()
 }
 
-// ask asks a service and returns its answer, or "" when none comes.
-func (m *machine) ask(protocol, from, to string, port int, patience time.Duration) string {
-	var answer string
+// ask asks a service again and again until it answers, and returns the answer, or "" when none comes: a question may be
+// lost where an interface has no carrier yet.
+func (m *machine) ask(protocol, from, to string, port int, patience time.Duration) (answer string) {
 	m.do(func() {
-		d := net.Dialer{Timeout: patience}
-		if from != "" {
-			address := netip.AddrPortFrom(netip.MustParseAddr(from), 0)
-			if protocol == "tcp" {
-				d.LocalAddr = net.TCPAddrFromAddrPort(address)
-			} else {
-				d.LocalAddr = net.UDPAddrFromAddrPort(address)
-			}
+		for end := time.Now().Add(patience); answer == "" && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+			answer = askOnce(protocol, from, to, port, end)
 		}
-		c, err := d.Dial(protocol, net.JoinHostPort(to, fmt.Sprint(port)))
-		if err != nil {
-			return
-		}
-		defer c.Close()
-		_ = c.SetDeadline(time.Now().Add(patience))
-		if protocol == "udp" {
-			_, _ = c.Write([]byte("?"))
-			buffer := make([]byte, 128)
-			n, _ := c.Read(buffer)
-			answer = string(buffer[:n])
-			return
-		}
-		all, _ := io.ReadAll(c)
-		answer = string(all)
 	})
 	return answer
+}
+
+func askOnce(protocol, from, to string, port int, end time.Time) string {
+	d := net.Dialer{Deadline: end}
+	if from != "" {
+		address := netip.AddrPortFrom(netip.MustParseAddr(from), 0)
+		if protocol == "tcp" {
+			d.LocalAddr = net.TCPAddrFromAddrPort(address)
+		} else {
+			d.LocalAddr = net.UDPAddrFromAddrPort(address)
+		}
+	}
+	c, err := d.Dial(protocol, net.JoinHostPort(to, fmt.Sprint(port)))
+	if err != nil {
+		return ""
+	}
+	defer c.Close()
+	if protocol == "udp" {
+		_, _ = c.Write([]byte("?"))
+		end = time.Now().Add(silence) // a datagram that is lost is not sent again by itself
+	}
+	_ = c.SetDeadline(end)
+	if protocol == "tcp" {
+		all, _ := io.ReadAll(c)
+		return string(all)
+	}
+	buffer := make([]byte, 128)
+	n, _ := c.Read(buffer)
+	return string(buffer[:n])
 }
 
 // natRules are what the three guests' configuration comes to.
@@ -217,8 +226,11 @@ table inet foreign {
 	chain forward { type filter hook forward priority 0; policy drop; meta mark 0x10000001 accept; }
 }`
 
-// patience is for an answer that is to come, on however busy a machine.
-const patience = 20 * time.Second
+// For an answer that is to come, and for one that is not.
+const (
+	patience = speed.Patience
+	silence  = 200 * time.Millisecond
+)
 
 func natBehaves(t *testing.T, b backend, f addresses, o Options) {
 	w := newWorld(t)
@@ -226,7 +238,7 @@ func natBehaves(t *testing.T, b backend, f addresses, o Options) {
 	rules := natRules(f)
 	// Without us a neighbour that adds a route reaches a private guest.
 	require.Equal(t, "a:80 from "+f.client, w.client.ask("tcp", f.client, f.a, 80, patience))
-	require.Empty(t, w.client.ask("tcp", f.client, f.publicA, 80, time.Second))
+	require.Empty(t, w.client.ask("tcp", f.client, f.publicA, 80, silence))
 	mustChange(t, fw, rules, nil)
 	w.host.feed(othersFirewall, "nft", "-f", "-")
 	for _, c := range []struct {
@@ -266,16 +278,16 @@ func natBehaves(t *testing.T, b backend, f addresses, o Options) {
 		{"from outside to a private address", w.client, "tcp", f.client, f.a, 80, ""},
 		{"from outside to a private address", w.client, "udp", f.client, f.c, 53, ""},
 	} {
-		patience := patience
+		wait := patience
 		if c.want == "" {
-			patience = 200 * time.Millisecond
+			wait = silence
 		}
-		if got := c.who.ask(c.protocol, c.from, c.to, c.port, patience); got != c.want {
+		if got := c.who.ask(c.protocol, c.from, c.to, c.port, wait); got != c.want {
 			t.Errorf("%s, %s: %s port %d: %q, want %q", c.name, c.protocol, c.to, c.port, got, c.want)
 		}
 	}
 	w.host.run("nft", "delete", "table", "inet", "foreign")
 	mustChange(t, fw, nil, rules)
-	require.Empty(t, w.client.ask("tcp", f.client, f.publicA, 81, 200*time.Millisecond))
+	require.Empty(t, w.client.ask("tcp", f.client, f.publicA, 81, silence))
 	require.Equal(t, "a:5001 from "+f.client, w.client.ask("tcp", f.client, f.a, 5001, patience), "nothing is left")
 }

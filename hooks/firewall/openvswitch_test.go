@@ -3,10 +3,12 @@ package firewall
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/vishvananda/netlink"
@@ -15,6 +17,7 @@ import (
 	"vifctl/hooks/openvswitch"
 	"vifctl/hooks/plan"
 	"vifctl/tests/dom0"
+	"vifctl/tests/speed"
 )
 
 // unseen are the hostile frames that OpenFlow lets through, because it cannot
@@ -163,7 +166,7 @@ func packetSocket(t *testing.T, n *dom0.Namespace) (s sender) {
 		return unix.Bind(s.fd, &unix.SockaddrLinklayer{Protocol: all, Ifindex: s.index})
 	}))
 	t.Cleanup(func() { _ = unix.Close(s.fd) })
-	require.NoError(t, unix.SetsockoptTimeval(s.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 5}))
+	require.NoError(t, unix.SetsockoptTimeval(s.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: int64(speed.Patience / time.Second)}))
 	return s
 }
 
@@ -181,6 +184,9 @@ func (r *switchRange) received(f frame) bool {
 	var room [2048]byte
 	for {
 		n, err := unix.Read(r.to.fd, room[:])
+		if errors.Is(err, unix.EINTR) { // the kernel does not go on by itself where a time-out is set
+			continue
+		}
 		require.NoError(r.t, err, "%s: the fence has not arrived", f.name)
 		mark, number, found := bytes.Cut(room[:n], []byte("marked"))
 		if !found || len(number) != 4 || len(mark) == 0 {

@@ -15,6 +15,7 @@ import (
 
 	"vifctl/hooks/plan"
 	"vifctl/modes"
+	"vifctl/tests/speed"
 )
 
 // shootingRange is a host with the guest's port, and the guests' end of the cables.
@@ -148,7 +149,7 @@ func (r *shootingRange) received(f frame) bool {
 	fences, frames := r.read(r.fence), r.read(r.counts...)
 	r.send(from, f.bytes)
 	r.send(from, eth(fenceMAC, hostMAC, 0x0800, ip4(fenceIP, host4, udp, 0, udpSegment(4242, 4242, nil))))
-	require.Eventually(r.t, func() bool { return r.read(r.fence) > fences }, 5*time.Second, time.Millisecond, "%s: the fence has not arrived", f.name)
+	require.Eventually(r.t, func() bool { return r.read(r.fence) > fences }, speed.Patience, time.Millisecond, "%s: the fence has not arrived", f.name)
 	return r.read(r.counts...) > frames
 }
 

@@ -34,8 +34,8 @@ func (j *Journal) Guest(uuid string, domid int) Guest {
 	return Guest{journal: j, path: filepath.Join(j.dir, "guests", name)}
 }
 
-// Enrol counts a port among the guest's.
-func (g Guest) Enrol(nic plan.NIC, kind plan.Kind) error {
+// Add counts a port among the guest's.
+func (g Guest) Add(nic plan.NIC, kind plan.Kind) error {
 	ports, err := g.ports()
 	if err != nil {
 		return err
@@ -46,8 +46,8 @@ func (g Guest) Enrol(nic plan.NIC, kind plan.Kind) error {
 	return g.write(append(ports, portName(nic, kind)))
 }
 
-// Leave ends that. Leaving what one never was in is no error.
-func (g Guest) Leave(nic plan.NIC, kind plan.Kind) error {
+// Remove ends that. Removing what was never added is no error.
+func (g Guest) Remove(nic plan.NIC, kind plan.Kind) error {
 	ports, err := g.ports()
 	if err != nil {
 		return err

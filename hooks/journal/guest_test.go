@@ -27,14 +27,14 @@ func TestGuest(t *testing.T) {
 		}))
 	}
 	g := j.Guest(uuid, old.Domid)
-	require.NoError(t, g.Enrol(old, plan.Vif))
-	require.NoError(t, g.Enrol(old, plan.Vif), "twice is once")
+	require.NoError(t, g.Add(old, plan.Vif))
+	require.NoError(t, g.Add(old, plan.Vif), "twice is once")
 	write(old, boot)
 	wanted, err := g.Wanted(boot, old, plan.Vif)
 	require.NoError(t, err)
 	require.Empty(t, wanted, "nobody else is there")
 
-	require.NoError(t, g.Enrol(moved, plan.Vif))
+	require.NoError(t, g.Add(moved, plan.Vif))
 	wanted, err = g.Wanted(boot, old, plan.Vif)
 	require.NoError(t, err)
 	require.Empty(t, wanted, "who has no record yet wants nothing yet")
@@ -53,9 +53,9 @@ func TestGuest(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, other)
 
-	require.NoError(t, g.Leave(old, plan.Vif))
-	require.NoError(t, g.Leave(old, plan.Vif))
-	require.NoError(t, g.Leave(moved, plan.Vif))
+	require.NoError(t, g.Remove(old, plan.Vif))
+	require.NoError(t, g.Remove(old, plan.Vif))
+	require.NoError(t, g.Remove(moved, plan.Vif))
 	left, err := os.ReadDir(filepath.Join(dir, "guests"))
 	require.NoError(t, err)
 	require.Empty(t, left)
@@ -66,7 +66,7 @@ func TestGuestWithoutUUID(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for _, uuid := range []string{"", "../../etc/passwd", "x y", string(make([]byte, 100))} {
-		require.NoError(t, journal.Open(dir).Guest(uuid, 7).Enrol(plan.NIC{Domid: 7}, plan.Tap))
+		require.NoError(t, journal.Open(dir).Guest(uuid, 7).Add(plan.NIC{Domid: 7}, plan.Tap))
 	}
 	left, err := os.ReadDir(filepath.Join(dir, "guests"))
 	require.NoError(t, err)

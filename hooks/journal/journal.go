@@ -55,7 +55,7 @@ type Record struct {
 
 // codec writes records, and reads them.
 var codec = jot.Codec{Union: jot.Union{
-	Name: func(v any) string { return plan.KindOf(v.(plan.Step)) },
+	Name: func(v any) string { return v.(plan.Step).Traits().Kind },
 	New:  func(name string) (any, bool) { return plan.OfKind(name) },
 }}
 

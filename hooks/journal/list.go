@@ -56,31 +56,19 @@ func (j *Journal) Stored(nic plan.NIC, kind plan.Kind) (*Stored, error) {
 
 // involve takes in what else a step is about.
 func (s *Stored) involve(step plan.Step) {
-	dev := plan.DevOf(step).Index
-	var addresses []netip.Addr
-	switch step := step.(type) {
-	case plan.Master:
-		dev = step.Bridge.Index
-	case plan.Sysctl:
+	t := step.Traits()
+	if t.Unannounced {
 		s.Quiet = append(s.Quiet, step)
-	case plan.ProxyNeighbour:
-		dev, addresses = step.Dev.Index, []netip.Addr{step.IP}
-		s.Quiet = append(s.Quiet, step)
-	case plan.Route:
-		if step.Route.Dst.IsSingleIP() {
-			addresses = []netip.Addr{step.Route.Dst.Addr()}
+	}
+	if n, ok := step.(plan.Neighbour); ok {
+		s.Neighbours = append(s.Neighbours, n.IP)
+	}
+	for _, dev := range []int{t.Dev.Index, t.Beside.Index} {
+		if dev != 0 && dev != s.Index && !slices.Contains(s.Devs, dev) {
+			s.Devs = append(s.Devs, dev)
 		}
-	case plan.Address:
-		addresses = []netip.Addr{step.Addr.Prefix.Addr()}
-	case plan.Neighbour:
-		s.Neighbours = append(s.Neighbours, step.IP)
-	case plan.Rule:
-		addresses = []netip.Addr{step.Public, step.Private, step.Prefix.Masked().Addr()}
 	}
-	if dev != 0 && dev != s.Index && !slices.Contains(s.Devs, dev) {
-		s.Devs = append(s.Devs, dev)
-	}
-	for _, a := range addresses {
+	for _, a := range t.Addresses {
 		if a.IsValid() && !slices.Contains(s.Addresses, a) {
 			s.Addresses = append(s.Addresses, a)
 		}

@@ -13,7 +13,7 @@ import (
 	"vifctl/hooks/plan"
 )
 
-// lockRetry is how often a held lock is tried again.
+// lockRetry is how often LockNIC tries a held lock again.
 const lockRetry = 2 * time.Millisecond
 
 // Lock is a held lock.
@@ -24,23 +24,48 @@ type Lock struct {
 }
 
 // LockNIC holds one NIC, both its ports: they share what belongs to the NIC.
-// It waits until ctx ends.
+// It waits until ctx ends, which should be soon: it asks again and again, so as to leave
+// nothing behind that waits when it gives up.
 func (j *Journal) LockNIC(ctx context.Context, nic plan.NIC) (*Lock, error) {
-	return j.lock(ctx, nic.String()+".lock", os.O_RDONLY, false)
+	try := func(ctx context.Context, f *flock.Flock) error {
+		_, err := f.TryLockContext(ctx, lockRetry)
+		return err
+	}
+	return j.lock(ctx, nic.String()+".lock", os.O_RDONLY, false, try)
 }
 
 // LockCall is LockNIC for a call. Its file is opened for writing, though nothing is
 // written: whoever watches the folder tells a call by that from all others.
 func (j *Journal) LockCall(ctx context.Context, nic plan.NIC) (*Lock, error) {
-	return j.lock(ctx, nic.String()+".lock", os.O_RDWR, false)
+	return j.lock(ctx, nic.String()+".lock", os.O_RDWR, false, wait)
 }
 
 // LockHost holds what belongs to the whole host; it is to be held briefly.
 func (j *Journal) LockHost(ctx context.Context) (*Lock, error) {
-	return j.lock(ctx, "host.lock", os.O_RDONLY, true)
+	return j.lock(ctx, "host.lock", os.O_RDONLY, true, wait)
 }
 
-func (j *Journal) lock(ctx context.Context, name string, access int, leave bool) (*Lock, error) {
+// wait takes a lock as soon as the kernel gives it. It returns when ctx ends; then the lock
+// is given back when it comes.
+func wait(ctx context.Context, f *flock.Flock) error {
+	if got, err := f.TryLock(); got || err != nil {
+		return err
+	}
+	taken := make(chan error, 1)
+	go func() { taken <- f.Lock() }()
+	select {
+	case err := <-taken:
+		return err
+	case <-ctx.Done():
+		go func() {
+			_ = <-taken
+			_ = f.Close()
+		}()
+		return ctx.Err()
+	}
+}
+
+func (j *Journal) lock(ctx context.Context, name string, access int, leave bool, take func(context.Context, *flock.Flock) error) (*Lock, error) {
 	if err := os.MkdirAll(j.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
@@ -50,15 +75,15 @@ func (j *Journal) lock(ctx context.Context, name string, access int, leave bool)
 	}
 	for {
 		f := flock.New(path, flock.SetPermissions(0o600), flock.SetFlag(os.O_CREATE|access))
-		got, err := f.TryLockContext(ctx, lockRetry)
+		err := take(ctx, f)
 		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 			return nil, fmt.Errorf("another call still holds %s: %w", path, err)
 		}
-		if err != nil || !got {
+		if err != nil {
 			return nil, fmt.Errorf("lock %s: %w", path, err)
 		}
 		// Whoever held it before may have removed the file while we waited
-		// for it: then we hold a lock that nobody else can see.
+		// for it: then we hold a lock that no other call can see.
 		if same(f, path) {
 			return &Lock{file: f, leave: leave}, nil
 		}

@@ -23,7 +23,7 @@ func Merge(old []Entry, actions []plan.Action) (entries, stale []Entry) {
 	undone := map[string]bool{}
 	for _, e := range old {
 		key := e.Step.Key()
-		if wanted[key] || plan.Absence(e.Step) {
+		if wanted[key] || e.Step.Traits().Absent {
 			entries = append(entries, e)
 			undone[key] = undone[key] || len(e.Undo) > 0
 		} else if len(e.Undo) > 0 {
@@ -35,7 +35,7 @@ func Merge(old []Entry, actions []plan.Action) (entries, stale []Entry) {
 	taken := make([]bool, len(entries))
 	at := 0 // where the next new entry goes
 	for _, a := range actions {
-		if a.Step.Owner() == plan.OwnerHost {
+		if a.Step.Traits().Owner == plan.OwnerHost {
 			continue
 		}
 		key := a.Step.Key()
@@ -47,7 +47,7 @@ func Merge(old []Entry, actions []plan.Action) (entries, stale []Entry) {
 			continue
 		}
 		e := &entries[i]
-		if len(a.Undo) > 0 && !undone[key] && e.Step.Owner() == plan.OwnerPort {
+		if len(a.Undo) > 0 && !undone[key] && e.Step.Traits().Owner == plan.OwnerPort {
 			// The earliest call found it as it wanted it, so that is what it
 			// was; now it changes. (What belongs to the NIC and was there
 			// already is the other port's to undo.)

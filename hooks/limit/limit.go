@@ -63,7 +63,7 @@ func (Host) set(s plan.Limit) error {
 	return c.Flush()
 }
 
-// ReadLimits implements snapshot.LimitReader. Where there is no nf_tables,
+// ReadLimits implements kernel.LimitReader. Where there is no nf_tables,
 // there is no limit.
 func (Host) ReadLimits(indexes []int, s *plan.Snapshot) error {
 	c, err := nftables.New(nftables.AsLasting())

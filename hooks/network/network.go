@@ -1,8 +1,7 @@
 // Package network starts and stops the host's side of a mode: what Xen's
-// network-* scripts did. As with a port, a mode decides, everything goes through
-// the journal, and apply is the one that acts; but a host may be reached only by
-// what is being rewired. So a start is undone as a whole when a step fails, when
-// a gateway that answered before does not any more, when nobody confirms it in
+// network-* scripts did. A start is a subject of the engine like a port; but a host may
+// be reached only by what is being rewired. So a start is undone as a whole when a step fails, when
+// a gateway that answered before does not any more, when it is not confirmed in
 // time, and when its own process dies: another one waits for that.
 package network
 
@@ -20,9 +19,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"vifctl/configs"
-	"vifctl/hooks/apply"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/journal"
-	"vifctl/hooks/snapshot"
+	"vifctl/hooks/kernel"
 )
 
 // Deadlines.
@@ -33,10 +32,10 @@ const (
 	undoDeadline = 20 * time.Second
 )
 
-// Runtime is everything a start or a stop needs.
-type Runtime struct {
-	Reader   *snapshot.Reader
-	Executor *apply.Executor
+// Networks is everything a start or a stop needs.
+type Networks struct {
+	Reader   *engine.Reader
+	Executor *engine.Executor
 	Journal  *journal.Journal
 	// Host is what the configuration says of all guests.
 	Host configs.Host
@@ -47,12 +46,12 @@ type Runtime struct {
 }
 
 // records returns those of this run of the kernel.
-func (r *Runtime) records() ([]*journal.Network, error) {
+func (r *Networks) records() ([]*journal.Network, error) {
 	all, err := r.Journal.Networks()
 	if err != nil {
 		return nil, err
 	}
-	boot, err := bootID()
+	boot, err := kernel.BootID()
 	if err != nil {
 		return nil, err
 	}
@@ -65,11 +64,11 @@ func (r *Runtime) records() ([]*journal.Network, error) {
 	return ours, nil
 }
 
-// tidy undoes what processes left that died at work, as nobody else can be now:
-// starts and stops that did not come to their end, and starts that nobody
-// confirmed in time while nobody watched. What cannot be undone is forgotten
+// tidy undoes what processes left that died at work, as no other can be at work now:
+// starts and stops that did not come to their end, and starts that were not
+// confirmed in time while no process watched. What cannot be undone is forgotten
 // with forget, else it is an error.
-func (r *Runtime) tidy(ctx context.Context, forget bool) error {
+func (r *Networks) tidy(ctx context.Context, forget bool) error {
 	all, err := r.records()
 	if err != nil {
 		return err
@@ -102,15 +101,6 @@ func (r *Runtime) tidy(ctx context.Context, forget bool) error {
 // watches it.
 const watcherSlack = 5 * time.Second
 
-// bootID identifies this run of the kernel.
-func bootID() (string, error) {
-	id, _, err := snapshot.Setting("/proc/sys/kernel/random/boot_id")
-	if err != nil || id == "" {
-		return "", fmt.Errorf("read the kernel's boot id: %w", err)
-	}
-	return id, nil
-}
-
 // sinceBoot is the time that no clock's setting changes.
 func sinceBoot() (time.Duration, error) {
 	var t unix.Timespec
@@ -131,12 +121,12 @@ func renamesOnlyDown() bool {
 	return err != nil || major < 6 || major == 6 && minor < 2
 }
 
-// token is a word that is never said twice.
+// token is a word that no other start has.
 func token() string {
 	return fmt.Sprintf("%016x", rand.Uint64())
 }
 
-// freshMAC is a hardware address that is nobody's: a locally administered one.
+// freshMAC is a hardware address that no card has: a locally administered one.
 func freshMAC() string {
 	b := binary.BigEndian.AppendUint64(nil, rand.Uint64())
 	b[0] = b[0]&^1 | 2

@@ -10,23 +10,23 @@ import (
 
 // WriteText prints what a start would do as a shell script: the lines that would
 // run are commands to paste, all others are comments.
-func (w *Work) WriteText(out io.Writer) error {
+func (d *Decision) WriteText(out io.Writer) error {
 	p := printer{out: out}
-	p.line("# start %s %s", w.Mode, w.Name)
-	if w.Nothing != "" {
-		p.line("# nothing to do: %s", w.Nothing)
+	p.line("# start %s %s", d.Mode, d.Name)
+	if d.Nothing != "" {
+		p.line("# nothing to do: %s", d.Nothing)
 		return p.err
 	}
-	if w.Uplink != "" {
-		p.line("# uplink %s", w.Uplink)
+	if d.Uplink != "" {
+		p.line("# uplink %s", d.Uplink)
 	}
-	for _, said := range w.ForGuests.Words() {
+	for _, said := range d.ForGuests.Words() {
 		p.line("# guests on it: %s, where the configuration does not say", said)
 	}
-	for _, warning := range w.Warnings {
+	for _, warning := range d.Warnings {
 		p.line("# warning: %s", warning)
 	}
-	for _, a := range w.Actions() {
+	for _, a := range d.Actions() {
 		for _, c := range a.Step.Commands() {
 			if a.Satisfied {
 				c = "# already so: " + c
@@ -34,10 +34,10 @@ func (w *Work) WriteText(out io.Writer) error {
 			p.line("%s", c)
 		}
 	}
-	if len(w.Stale) > 0 {
+	if len(d.Stale) > 0 {
 		p.line("# no longer wanted:")
 	}
-	for _, e := range w.Stale {
+	for _, e := range d.Stale {
 		for _, s := range e.Undo {
 			for _, c := range s.Commands() {
 				p.line("%s", c)
@@ -70,15 +70,15 @@ type stepJSON struct {
 
 // WriteJSON prints what a start would do as one JSON document: its steps in
 // their order, and what undoes them in the order in which that would be done.
-func (w *Work) WriteJSON(out io.Writer) error {
+func (d *Decision) WriteJSON(out io.Writer) error {
 	doc := workJSON{
-		Mode: w.Mode, Name: w.Name, Bridge: w.Bridge, Uplink: w.Uplink, Nothing: w.Nothing, Started: w.Before,
-		ForGuests: w.ForGuests, Warnings: w.Warnings, Steps: []stepJSON{}, Undo: [][]string{},
+		Mode: d.Mode, Name: d.Name, Bridge: d.Bridge, Uplink: d.Uplink, Nothing: d.Nothing, Started: d.Before,
+		ForGuests: d.ForGuests, Warnings: d.Warnings, Steps: []stepJSON{}, Undo: [][]string{},
 	}
-	for _, a := range w.Actions() {
+	for _, a := range d.Actions() {
 		doc.Steps = append(doc.Steps, stepJSON{plan.Steps{a.Step}, a.Satisfied, a.Step.Commands()})
 	}
-	for _, a := range slices.Backward(w.Actions()) {
+	for _, a := range slices.Backward(d.Actions()) {
 		for _, s := range a.Undo {
 			doc.Undo = append(doc.Undo, s.Commands())
 		}

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"time"
 
-	"vifctl/hooks/apply"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/journal"
 )
 
 // Start does what a request asks for, all of it or nothing. With confirm, it is
 // undone after that time unless somebody confirms it.
-func (r *Runtime) Start(ctx context.Context, req Request, confirm time.Duration) (*Work, error) {
+func (r *Networks) Start(ctx context.Context, req Request, confirm time.Duration) (*Decision, error) {
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
 	lock, err := r.Journal.LockHost(ctx)
@@ -22,90 +22,96 @@ func (r *Runtime) Start(ctx context.Context, req Request, confirm time.Duration)
 	if err := r.tidy(ctx, false); err != nil {
 		return nil, err
 	}
-	w, err := r.prepare(ctx, req, true)
-	if err != nil {
-		return w, err
-	}
-	for _, warning := range w.Warnings {
-		r.Log.Warn(warning)
-	}
-	if w.Nothing != "" {
-		return w, nil
-	}
-	if w.Before {
-		return w, r.renew(ctx, w)
-	}
-	if err := r.Journal.SetLastWords(""); err != nil {
-		return w, err
-	}
-	// The intent first: whoever finds it undoes it.
-	if err := r.Journal.WriteNetwork(w.record); err != nil {
-		return w, err
-	}
-	release, err := r.guard(w, confirm)
-	if err != nil {
-		return w, errors.Join(err, r.Journal.DeleteNetwork(w.Mode, w.Name))
-	}
-	defer release()
-	if err := r.Executor.Apply(ctx, w.Actions()); err != nil {
-		var rollback *apply.RollbackError
-		if errors.As(err, &rollback) {
-			// What is left stays in the journal, for the next call to undo.
-			return w, err
-		}
-		return w, errors.Join(err, r.Journal.DeleteNetwork(w.Mode, w.Name))
-	}
-	w.record.State = journal.Started
-	if confirm > 0 {
-		now, err := sinceBoot()
-		if err != nil {
-			return w, err
-		}
-		w.record.ConfirmBy = int64(now + confirm)
-	}
-	if err := r.Journal.WriteNetwork(w.record); err != nil {
-		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoDeadline)
-		defer cancel()
-		return w, errors.Join(err, r.undo(undo, w.record, nil))
-	}
-	return w, nil
+	s := r.start(req)
+	s.ask, s.confirm = true, confirm
+	defer func() { s.release() }()
+	return &s.Decision, engine.Carry(ctx, s)
 }
 
-// guard lets another process watch this one where the host's own connection is
-// at stake.
-func (r *Runtime) guard(w *Work, confirm time.Duration) (release func(), err error) {
-	if r.Guard == nil || !w.rewires() && confirm == 0 {
-		return func() {}, nil
+// Record implements engine.Subject: the intent first, which whoever finds it undoes, then
+// the process that takes over when this one dies, where the host's own connection is at
+// stake.
+func (s *start) Record(context.Context) error {
+	for _, warning := range s.Warnings {
+		s.Log.Warn(warning)
 	}
-	return r.Guard(w.Mode, w.Name, w.record.Token)
-}
-
-// renew brings back what has gone of a network since it was started, and sets
-// what is set otherwise by now.
-func (r *Runtime) renew(ctx context.Context, w *Work) error {
-	w.record.State = journal.Started
-	intent := *w.record
-	for _, e := range w.Stale {
-		intent.Settings = append([]journal.Entry{e}, intent.Settings...)
-	}
-	if err := r.Journal.WriteNetwork(&intent); err != nil {
-		return err
-	}
-	if err := r.Executor.Apply(ctx, w.Actions()); err != nil {
-		return err
-	}
-	if len(w.Stale) == 0 {
+	if s.Nothing != "" {
 		return nil
 	}
-	left, err := r.takeBack(ctx, w.Stale)
-	for _, e := range left {
-		w.record.Settings = append([]journal.Entry{e}, w.record.Settings...)
+	if s.Before {
+		s.record.State = journal.Started
+		intent := *s.record
+		intent.Settings = append(reversed(s.Stale), intent.Settings...)
+		return s.Journal.WriteNetwork(&intent)
 	}
-	return errors.Join(err, r.Journal.WriteNetwork(w.record))
+	if err := s.Journal.SetLastWords(""); err != nil {
+		return err
+	}
+	if err := s.Journal.WriteNetwork(s.record); err != nil {
+		return err
+	}
+	if s.Guard == nil || !s.rewires() && s.confirm == 0 {
+		return nil
+	}
+	release, err := s.Guard(s.Mode, s.Name, s.record.Token)
+	if err != nil {
+		return errors.Join(err, s.Journal.DeleteNetwork(s.Mode, s.Name))
+	}
+	s.release = release
+	return nil
+}
+
+// Act implements engine.Subject.
+func (s *start) Act(ctx context.Context) (err error) {
+	s.left, err = s.Executor.TakeOrUndo(ctx, s.Actions())
+	return err
+}
+
+// Settle implements engine.Subject.
+func (s *start) Settle(ctx context.Context, failure error) error {
+	switch {
+	case s.Nothing != "":
+		return nil
+	case failure != nil && (s.Before || len(s.left) > 0):
+		// What is left stays in the journal, for the next call to undo.
+		return failure
+	case failure != nil:
+		return errors.Join(failure, s.Journal.DeleteNetwork(s.Mode, s.Name))
+	case s.Before:
+		return s.dropStale(ctx)
+	}
+	return s.started(ctx)
+}
+
+// dropStale undoes what an earlier start set that is set otherwise by now.
+func (s *start) dropStale(ctx context.Context) error {
+	if len(s.Stale) == 0 {
+		return nil
+	}
+	left, err := s.Executor.Undo(ctx, s.Stale)
+	s.record.Settings = append(left, s.record.Settings...)
+	return errors.Join(err, s.Journal.WriteNetwork(s.record))
+}
+
+func (s *start) started(ctx context.Context) error {
+	s.record.State = journal.Started
+	if s.confirm > 0 {
+		now, err := sinceBoot()
+		if err != nil {
+			return err
+		}
+		s.record.ConfirmBy = int64(now + s.confirm)
+	}
+	if err := s.Journal.WriteNetwork(s.record); err != nil {
+		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoDeadline)
+		defer cancel()
+		return errors.Join(err, s.undo(undo, s.record, nil))
+	}
+	return nil
 }
 
 // Confirm takes every start that waits for it as good, and returns their names.
-func (r *Runtime) Confirm(ctx context.Context) (names []string, err error) {
+func (r *Networks) Confirm(ctx context.Context) (names []string, err error) {
 	lock, err := r.Journal.LockHost(ctx)
 	if err != nil {
 		return nil, err

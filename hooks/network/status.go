@@ -9,7 +9,6 @@ import (
 
 	"vifctl/hooks/journal"
 	"vifctl/hooks/plan"
-	"vifctl/hooks/snapshot"
 )
 
 // Status is what a person asks of one network. Its JSON is stable.
@@ -42,7 +41,7 @@ type SettingsStatus struct {
 }
 
 // Status looks at the networks that a request means: with mode "" at all.
-func (r *Runtime) Status(ctx context.Context, req Request) ([]Status, error) {
+func (r *Networks) Status(ctx context.Context, req Request) ([]Status, error) {
 	all, err := r.records()
 	if err != nil {
 		return nil, err
@@ -61,7 +60,7 @@ func (r *Runtime) Status(ctx context.Context, req Request) ([]Status, error) {
 	return list, nil
 }
 
-func (r *Runtime) status(ctx context.Context, n *journal.Network) (Status, error) {
+func (r *Networks) status(ctx context.Context, n *journal.Network) (Status, error) {
 	st := Status{Mode: n.Mode, Name: n.Name, State: n.State, ForGuests: n.ForGuests, Settings: []SettingsStatus{}}
 	if n.ConfirmBy != 0 {
 		now, err := sinceBoot()
@@ -72,11 +71,11 @@ func (r *Runtime) status(ctx context.Context, n *journal.Network) (Status, error
 	}
 	var steps []plan.Step
 	for _, e := range slices.Concat(n.Settings, n.Topology) {
-		if !passing(e.Step) {
+		if !e.Step.Traits().Passing {
 			steps = append(steps, e.Step)
 		}
 	}
-	s := snapshot.Empty()
+	s := plan.NewSnapshot()
 	q := plan.Needs(steps)
 	q.AllLinks = true
 	if err := r.Reader.Read(ctx, q, s); err != nil {
@@ -94,7 +93,7 @@ func (r *Runtime) status(ctx context.Context, n *journal.Network) (Status, error
 }
 
 // interfaces says which ones it is made of.
-func (r *Runtime) interfaces(ctx context.Context, n *journal.Network, s *plan.Snapshot, st *Status) error {
+func (r *Networks) interfaces(ctx context.Context, n *journal.Network, s *plan.Snapshot, st *Status) error {
 	holder := n.Uplink.Index
 	if up, ok := s.Links[n.Uplink.Index]; ok {
 		st.Uplink = up.Name
@@ -136,8 +135,9 @@ func settingOf(e journal.Entry) SettingsStatus {
 			return s.Path(), "1"
 		case plan.Sysctl:
 			return "net/" + s.Table + "/" + s.Dev.Name + "/" + s.Name, s.Want
+		default:
+			return s.Key(), ""
 		}
-		return s.Key(), ""
 	}
 	st.Path, st.Value = name(e.Step)
 	if len(e.Undo) > 0 {

@@ -14,7 +14,7 @@ import (
 // Stop undoes what a start did, and returns the name of the network that was
 // stopped, "" where there was none. With force it is stopped although guests
 // are on its bridge, and what cannot be undone is forgotten.
-func (r *Runtime) Stop(ctx context.Context, req Request, force bool) (name string, err error) {
+func (r *Networks) Stop(ctx context.Context, req Request, force bool) (name string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
 	lock, err := r.Journal.LockHost(ctx)
@@ -61,7 +61,7 @@ func (r *Runtime) Stop(ctx context.Context, req Request, force bool) (name strin
 
 // Started are the requests that stop all there is: what stands on a bridge
 // before the bridge.
-func (r *Runtime) Started() (list []Request, err error) {
+func (r *Networks) Started() (list []Request, err error) {
 	all, err := r.records()
 	if err != nil {
 		return nil, err
@@ -96,8 +96,8 @@ func find(req Request, all []*journal.Network) (*journal.Network, error) {
 	return nil, fmt.Errorf("there are %d networks of mode %s: say which, by bridge= or netdev=: %s", len(found), req.Mode, strings.Join(names, ", "))
 }
 
-// unused: nobody but the uplink is on the bridge that would go.
-func (r *Runtime) unused(n *journal.Network) error {
+// unused: only the uplink is on the bridge that would go.
+func (r *Networks) unused(n *journal.Network) error {
 	links, err := r.Reader.Links()
 	if err != nil {
 		return err
@@ -120,35 +120,22 @@ func (r *Runtime) unused(n *journal.Network) error {
 // undo takes back all that was done for a network, newest first, whatever fails
 // on the way; what another network wants as well is left to it. all are the
 // records there are.
-func (r *Runtime) undo(ctx context.Context, n *journal.Network, all []*journal.Network) error {
+func (r *Networks) undo(ctx context.Context, n *journal.Network, all []*journal.Network) error {
 	if err := r.handOver(n, all); err != nil {
 		return err
 	}
-	topology, err1 := r.takeBack(ctx, reversed(n.Topology))
-	settings, err2 := r.takeBack(ctx, reversed(n.Settings))
+	topology, err1 := r.Executor.Undo(ctx, reversed(n.Topology))
+	settings, err2 := r.Executor.Undo(ctx, reversed(n.Settings))
 	if len(topology)+len(settings) == 0 {
 		return r.Journal.DeleteNetwork(n.Mode, n.Name)
 	}
-	n.Topology, n.Settings, n.State = reversed(topology), reversed(settings), journal.Stopping
+	n.Topology, n.Settings, n.State = topology, settings, journal.Stopping
 	return errors.Join(err1, err2, r.Journal.WriteNetwork(n))
-}
-
-// takeBack undoes entries in their order and returns, in the same, those that
-// could not be.
-func (r *Runtime) takeBack(ctx context.Context, list []journal.Entry) (left []journal.Entry, err error) {
-	var failed []error
-	for _, e := range list {
-		if err := r.Executor.Undo(ctx, e.Undo); err != nil {
-			failed = append(failed, err)
-			left = append(left, e)
-		}
-	}
-	return left, errors.Join(failed...)
 }
 
 // handOver gives the undoing of settings to another network that wants them,
 // too: the last one undoes them.
-func (r *Runtime) handOver(n *journal.Network, all []*journal.Network) error {
+func (r *Networks) handOver(n *journal.Network, all []*journal.Network) error {
 	for i, e := range n.Settings {
 		if len(e.Undo) == 0 {
 			continue

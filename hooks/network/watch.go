@@ -16,7 +16,7 @@ const confirmPoll = 500 * time.Millisecond
 // when the process that started it is done or dead; undoes what that left
 // half-way; then waits for the confirmation where one is due, and undoes a start
 // that gets none. token tells which start or stop it is about.
-func (r *Runtime) Watch(ctx context.Context, mode, name, token string, parent io.Reader) error {
+func (r *Networks) Watch(ctx context.Context, mode, name, token string, parent io.Reader) error {
 	_, _ = io.Copy(io.Discard, parent)
 	for {
 		over, err := r.look(ctx, mode, name, token)
@@ -28,7 +28,7 @@ func (r *Runtime) Watch(ctx context.Context, mode, name, token string, parent io
 }
 
 // look looks once at what became of it; over: there is nothing more to wait for.
-func (r *Runtime) look(ctx context.Context, mode, name, token string) (over bool, err error) {
+func (r *Networks) look(ctx context.Context, mode, name, token string) (over bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, deadline+undoDeadline)
 	defer cancel()
 	lock, err := r.Journal.LockHost(ctx)

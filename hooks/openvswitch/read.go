@@ -10,7 +10,7 @@ import (
 	"vifctl/hooks/plan"
 )
 
-// ReadSwitch implements snapshot.SwitchReader.
+// ReadSwitch implements kernel.SwitchReader.
 func (h Host) ReadSwitch(ctx context.Context, q plan.Query, s *plan.Snapshot) error {
 	d, err := dial(ctx)
 	if errors.Is(err, ErrNotThere) {

@@ -63,12 +63,16 @@ func (s Address) Key() string {
 	return key("address "+s.Addr.Prefix.String()+" "+s.Addr.Peer.String(), s.Dev)
 }
 
-// Owner implements Step.
-func (s Address) Owner() Owner {
-	if s.NIC {
-		return OwnerNIC
+// Traits implements Step.
+func (s Address) Traits() Traits {
+	t := Traits{
+		Kind: "address", Owner: OwnerPort, Dev: s.Dev, Absent: s.Absent, Passing: s.Addr.Valid != 0,
+		Addresses: [3]netip.Addr{s.Addr.Prefix.Addr()},
 	}
-	return OwnerPort
+	if s.NIC {
+		t.Owner = OwnerNIC
+	}
+	return t
 }
 
 // Needs implements Step.

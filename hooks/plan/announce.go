@@ -5,7 +5,7 @@ import "net/netip"
 // Announce tells the network behind an interface that an address is reached
 // through it from now on, by gratuitous ARP or an unsolicited neighbour
 // advertisement: a guest that came from another host is reachable at once. It
-// is a deed, and what nobody hears is no failure.
+// is an effect, and one that reaches no listener is no failure.
 type Announce struct {
 	Dev Dev        `json:"dev"`
 	IP  netip.Addr `json:"ip"`
@@ -46,8 +46,10 @@ func (u *Uplink) onLink(ip netip.Addr) bool {
 // Key implements Step.
 func (s Announce) Key() string { return key("announce "+s.IP.String(), s.Dev) }
 
-// Owner implements Step. What was said cannot be unsaid.
-func (Announce) Owner() Owner { return OwnerHost }
+// Traits implements Step. An announcement cannot be taken back.
+func (Announce) Traits() Traits {
+	return Traits{Kind: "announce", Owner: OwnerHost, Effect: true, Tolerant: true}
+}
 
 // Needs implements Step.
 func (Announce) Needs(*Query) {}

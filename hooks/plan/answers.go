@@ -4,7 +4,7 @@ import "net/netip"
 
 // Answers wants a neighbour to answer, asked by ARP or neighbour discovery
 // through an interface: a gateway that answered before its host was rewired has
-// to do so afterwards. It is a deed: there is nothing to undo.
+// to do so afterwards. There is nothing to undo.
 type Answers struct {
 	Dev Dev        `json:"dev"`
 	IP  netip.Addr `json:"ip"`
@@ -13,8 +13,10 @@ type Answers struct {
 // Key implements Step.
 func (s Answers) Key() string { return key("answer of "+s.IP.String(), s.Dev) }
 
-// Owner implements Step.
-func (Answers) Owner() Owner { return OwnerNetwork }
+// Traits implements Step.
+func (Answers) Traits() Traits {
+	return Traits{Kind: "answers", Owner: OwnerNetwork, Passing: true}
+}
 
 // Needs implements Step.
 func (Answers) Needs(*Query) {}

@@ -86,8 +86,10 @@ func (s DHCPHost) File() string { return DHCPHosts + "/" + strings.ReplaceAll(s.
 // Key implements Step.
 func (s DHCPHost) Key() string { return "dhcp " + s.MAC }
 
-// Owner implements Step.
-func (DHCPHost) Owner() Owner { return OwnerNIC }
+// Traits implements Step.
+func (s DHCPHost) Traits() Traits {
+	return Traits{Kind: "dhcp_host", Owner: OwnerNIC, Absent: s.Absent}
+}
 
 // Needs implements Step.
 func (s DHCPHost) Needs(q *Query) { q.DHCP = append(q.DHCP, s) }

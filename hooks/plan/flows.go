@@ -25,8 +25,10 @@ func (s Flows) Key() string {
 	return "flows by " + s.By.Key()
 }
 
-// Owner implements Step.
-func (Flows) Owner() Owner { return OwnerNIC }
+// Traits implements Step.
+func (Flows) Traits() Traits {
+	return Traits{Kind: "flows", Owner: OwnerNIC, Batch: conntrackTable}
+}
 
 // Needs implements Step.
 func (Flows) Needs(*Query) {}

@@ -51,8 +51,10 @@ func (s Forwarding) own() SysctlName {
 // Key implements Step.
 func (s Forwarding) Key() string { return "setting " + s.Path() }
 
-// Owner implements Step.
-func (Forwarding) Owner() Owner { return OwnerNetwork }
+// Traits implements Step.
+func (Forwarding) Traits() Traits {
+	return Traits{Kind: "forwarding", Owner: OwnerNetwork}
+}
 
 // Needs implements Step.
 func (s Forwarding) Needs(q *Query) {

@@ -37,8 +37,10 @@ type Bridge struct {
 // Key implements Step.
 func (s Bridge) Key() string { return key("bridge", s.Dev) }
 
-// Owner implements Step.
-func (Bridge) Owner() Owner { return OwnerNetwork }
+// Traits implements Step.
+func (s Bridge) Traits() Traits {
+	return Traits{Kind: "bridge", Owner: OwnerNetwork, Dev: s.Dev, Absent: s.Absent}
+}
 
 // Needs implements Step.
 func (s Bridge) Needs(q *Query) { q.needLink(s.Dev) }

@@ -42,8 +42,11 @@ func Limits(r Request) []Step {
 // Key implements Step.
 func (s Limit) Key() string { return key("limit", s.Dev) }
 
-// Owner implements Step.
-func (Limit) Owner() Owner { return OwnerPort }
+// Traits implements Step. A kernel without nf_tables limits nothing, which is worth a
+// warning: no script of Xen's has ever limited a tap.
+func (s Limit) Traits() Traits {
+	return Traits{Kind: "limit", Owner: OwnerPort, Absent: s.Absent, Tolerant: !s.Absent}
+}
 
 // Needs implements Step.
 func (s Limit) Needs(q *Query) { q.Limits = append(q.Limits, s.Dev.Index) }

@@ -45,8 +45,10 @@ func key(what string, d Dev) string { return what + " " + strconv.Itoa(d.Index) 
 // Key implements Step.
 func (s Name) Key() string { return key("name", s.Dev) }
 
-// Owner implements Step.
-func (Name) Owner() Owner { return OwnerPort }
+// Traits implements Step.
+func (s Name) Traits() Traits {
+	return Traits{Kind: "name", Owner: OwnerPort, Dev: s.Dev}
+}
 
 // Needs implements Step.
 func (s Name) Needs(q *Query) { q.needLink(s.Dev) }
@@ -73,8 +75,10 @@ func (s Name) pretend(h *Snapshot) { h.change(s.Dev, func(l *Link) { l.Name = s.
 // Key implements Step.
 func (s MAC) Key() string { return key("mac", s.Dev) }
 
-// Owner implements Step.
-func (MAC) Owner() Owner { return OwnerPort }
+// Traits implements Step.
+func (s MAC) Traits() Traits {
+	return Traits{Kind: "mac", Owner: OwnerPort, Dev: s.Dev, Tolerant: s.Tolerant, Batch: linkMessage, Rank: 1}
+}
 
 // Needs implements Step.
 func (s MAC) Needs(q *Query) { q.needLink(s.Dev) }
@@ -101,8 +105,10 @@ func (s MAC) pretend(h *Snapshot) { h.change(s.Dev, func(l *Link) { l.MAC = s.Wa
 // Key implements Step.
 func (s MTU) Key() string { return key("mtu", s.Dev) }
 
-// Owner implements Step.
-func (MTU) Owner() Owner { return OwnerPort }
+// Traits implements Step.
+func (s MTU) Traits() Traits {
+	return Traits{Kind: "mtu", Owner: OwnerPort, Dev: s.Dev, Tolerant: s.Tolerant, Batch: linkMessage, Rank: 2}
+}
 
 // Needs implements Step.
 func (s MTU) Needs(q *Query) { q.needLink(s.Dev) }
@@ -141,8 +147,13 @@ const MinMTU6 = 1280
 // Key implements Step.
 func (s Master) Key() string { return key("master", s.Dev) }
 
-// Owner implements Step.
-func (Master) Owner() Owner { return OwnerPort }
+// Traits implements Step.
+func (s Master) Traits() Traits {
+	return Traits{
+		Kind: "master", Owner: OwnerPort, Dev: s.Dev, Beside: s.Bridge, Absent: s.Bridge.IsZero(), Admits: !s.Bridge.IsZero(),
+		Batch: linkMessage, Rank: 3,
+	}
+}
 
 // Needs implements Step. Its VLANs go with a port that leaves its bridge.
 func (s Master) Needs(q *Query) { BridgeVLAN{Dev: s.Dev}.Needs(q) }
@@ -189,8 +200,10 @@ func (s Master) pretend(h *Snapshot) {
 // Key implements Step.
 func (s Up) Key() string { return key("up", s.Dev) }
 
-// Owner implements Step.
-func (Up) Owner() Owner { return OwnerPort }
+// Traits implements Step.
+func (s Up) Traits() Traits {
+	return Traits{Kind: "up", Owner: OwnerPort, Dev: s.Dev, Admits: s.Want, Batch: linkMessage, Rank: 4}
+}
 
 // Needs implements Step.
 func (s Up) Needs(q *Query) { q.needLink(s.Dev) }

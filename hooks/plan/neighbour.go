@@ -21,8 +21,12 @@ type ProxyNeighbour struct {
 // Key implements Step.
 func (s ProxyNeighbour) Key() string { return key("proxy neighbour "+s.IP.String(), s.Dev) }
 
-// Owner implements Step.
-func (ProxyNeighbour) Owner() Owner { return OwnerNIC }
+// Traits implements Step. The entry is on the uplink, and serves the whole NIC.
+func (s ProxyNeighbour) Traits() Traits {
+	return Traits{
+		Kind: "proxy_neighbour", Owner: OwnerNIC, Beside: s.Dev, Absent: s.Absent, Unannounced: true, Addresses: [3]netip.Addr{s.IP},
+	}
+}
 
 // Needs implements Step.
 func (s ProxyNeighbour) Needs(q *Query) {
@@ -64,8 +68,10 @@ type Neighbour struct {
 // Key implements Step.
 func (s Neighbour) Key() string { return key("neighbour "+s.IP.String(), s.Dev) }
 
-// Owner implements Step.
-func (Neighbour) Owner() Owner { return OwnerPort }
+// Traits implements Step.
+func (s Neighbour) Traits() Traits {
+	return Traits{Kind: "neighbour", Owner: OwnerPort, Dev: s.Dev, Absent: s.Absent}
+}
 
 // Needs implements Step.
 func (s Neighbour) Needs(q *Query) {

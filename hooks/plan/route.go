@@ -50,8 +50,14 @@ func (s Route) Key() string {
 	return key(what, s.Dev)
 }
 
-// Owner implements Step.
-func (Route) Owner() Owner { return OwnerPort }
+// Traits implements Step.
+func (s Route) Traits() Traits {
+	t := Traits{Kind: "route", Owner: OwnerPort, Dev: s.Dev, Absent: s.Absent, Passing: s.Route.Way.Lifetime != 0}
+	if s.Route.Dst.IsSingleIP() {
+		t.Addresses[0] = s.Route.Dst.Addr()
+	}
+	return t
+}
 
 // Needs implements Step.
 func (s Route) Needs(q *Query) {

@@ -77,14 +77,18 @@ func (s Rule) Key() string {
 	return fmt.Sprintf("rule %+v", s)
 }
 
-// Owner implements Step: what is about a port goes with it; what is about a
+// Traits implements Step: what is about a port goes with it; what is about a
 // guest's addresses serves its vif and its tap.
-func (s Rule) Owner() Owner {
+func (s Rule) Traits() Traits {
+	t := Traits{
+		Kind: "rule", Owner: OwnerPort, Absent: s.Absent, Batch: firewallChange,
+		Addresses: [3]netip.Addr{s.Public, s.Private, s.Prefix.Masked().Addr()},
+	}
 	switch s.Kind {
 	case RuleOneToOne, RuleMasquerade, RuleForward:
-		return OwnerNIC
+		t.Owner = OwnerNIC
 	}
-	return OwnerPort
+	return t
 }
 
 // Needs implements Step.

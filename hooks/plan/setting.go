@@ -12,8 +12,10 @@ type Setting struct {
 // Key implements Step.
 func (s Setting) Key() string { return "setting " + s.Path }
 
-// Owner implements Step.
-func (Setting) Owner() Owner { return OwnerNetwork }
+// Traits implements Step.
+func (s Setting) Traits() Traits {
+	return Traits{Kind: "setting", Owner: OwnerNetwork, Tolerant: s.Tolerant}
+}
 
 // Needs implements Step.
 func (s Setting) Needs(q *Query) { q.Settings = append(q.Settings, s.Path) }

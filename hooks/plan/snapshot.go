@@ -114,6 +114,28 @@ type Snapshot struct {
 	newIPv6 map[int]bool
 }
 
+// NewSnapshot returns a snapshot without a fact in it.
+func NewSnapshot() *Snapshot {
+	return &Snapshot{
+		Links:      map[int]Link{},
+		Addresses:  map[int][]Addr{},
+		Routes:     map[int][]RouteEntry{},
+		Neighbours: map[NeighbourKey]bool{},
+		Sysctls:    map[SysctlKey]string{},
+		Permanent:  map[NeighbourKey]string{},
+		Rules:      map[string]bool{},
+		Known:      map[string]bool{},
+		Settings:   map[string]string{},
+
+		VLANs:        map[int][]VLANRange{},
+		Limits:       map[int]Rate{},
+		DHCP:         map[string]string{},
+		Switches:     map[string]Switch{},
+		SwitchPorts:  map[string]SwitchMember{},
+		SwitchGuards: map[string]bool{},
+	}
+}
+
 // Link is one interface.
 type Link struct {
 	Dev

@@ -57,8 +57,10 @@ type SwitchPort struct {
 // Key implements Step. An interface that gets another name is another port.
 func (s SwitchPort) Key() string { return "switch port " + s.Dev.Name }
 
-// Owner implements Step.
-func (SwitchPort) Owner() Owner { return OwnerPort }
+// Traits implements Step.
+func (s SwitchPort) Traits() Traits {
+	return Traits{Kind: "switch_port", Owner: OwnerPort, Absent: s.Bridge == ""}
+}
 
 // Needs implements Step.
 func (s SwitchPort) Needs(q *Query) { q.SwitchPorts = append(q.SwitchPorts, s.Dev.Name) }

@@ -34,8 +34,10 @@ func (s SwitchGuard) Key() string {
 // guardOf begins the keys of what guards a port.
 func guardOf(port Dev) string { return "switch guard " + port.Name + " " }
 
-// Owner implements Step.
-func (SwitchGuard) Owner() Owner { return OwnerPort }
+// Traits implements Step.
+func (s SwitchGuard) Traits() Traits {
+	return Traits{Kind: "switch_guard", Owner: OwnerPort, Absent: s.Absent}
+}
 
 // Needs implements Step.
 func (s SwitchGuard) Needs(q *Query) { q.SwitchGuards = append(q.SwitchGuards, s) }

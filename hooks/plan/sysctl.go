@@ -37,12 +37,13 @@ type Sysctl struct {
 // Key implements Step.
 func (s Sysctl) Key() string { return key("sysctl "+s.Table+" "+s.Name, s.Dev) }
 
-// Owner implements Step.
-func (s Sysctl) Owner() Owner {
+// Traits implements Step.
+func (s Sysctl) Traits() Traits {
+	t := Traits{Kind: "sysctl", Owner: OwnerPort, Dev: s.Dev, Unannounced: true}
 	if s.Host {
-		return OwnerHost
+		t.Owner = OwnerHost
 	}
-	return OwnerPort
+	return t
 }
 
 // Needs implements Step.

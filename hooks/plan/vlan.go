@@ -156,8 +156,10 @@ type BridgeVLAN struct {
 // Key implements Step.
 func (s BridgeVLAN) Key() string { return key("vlan", s.Dev) }
 
-// Owner implements Step.
-func (BridgeVLAN) Owner() Owner { return OwnerPort }
+// Traits implements Step.
+func (s BridgeVLAN) Traits() Traits {
+	return Traits{Kind: "bridge_vlan", Owner: OwnerPort, Dev: s.Dev}
+}
 
 // Needs implements Step.
 func (s BridgeVLAN) Needs(q *Query) {

@@ -14,9 +14,9 @@ import (
 	"slices"
 	"time"
 
+	"vifctl/hooks/doctor/inventory"
+	"vifctl/hooks/kernel"
 	"vifctl/hooks/plan"
-	"vifctl/hooks/snapshot"
-	"vifctl/hooks/survey"
 )
 
 // Answer is what one question came to.
@@ -39,7 +39,7 @@ type Answer struct {
 const patience = 900 * time.Millisecond
 
 // NIC asks about one NIC. A guest without an address is asked nothing.
-func NIC(ctx context.Context, f *survey.Facts, n *survey.NIC) (answers []Answer) {
+func NIC(ctx context.Context, f *inventory.Facts, n *inventory.NIC) (answers []Answer) {
 	p := n.Carrier()
 	add := func(question, address string, good bool, format string, args ...any) {
 		a := Answer{Guest: n.Guest, Question: question, Address: address, Good: good, Said: fmt.Sprintf(format, args...)}
@@ -88,7 +88,7 @@ func NIC(ctx context.Context, f *survey.Facts, n *survey.NIC) (answers []Answer)
 		}
 	}
 	if g, bridge, ok := beyond(f, n); ok {
-		mac, took, err := whoHas(ctx, bridge.Index, sourceOf(f, &survey.Port{Link: &bridge}, g), g)
+		mac, took, err := whoHas(ctx, bridge.Index, sourceOf(f, &inventory.Port{Link: &bridge}, g), g)
 		switch {
 		case err != nil:
 			add("gateway", g.String(), false, "%s, the gateway of this network, could not be asked for at %s: %v", g, bridge.Name, err)
@@ -106,7 +106,7 @@ func NIC(ctx context.Context, f *survey.Facts, n *survey.NIC) (answers []Answer)
 	return answers
 }
 
-func where(f *survey.Facts, n *survey.NIC, p *survey.Port) string {
+func where(f *inventory.Facts, n *inventory.NIC, p *inventory.Port) string {
 	if bridge := f.Bridge(n); bridge != "" {
 		return bridge
 	}
@@ -115,7 +115,7 @@ func where(f *survey.Facts, n *survey.NIC, p *survey.Port) string {
 
 // gatewayOf is the address on a routed port that the guest has as its gateway: a
 // ping from there is answered to the gateway. It is not valid where there is none.
-func gatewayOf(f *survey.Facts, n *survey.NIC, p *survey.Port, ip netip.Addr) netip.Addr {
+func gatewayOf(f *inventory.Facts, n *inventory.NIC, p *inventory.Port, ip netip.Addr) netip.Addr {
 	if own := sourceOf(f, p, ip); ip.Is4() && !own.IsUnspecified() && f.Bridge(n) == "" {
 		return own
 	}
@@ -124,21 +124,21 @@ func gatewayOf(f *survey.Facts, n *survey.NIC, p *survey.Port, ip netip.Addr) ne
 
 // beyond is the gateway of a bridged guest's network, which is another machine: as
 // far as the host is told of it, by its own default route through the bridge.
-func beyond(f *survey.Facts, n *survey.NIC) (gateway netip.Addr, bridge snapshot.HostLink, ok bool) {
+func beyond(f *inventory.Facts, n *inventory.NIC) (gateway netip.Addr, bridge kernel.Link, ok bool) {
 	bridge, ok = f.Host.Named(f.Bridge(n))
 	r, found := f.Host.Default(false)
-	if !ok || !found || r.Index != bridge.Index || !r.Gateway.Is4() {
+	if !ok || !found || r.Index() != bridge.Index || !r.Gateway().Is4() {
 		return gateway, bridge, false
 	}
 	same := slices.ContainsFunc(f.Host.Addresses[bridge.Index], func(own plan.Addr) bool {
-		return own.Prefix.Contains(r.Gateway) && slices.ContainsFunc(n.Addresses, func(a netip.Prefix) bool { return own.Prefix.Contains(a.Addr()) })
+		return own.Prefix.Contains(r.Gateway()) && slices.ContainsFunc(n.Addresses, func(a netip.Prefix) bool { return own.Prefix.Contains(a.Addr()) })
 	})
-	return r.Gateway, bridge, same
+	return r.Gateway(), bridge, same
 }
 
 // sourceOf is the host's address that it asks with: its own on the port, or none
 // (an ARP probe, RFC 5227).
-func sourceOf(f *survey.Facts, p *survey.Port, to netip.Addr) netip.Addr {
+func sourceOf(f *inventory.Facts, p *inventory.Port, to netip.Addr) netip.Addr {
 	for _, a := range f.Host.Addresses[p.Link.Index] {
 		if own := a.Prefix.Addr(); own.Is6() == to.Is6() && (to.Is4() || own.IsLinkLocalUnicast()) {
 			return own
@@ -152,12 +152,12 @@ func sourceOf(f *survey.Facts, p *survey.Port, to netip.Addr) netip.Addr {
 
 // reachable reports whether the host's own way to an address is the guest's
 // port, or its bridge.
-func reachable(f *survey.Facts, n *survey.NIC, p *survey.Port, ip netip.Addr) bool {
-	r, ok := survey.BestRoute(f, ip)
-	if !ok || r.Blocked {
+func reachable(f *inventory.Facts, n *inventory.NIC, p *inventory.Port, ip netip.Addr) bool {
+	r, ok := inventory.BestRoute(f, ip)
+	if !ok || r.Blocked() {
 		return false
 	}
-	return r.Index == p.Link.Index || f.Host.Links[r.Index].Name == f.Bridge(n)
+	return r.Index() == p.Link.Index || f.Host.Links[r.Index()].Name == f.Bridge(n)
 }
 
 // ownMAC is an interface's hardware address.

@@ -10,12 +10,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"vifctl/hooks/process"
+	"vifctl/tests/speed"
 )
 
 // Somebody else is the last to hold what is left, for a moment, and holds
 // nothing else of ours.
 func TestLeave(t *testing.T) {
-	require.Eventually(t, func() bool { return leftToAChild(t) }, 20*time.Second, time.Millisecond, "on a busy machine the moment may pass unseen, but not always")
+	require.Eventually(t, func() bool { return leftToAChild(t) }, speed.Patience, time.Millisecond, "on a busy machine the moment may pass unseen, but not always")
 }
 
 func leftToAChild(t *testing.T) bool {

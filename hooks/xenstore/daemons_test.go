@@ -13,6 +13,7 @@ import (
 	"vifctl/hooks/xenstore"
 	"vifctl/hooks/xenstore/embedded"
 	"vifctl/tests/realxenstore"
+	"vifctl/tests/speed"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -73,7 +74,7 @@ func on(t *testing.T, test func(t *testing.T, d daemon)) {
 
 func dial(t testing.TB, d daemon) *xenstore.Client {
 	t.Helper()
-	c, err := xenstore.DialPath(within(t, 10*time.Second), d.socket)
+	c, err := xenstore.DialPath(within(t, speed.Patience), d.socket)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = c.Close() })
 	return c
@@ -94,7 +95,7 @@ func next(t testing.TB, w *xenstore.Watch) string {
 	case path, ok := <-w.C:
 		require.True(t, ok, "the watch ended")
 		return path
-	case <-time.After(10 * time.Second):
+	case <-time.After(speed.Patience):
 		require.Fail(t, "no event came")
 		return ""
 	}
@@ -104,7 +105,7 @@ func next(t testing.TB, w *xenstore.Watch) string {
 func quiet(t testing.TB, c *xenstore.Client, w *xenstore.Watch) {
 	t.Helper()
 	// Events and answers come in order, so an answer means that all earlier events are here.
-	_, err := c.List(within(t, 10*time.Second), "/")
+	_, err := c.List(within(t, speed.Patience), "/")
 	require.NoError(t, err)
 	require.Empty(t, w.C)
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"vifctl/hooks/xenstore/internal/wire"
+	"vifctl/tests/speed"
 )
 
 // pair is a client and the other end of its connection.
@@ -42,7 +43,7 @@ func answerWith(t testing.TB, answer []byte) (string, error) {
 			_, _ = peer.Write(answer)
 		}
 	}()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), speed.Patience)
 	defer cancel()
 	return c.Read(ctx, "/key")
 }
@@ -117,7 +118,7 @@ func TestGivenUpInTheMiddleOfAnAnswer(t *testing.T) {
 	}()
 	_, err := c.Read(ctx, "/key")
 	require.ErrorIs(t, err, context.Canceled)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), speed.Patience)
 	defer cancel()
 	second, err := c.Read(ctx, "/key")
 	require.NoError(t, err)
@@ -170,7 +171,7 @@ func FuzzAnswers(f *testing.F) {
 	f.Add(frames(wire.TypeError, wire.TypeTransactionStart, wire.TypeRead, wire.TypeTransactionEnd))
 	f.Fuzz(func(t *testing.T, said []byte) {
 		c, peer := pair(t, unix.SOCK_STREAM, false)
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), speed.Patience)
 		defer cancel()
 		done := make(chan struct{}, 3)
 		go func() {
@@ -238,7 +239,7 @@ func TestXenbusDevice(t *testing.T) {
 			}
 		}
 	}()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), speed.Patience)
 	defer cancel()
 	values, err := c.ReadAll(ctx, "a", "b", "c")
 	require.NoError(t, err)

@@ -81,7 +81,7 @@ func (tx *Tx) Read(ctx context.Context, path string) (string, error) {
 	return tx.request(ctx, "read", wire.TypeRead, path, "\x00")
 }
 
-// ReadAll is Client.ReadAll inside the transaction, and so one snapshot.
+// ReadAll is Client.ReadAll inside the transaction, and so one kernel.
 func (tx *Tx) ReadAll(ctx context.Context, paths ...string) (map[string]string, error) {
 	requests := make([]request, len(paths))
 	for i, path := range paths {

@@ -30,8 +30,7 @@ type Result struct {
 	Exit           int // -1: not started, or killed
 	Stdout, Stderr string
 	// Log is what Debian's scripts wrote into their log file, where they send their stderr.
-	Log  string
-	Took time.Duration
+	Log string
 }
 
 // Call calls a script as libxl does, for this port: with its arguments (`online type_if=vif`) and its environment.
@@ -51,17 +50,16 @@ func (d *Dom0) Call(c Call) Result {
 	// up xl.
 	cmd := exec.Command(ScriptsDir+"/"+c.Script, c.Args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.Env = "/", stderr, stderr, c.Environment()
-	began := time.Now()
 	if err := d.Namespace.Start(cmd); err != nil {
 		return Result{Exit: -1, Stderr: err.Error()}
 	}
 	timeout := time.AfterFunc(HotplugTimeout, func() { _ = cmd.Process.Kill() })
 	err = cmd.Wait()
 	timeout.Stop()
-	r := Result{Took: time.Since(began), Exit: cmd.ProcessState.ExitCode()}
+	r := Result{Exit: cmd.ProcessState.ExitCode()}
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
-		return Result{Exit: -1, Stderr: err.Error(), Took: r.Took}
+		return Result{Exit: -1, Stderr: err.Error()}
 	}
 	if _, err := stderr.Seek(0, io.SeekStart); err == nil {
 		words, _ := io.ReadAll(stderr)

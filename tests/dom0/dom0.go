@@ -1,7 +1,6 @@
 package dom0
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,8 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-
-	"vifctl/hooks/xenstore"
 )
 
 // Addresses of the pretend network: the client is the way out, dom0 has the uplink (or the bridge that took it over).
@@ -45,13 +42,12 @@ type Dom0 struct {
 	*Namespace
 	// Client is a machine on the network behind the uplink.
 	Client *Namespace
-	// Store is a connection to the xenstored, as the toolstack has one.
-	Store *xenstore.Client
 
 	options   Options
 	mu        sync.Mutex
 	guests    map[int]*Namespace
 	ports     map[string]*Port
+	socket    string // the xenstored's, on the machine
 	stopStore func()
 }
 
@@ -94,9 +90,7 @@ func (d *Dom0) start() error {
 		return fmt.Errorf("start a xenstored: %w", err)
 	}
 	d.stopStore = stop
-	if d.Store, err = xenstore.DialPath(context.Background(), socket); err != nil {
-		return err
-	}
+	d.socket = socket
 	if d.Client, err = newNamespace("client", nil); err != nil {
 		return err
 	}
@@ -141,9 +135,6 @@ func (d *Dom0) Close() {
 	}
 	if d.Client != nil {
 		d.Client.close()
-	}
-	if d.Store != nil {
-		_ = d.Store.Close()
 	}
 	d.stopStore()
 	d.ports, d.guests, d.Namespace, d.Client, d.stopStore = nil, nil, nil, nil, func() {}

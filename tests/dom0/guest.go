@@ -40,7 +40,6 @@ type Port struct {
 	Backend  string // absolute
 	Frontend string // absolute
 	TapFile  *os.File
-	tapIndex int // of the interface that TapFile keeps
 	dom0     *Dom0
 }
 
@@ -187,7 +186,7 @@ func (p *Port) PlugTap() error {
 		return p.plug(p.Tap, mac, p.inside("emu"))
 	}
 	var err error
-	p.TapFile, p.tapIndex, err = p.dom0.openTap(p.Tap, mac)
+	p.TapFile, err = p.dom0.openTap(p.Tap, mac)
 	return err
 }
 
@@ -215,9 +214,9 @@ func (p *Port) Unplug() error {
 // UnplugTap takes the tap only: the device model is killed first at teardown, and a PV driver unplugs the emulated NIC.
 func (p *Port) UnplugTap() error {
 	if p.TapFile != nil {
-		err := p.TapFile.Close()
+		err := p.dom0.closeTap(p.TapFile)
 		p.TapFile = nil
-		return errors.Join(err, p.dom0.gone(p.tapIndex))
+		return err
 	}
 	return p.unplug("emu")
 }

@@ -125,10 +125,16 @@ func (n *Namespace) Start(cmd *exec.Cmd) error {
 
 // Run runs a program inside to its end. A program that cannot be started is a Result with exit code -1 and the reason in
 // its Stderr.
-func (n *Namespace) Run(name string, args ...string) Result {
+func (n *Namespace) Run(name string, args ...string) Result { return n.feed("", name, args...) }
+
+// feed is Run with something on the program's standard input.
+func (n *Namespace) feed(stdin, name string, args ...string) Result {
 	var stdout, stderr bytes.Buffer
 	cmd := n.command(name, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = "/", &stdout, &stderr
+	if stdin != "" {
+		cmd.Stdin = strings.NewReader(stdin)
+	}
 	err := n.Start(cmd)
 	if err == nil {
 		err = cmd.Wait()

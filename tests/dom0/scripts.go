@@ -76,12 +76,13 @@ var Binary = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cache := filepath.Join(root, ".cache", "tests")
-	if err := os.MkdirAll(cache, 0o755); err != nil {
+	built := filepath.Join(root, "bin", "tests")
+	if err := os.MkdirAll(built, 0o755); err != nil {
 		return "", err
 	}
-	// Test packages run beside each other and share the result; an unchanged tree links nothing.
-	lock, err := os.Create(filepath.Join(cache, "lock"))
+	// Test packages run beside each other and share the result; an unchanged tree links nothing. Not in .cache, which
+	// several working trees may share.
+	lock, err := os.Create(filepath.Join(built, "lock"))
 	if err != nil {
 		return "", err
 	}
@@ -89,7 +90,7 @@ var Binary = sync.OnceValues(func() (string, error) {
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
 		return "", err
 	}
-	binary := filepath.Join(cache, "vifctl")
+	binary := filepath.Join(built, "vifctl")
 	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", binary, "./cmd/vifctl")
 	build.Dir, build.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 	if words, err := build.CombinedOutput(); err != nil {

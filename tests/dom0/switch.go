@@ -14,6 +14,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"vifctl/tests/speed"
 )
 
 // switchRun is where a dom0's Open vSwitch has all that is its own.
@@ -86,7 +88,7 @@ func (d *Dom0) startSwitch(bridge string) error {
 
 // Appears waits for a file of the dom0's.
 func (d *Dom0) Appears(path string) error {
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(speed.Patience); ; time.Sleep(2 * time.Millisecond) {
 		err := d.Do(func() error {
 			_, err := os.Stat(path)
 			return err

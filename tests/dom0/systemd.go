@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"vifctl/tests/speed"
 )
 
 // Systemd is a real systemd in a dom0: the first process of a process namespace of its own, with the network, the /etc and
@@ -90,7 +92,7 @@ func (s *Systemd) start(group string) error {
 		s.manager = nil
 		return err
 	}
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(speed.Patience); ; time.Sleep(5 * time.Millisecond) {
 		if s.findFirst(); s.first != 0 && strings.TrimSpace(s.Ctl("is-active", "default.target").Stdout) == "active" {
 			return nil
 		}

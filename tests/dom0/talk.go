@@ -9,22 +9,19 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"vifctl/tests/speed"
 )
 
-// Ping has the ping program ask an address once, for a second at most. It asks again where the question could not be sent at
-// once: on a busy machine an IPv6 interface may still be settling.
-func (n *Namespace) Ping(to string) Result {
-	for again := 5; ; again-- {
+// Ping has the ping program ask an address, once, and again until there is an answer or no patience left.
+func (n *Namespace) Ping(to string, patience time.Duration) Result {
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		r := n.Run("ping", "-n", "-q", "-c", "1", "-W", "1", to)
-		if r.Exit == 0 || again == 0 || !strings.Contains(r.Stdout, "errors, ") {
+		if r.Exit == 0 || time.Now().After(end) {
 			return r
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
 }
-
-// TalkPatience bounds one conversation.
-const TalkPatience = 10 * time.Second
 
 // Answer serves TCP at an address and a port (":3389" is all addresses) until it is closed. To each line it says the
 // namespace's name, the caller's address as it is seen here, and the line.
@@ -59,7 +56,7 @@ func (n *Namespace) Answer(at string) (io.Closer, error) {
 // Dial opens a TCP connection to an address and a port, from one of the namespace's addresses or, with "", from the one that
 // the kernel picks.
 func (n *Namespace) Dial(from, to string) (net.Conn, error) {
-	d := net.Dialer{Timeout: TalkPatience}
+	d := net.Dialer{Timeout: speed.Patience}
 	if from != "" {
 		d.LocalAddr = &net.TCPAddr{IP: net.ParseIP(from)}
 	}
@@ -75,10 +72,9 @@ func (n *Namespace) Dial(from, to string) (net.Conn, error) {
 }
 
 // Ask says a line over a connection to one who answers (Answer), and returns the name and the caller's address in the answer.
-// Three seconds without an answer are as good as never.
-func Ask(c net.Conn) (name, seen string, err error) {
+func Ask(c net.Conn, patience time.Duration) (name, seen string, err error) {
 	const line = "word"
-	_ = c.SetDeadline(time.Now().Add(3 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(patience))
 	if _, err := fmt.Fprintln(c, line); err != nil {
 		return "", "", err
 	}
@@ -119,7 +115,7 @@ func (n *Namespace) Flood(to *Namespace, address string) (arrived int, took time
 	defer mouth.Close()
 	const last = 200 * time.Millisecond
 	counted := make(chan int)
-	_ = ear.SetReadDeadline(time.Now().Add(TalkPatience))
+	_ = ear.SetReadDeadline(time.Now().Add(speed.Patience))
 	go func() {
 		heard := 0
 		for room := make([]byte, 2*DatagramSize); ; heard++ {

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"vifctl/tests/dom0"
+	"vifctl/tests/speed"
 )
 
 // What is asked over the cable must be able to fail: who is not there does not answer.
@@ -16,11 +17,11 @@ func TestTalk(t *testing.T) {
 	d := scripted(t, "")
 	d.Settle()
 	for _, there := range []string{dom0.HostAddress, dom0.HostIPv6} {
-		r := d.Client.Ping(there)
+		r := d.Client.Ping(there, speed.Patience)
 		require.Zero(t, r.Exit, "%s%s", r.Stdout, r.Stderr)
 	}
-	require.NotZero(t, d.Client.Ping("10.0.0.9").Exit)
-	require.NotZero(t, d.Client.Ping("203.0.113.1").Exit)
+	require.NotZero(t, d.Client.Ping("10.0.0.9", 0).Exit)
+	require.NotZero(t, d.Client.Ping("203.0.113.1", 0).Exit)
 
 	const port = ":3389"
 	_, err := d.Client.Dial("", dom0.HostAddress+port)
@@ -34,7 +35,7 @@ func TestTalk(t *testing.T) {
 		require.NoError(t, err)
 		defer c.Close()
 		for range 2 {
-			name, seen, err := dom0.Ask(c)
+			name, seen, err := dom0.Ask(c, speed.Patience)
 			require.NoError(t, err)
 			require.Equal(t, []string{"dom0", from}, []string{name, seen})
 		}
@@ -42,7 +43,7 @@ func TestTalk(t *testing.T) {
 	c, err := d.Client.Dial("", dom0.HostAddress+port)
 	require.NoError(t, err)
 	require.NoError(t, c.Close())
-	_, _, err = dom0.Ask(c)
+	_, _, err = dom0.Ask(c, speed.Patience)
 	require.Error(t, err)
 
 	arrived, _, err := d.Client.Flood(d.Namespace, dom0.HostAddress)

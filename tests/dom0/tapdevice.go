@@ -9,19 +9,20 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"vifctl/tests/speed"
 )
 
-// openTap makes a tap device as a device model does: it is there as long as the file is open, and frames go through it. It
-// returns the interface's number as well.
-func (n *Namespace) openTap(name, mac string) (*os.File, int, error) {
+// openTap makes a tap device as a device model does: it is there as long as the file is open, and frames go through it.
+func (n *Namespace) openTap(name, mac string) (*os.File, error) {
 	request, err := unix.NewIfreq(name)
 	if err != nil {
-		return nil, 0, fmt.Errorf("%s: make %s: %w", n.Name, name, err)
+		return nil, fmt.Errorf("%s: make %s: %w", n.Name, name, err)
 	}
 	request.SetUint16(unix.IFF_TAP | unix.IFF_NO_PI)
 	address, err := net.ParseMAC(mac)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	var fd int
 	err = n.Do(func() (err error) {
@@ -31,7 +32,7 @@ func (n *Namespace) openTap(name, mac string) (*os.File, int, error) {
 		return unix.IoctlIfreq(fd, unix.TUNSETIFF, request)
 	})
 	if err != nil {
-		return nil, 0, fmt.Errorf("%s: make %s: %w", n.Name, name, err)
+		return nil, fmt.Errorf("%s: make %s: %w", n.Name, name, err)
 	}
 	file := os.NewFile(uintptr(fd), name)
 	link, err := n.nl.LinkByName(name)
@@ -40,22 +41,47 @@ func (n *Namespace) openTap(name, mac string) (*os.File, int, error) {
 	}
 	if err != nil {
 		_ = file.Close()
-		return nil, 0, fmt.Errorf("%s: %s: %w", n.Name, name, err)
+		return nil, fmt.Errorf("%s: %s: %w", n.Name, name, err)
 	}
-	return file, link.Attrs().Index, nil
+	return file, nil
 }
 
-// gone waits until an interface is, whose file was closed: a program that this process is starting holds every file until it
-// is executed.
-func (n *Namespace) gone(index int) error {
-	for end := time.Now().Add(settling); ; time.Sleep(time.Millisecond) {
-		_, err := n.nl.LinkByIndex(index)
-		var gone netlink.LinkNotFoundError
-		if errors.As(err, &gone) {
+// closeTap ends the device model, and waits until its tap is gone: a process that is just being started holds the file a
+// moment longer, until it runs its program.
+func (n *Namespace) closeTap(file *os.File) error {
+	name, err := tapName(file)
+	if err != nil {
+		return fmt.Errorf("%s: %s: ask for its name: %w", n.Name, file.Name(), err)
+	}
+	link, err := n.nl.LinkByName(name)
+	if err != nil {
+		return fmt.Errorf("%s: %s: %w", n.Name, name, err)
+	}
+	if err := file.Close(); err != nil {
+		return err
+	}
+	var gone netlink.LinkNotFoundError
+	for end := time.Now().Add(speed.Patience); ; time.Sleep(time.Millisecond) {
+		if _, err := n.nl.LinkByIndex(link.Attrs().Index); errors.As(err, &gone) {
 			return nil
 		}
-		if err != nil || time.Now().After(end) {
-			return errors.Join(err, fmt.Errorf("%s: the interface %d stays, though its file is closed", n.Name, index))
+		if time.Now().After(end) {
+			return fmt.Errorf("%s: %s does not go", n.Name, name)
 		}
 	}
+}
+
+// tapName is what a tap is called now: a script may have renamed it.
+func tapName(file *os.File) (string, error) {
+	request, err := unix.NewIfreq("")
+	if err != nil {
+		return "", err
+	}
+	c, err := file.SyscallConn()
+	if err != nil {
+		return "", err
+	}
+	var asked error
+	err = c.Control(func(fd uintptr) { asked = unix.IoctlIfreq(int(fd), unix.TUNGETIFF, request) })
+	return request.Name(), errors.Join(err, asked)
 }

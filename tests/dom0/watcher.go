@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"vifctl/tests/speed"
 )
 
 // A Watcher is a `vifctl watch` at work in a dom0.
@@ -42,12 +44,9 @@ func (w *Watcher) Log() string {
 	return string(text)
 }
 
-// SayPatience bounds the wait for what a daemon is to do by itself.
-const SayPatience = 10 * time.Second
-
-// Says waits for a line that matches, and returns it; ok is false where none has come in ten seconds.
+// Says waits for a line that matches, and returns it; ok is false where none has come in a minute.
 func (w *Watcher) Says(pattern *regexp.Regexp) (line string, ok bool) {
-	for end := time.Now().Add(SayPatience); ; time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(speed.Patience); ; time.Sleep(2 * time.Millisecond) {
 		for line := range strings.Lines(w.Log()) {
 			if pattern.MatchString(line) {
 				return strings.TrimSuffix(line, "\n"), true

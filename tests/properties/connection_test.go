@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vifctl/tests/dom0"
+	"vifctl/tests/speed"
 )
 
 // TestConnectionSurvives: whoever works on a host from afar goes on working while it is rewired, and back, by either family
@@ -36,7 +37,7 @@ func TestConnectionSurvives(t *testing.T) {
 	talk := func(when string) {
 		t.Helper()
 		for _, c := range connections {
-			require.NoError(t, c.SetDeadline(time.Now().Add(10*time.Second)))
+			require.NoError(t, c.SetDeadline(time.Now().Add(speed.Patience)))
 			_, err := io.WriteString(c, "ls\n")
 			require.NoError(t, err, when)
 			_, err = io.ReadFull(c, make([]byte, 3))

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"vifctl/tests/dom0"
+	"vifctl/tests/speed"
 )
 
 // drawHost makes up a host as an administrator could have left it, and how it is to be rewired.
@@ -71,7 +72,7 @@ func same(t failer, d *dom0.Dom0, want, when string, before []string) {
 // guarded waits until no guard is at work in a host any more.
 func guarded(t failer, d *dom0.Dom0) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(speed.Patience); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
 		if !guards(d) {
 			return
 		}

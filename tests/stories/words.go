@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -19,7 +18,6 @@ type story struct {
 	dom0  *dom0.Dom0
 	last  *dom0.Port // of the guest that was last spoken of
 	guest map[string]*dom0.Namespace
-	took  time.Duration
 	// connected is the connection that was opened last.
 	connected net.Conn
 	// watcher is at work, or nil.
@@ -71,7 +69,6 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"unplug":         (*telling).unplug,
 		"call":           (*telling).call,
 		"at-once":        (*telling).atOnce,
-		"took":           (*telling).tookLess,
 		"in":             (*telling).in,
 		"ping":           (*telling).ping,
 		"tcp":            (*telling).tcp,

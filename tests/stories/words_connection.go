@@ -4,6 +4,7 @@ import (
 	"net"
 
 	"vifctl/tests/dom0"
+	"vifctl/tests/speed"
 )
 
 // connection is `connection open FROM TO ADDRESS:PORT LISTEN`: one that goes on while the story does; and `connection works`:
@@ -15,7 +16,11 @@ func (t *telling) connection(args []string) {
 		t.ts.Check(err)
 		t.story.connected = c
 	case len(args) == 1 && args[0] == "works" && t.story.connected != nil:
-		if _, _, err := dom0.Ask(t.story.connected); err != nil && !t.neg {
+		patience := speed.Patience
+		if t.neg {
+			patience = silence
+		}
+		if _, _, err := dom0.Ask(t.story.connected, patience); err != nil && !t.neg {
 			t.ts.Fatalf("%v", err)
 		} else if err == nil && t.neg {
 			t.ts.Fatalf("it works, which it should not")

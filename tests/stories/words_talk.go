@@ -7,7 +7,11 @@ import (
 	"time"
 
 	"vifctl/tests/dom0"
+	"vifctl/tests/speed"
 )
+
+// silence is how long `! tcp` and `! connection works` wait for what is not to come.
+const silence = 3 * time.Second
 
 // tcp is `tcp FROM TO ADDRESS`: half a megabyte goes over one connection, for which a ping's few bytes are no proof.
 func (t *telling) tcp(args []string) {
@@ -15,7 +19,11 @@ func (t *telling) tcp(args []string) {
 		t.ts.Fatalf("usage: tcp FROM TO ADDRESS")
 	}
 	t.dom0.Settle()
-	took, err := transfer(t.place(args[0]), t.place(args[1]), args[2], 1<<19)
+	patience := speed.Patience
+	if t.neg {
+		patience = silence
+	}
+	took, err := transfer(t.place(args[0]), t.place(args[1]), args[2], patience, 1<<19)
 	switch {
 	case err != nil && !t.neg:
 		t.ts.Fatalf("%v", err)
@@ -26,7 +34,7 @@ func (t *telling) tcp(args []string) {
 }
 
 // transfer sends so many bytes from one place to an address of another, and tells how long they took to arrive.
-func transfer(from, to *dom0.Namespace, address string, bytes int) (time.Duration, error) {
+func transfer(from, to *dom0.Namespace, address string, patience time.Duration, bytes int) (time.Duration, error) {
 	var listener net.Listener
 	// A socket is of the namespace of the thread that makes it.
 	err := to.Do(func() (err error) {
@@ -49,13 +57,13 @@ func transfer(from, to *dom0.Namespace, address string, bytes int) (time.Duratio
 			return
 		}
 		defer c.Close()
-		_ = c.SetDeadline(time.Now().Add(dom0.TalkPatience))
+		_ = c.SetDeadline(time.Now().Add(patience))
 		n, err := io.Copy(io.Discard, c)
 		received <- outcome{n, err}
 	}()
 	var c net.Conn
 	err = from.Do(func() (err error) {
-		c, err = net.DialTimeout("tcp", listener.Addr().String(), 2*time.Second)
+		c, err = net.DialTimeout("tcp", listener.Addr().String(), patience)
 		return err
 	})
 	if err != nil {
@@ -64,7 +72,7 @@ func transfer(from, to *dom0.Namespace, address string, bytes int) (time.Duratio
 		return 0, err
 	}
 	began := time.Now()
-	_ = c.SetDeadline(began.Add(dom0.TalkPatience))
+	_ = c.SetDeadline(began.Add(patience))
 	_, err = c.Write(make([]byte, bytes))
 	c.Close()
 	got := <-received

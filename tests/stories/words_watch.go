@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"vifctl/tests/dom0"
+	"vifctl/tests/speed"
 )
 
 // watch is `watch` and `watch ends` and `watch dies`: the daemon starts; it is asked to end, which it does with exit code 0;
@@ -57,7 +57,7 @@ func (t *telling) until(args []string) {
 	re, err := regexp.Compile("(?m)" + args[0])
 	t.ts.Check(err)
 	place := t.place(args[1])
-	for end := time.Now().Add(dom0.SayPatience); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(speed.Patience); ; time.Sleep(5 * time.Millisecond) {
 		r := place.Run(args[2], args[3:]...)
 		if re.MatchString(r.Stdout) {
 			return

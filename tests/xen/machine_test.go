@@ -16,10 +16,13 @@ import (
 	"time"
 )
 
+// On a good machine; limits stretch them.
 const (
 	bootLimit = 3 * time.Minute
 	// grace is what a story that ran into its own limit needs to be killed and its logs to be copied.
 	grace = 40 * time.Second
+	// offLimit is what a machine that is switched off needs to end by itself.
+	offLimit = 30 * time.Second
 )
 
 // machine is a running dom0. It is told what to do, and answers, on its serial line; files go over the share.
@@ -29,11 +32,12 @@ type machine struct {
 	stdin  io.WriteCloser
 	lines  chan string // closed when QEMU has ended
 	cancel context.CancelFunc
+	limits *limits
 }
 
 // boot starts a dom0 from the image, with share mounted on its /lab, and waits until it takes stories. Everything it
 // says goes to boot-NUMBER.serial in the share.
-func boot(ctx context.Context, image, share string, number int) (*machine, error) {
+func boot(ctx context.Context, image, share string, number int, limits *limits) (*machine, error) {
 	serial, err := os.Create(filepath.Join(share, fmt.Sprintf("boot-%d.serial", number)))
 	if err != nil {
 		return nil, err
@@ -52,7 +56,7 @@ func boot(ctx context.Context, image, share string, number int) (*machine, error
 		cancel()
 		return nil, err
 	}
-	m := &machine{number: number, stdin: stdin, lines: make(chan string, 1000), cancel: cancel}
+	m := &machine{number: number, stdin: stdin, lines: make(chan string, 1000), cancel: cancel, limits: limits}
 	started := make(chan error)
 	go func() {
 		// The kernel's death signal comes when this thread ends, so it must not end before QEMU does.
@@ -78,7 +82,7 @@ func boot(ctx context.Context, image, share string, number int) (*machine, error
 		cancel()
 		return nil, err
 	}
-	if err := m.await(ctx, "@@ready", bootLimit); err != nil {
+	if err := m.await(ctx, "@@ready", limits.of(bootLimit)); err != nil {
 		m.kill()
 		return nil, fmt.Errorf("dom0 does not come up: %w", err)
 	}
@@ -106,11 +110,12 @@ func qemuArguments(image, share string, number int) []string {
 // run has dom0 run a story and returns the exit code.
 func (m *machine) run(ctx context.Context, s story, share, scripts string) (status int, err error) {
 	m.used = true
-	_, err = fmt.Fprintf(m.stdin, "run %s %.0f %s\n", s.file, s.limit.Seconds(), scripts)
+	limit := m.limits.of(s.limit)
+	_, err = fmt.Fprintf(m.stdin, "run %s %.0f %s %d\n", s.file, limit.Seconds(), scripts, m.limits.factor())
 	if err != nil {
 		return 0, err
 	}
-	if err := m.await(ctx, "@@end "+s.file, s.limit+grace); err != nil {
+	if err := m.await(ctx, "@@end "+s.file, limit+m.limits.of(grace)); err != nil {
 		return 0, err
 	}
 	text, err := os.ReadFile(filepath.Join(share, "out", s.file, "status"))
@@ -145,7 +150,7 @@ func (m *machine) await(ctx context.Context, want string, limit time.Duration) e
 // off switches the machine off; kill pulls the plug. Both wait for its end.
 func (m *machine) off() {
 	fmt.Fprintln(m.stdin, "off")
-	timer := time.AfterFunc(30*time.Second, m.cancel)
+	timer := time.AfterFunc(m.limits.of(offLimit), m.cancel)
 	defer timer.Stop()
 	m.drain()
 }

@@ -20,6 +20,7 @@ type story struct {
 	title string // the first line of comment
 	limit time.Duration
 	fresh bool // it wants a dom0 in which nothing has happened
+	smoke bool // a change most likely breaks it
 }
 
 var (
@@ -27,24 +28,28 @@ var (
 	limitPattern  = regexp.MustCompile(`(?m)^# limit: (\d+)$`)
 )
 
-func stories() ([]story, error) {
+// stories returns the stories to tell: all, or those marked for the smoke test and the ones left out by it.
+func stories(smoke bool) (told, leftOut []story, err error) {
 	paths, err := filepath.Glob("stories/*.sh")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	found := make([]story, 0, len(paths))
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		s, err := parseStory(path, string(text))
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		found = append(found, s)
+		if smoke && !s.smoke {
+			leftOut = append(leftOut, s)
+		} else {
+			told = append(told, s)
+		}
 	}
-	return found, nil
+	return told, leftOut, nil
 }
 
 func parseStory(path, text string) (story, error) {
@@ -56,6 +61,7 @@ func parseStory(path, text string) (story, error) {
 	}
 	s := story{file: file, name: numberPattern.ReplaceAllString(file, ""), title: title, limit: defaultLimit}
 	s.fresh = strings.Contains(text, "\n# fresh dom0\n")
+	s.smoke = strings.Contains(text, "\n# smoke\n")
 	if match := limitPattern.FindStringSubmatch(text); match != nil {
 		limit, err := time.ParseDuration(match[1] + "s")
 		if err != nil {

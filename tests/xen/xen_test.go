@@ -20,27 +20,26 @@ var (
 	scripts  = flag.String("scripts", "ours", "whose scripts the stories use: ours, or Debian's (stock)")
 	machines = flag.Int("machines", 2, "how many dom0s run beside each other; each takes one processor and 2 GB")
 	update   = flag.Bool("update", false, "write testdata/calls anew from what the record story sees")
+	smoke    = flag.Bool("smoke", false, "only the stories that a change most likely breaks, marked `# smoke`")
 )
-
-// wholeLimit is for everything together, should the test command set no shorter one.
-const wholeLimit = 40 * time.Minute
 
 // TestXen runs every story in a real dom0. A story that fails costs its dom0: the next one gets a new one.
 func TestXen(t *testing.T) {
 	if *scripts != "ours" && *scripts != "stock" || *machines < 1 {
 		t.Fatalf("-scripts=%s -machines=%d: ours or stock, and at least one", *scripts, *machines)
 	}
-	all, err := stories()
+	all, leftOut, err := stories(*smoke)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := deadline(t)
-	t.Cleanup(cancel)
+	limits := newLimits(t)
+	ctx := limits.whole
 	need(t)
 	l := newLab(ctx, t)
+	l.limits = limits
 	t.Cleanup(func() {
 		l.close()
-		l.report(t, all)
+		l.report(t, all, leftOut)
 	})
 	for _, s := range all {
 		t.Run(s.name, func(t *testing.T) {
@@ -52,20 +51,12 @@ func TestXen(t *testing.T) {
 	}
 }
 
-// deadline leaves a minute of the test command's time for cleaning up.
-func deadline(t *testing.T) (context.Context, context.CancelFunc) {
-	end := time.Now().Add(wholeLimit)
-	if given, ok := t.Deadline(); ok && given.Add(-time.Minute).Before(end) {
-		end = given.Add(-time.Minute)
-	}
-	return context.WithDeadlineCause(context.Background(), end, fmt.Errorf("the laboratory's time is up"))
-}
-
 // lab is what the stories share: the image, the folder that dom0 sees as /lab, and the machines.
 type lab struct {
 	image, share string
 	slots        chan *machine // as many as -machines says; nil in it is a machine not booted yet
 	boots        atomic.Int32
+	limits       *limits
 }
 
 func newLab(ctx context.Context, t *testing.T) *lab {
@@ -160,12 +151,15 @@ func (l *lab) attempt(ctx context.Context, t *testing.T, s story, dom0 *machine)
 	t.Helper()
 	if dom0 == nil {
 		started := time.Now()
-		m, err := boot(ctx, l.image, l.share, int(l.boots.Add(1)))
+		m, err := boot(ctx, l.image, l.share, int(l.boots.Add(1)), l.limits)
 		if err != nil {
 			return nil, fmt.Sprintf("%v\n%s", err, l.kept())
 		}
 		dom0 = m
-		t.Logf("dom0 came up in %.0f s; vifctl install said:\n%s", time.Since(started).Seconds(), l.installed(t, m))
+		took := time.Since(started)
+		l.limits.booted(took)
+		t.Logf("dom0 came up in %.0f s: limits are %d times a good machine's; vifctl install said:\n%s",
+			took.Seconds(), l.limits.factor(), l.installed(t, m))
 	}
 	status, err := dom0.run(ctx, s, l.share, *scripts)
 	t.Logf("%s (boot %d)\n%s", s.title, dom0.number, l.output(s, "output"))
@@ -208,8 +202,8 @@ func (l *lab) kept() string {
 	return "what was said, the serial line and the toolstack's logs are in " + l.share
 }
 
-// report prints what stories left in a file called report, tables mostly.
-func (l *lab) report(t *testing.T, all []story) {
+// report prints what stories left in a file called report, tables mostly, and which stories were not told.
+func (l *lab) report(t *testing.T, all, leftOut []story) {
 	for _, s := range all {
 		text, err := os.ReadFile(filepath.Join(l.share, "out", s.file, "report"))
 		if err == nil {
@@ -217,6 +211,9 @@ func (l *lab) report(t *testing.T, all []story) {
 		}
 	}
 	t.Logf("%d boots of dom0", l.boots.Load())
+	for _, s := range leftOut {
+		t.Logf("left out, make test-xen tells it: %s (%s)", s.name, s.title)
+	}
 }
 
 // close switches the machines off.

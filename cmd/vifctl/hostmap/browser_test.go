@@ -16,7 +16,7 @@ import (
 
 	"vifctl/cmd/vifctl/hostmap"
 	"vifctl/hooks/doctor"
-	"vifctl/hooks/survey"
+	"vifctl/hooks/doctor/inventory"
 	"vifctl/tests/dom0"
 )
 
@@ -80,7 +80,7 @@ func TestInBrowser(t *testing.T) {
 	}
 }
 
-func svgOf(t *testing.T, f *survey.Facts) string {
+func svgOf(t *testing.T, f *inventory.Facts) string {
 	t.Helper()
 	var b strings.Builder
 	require.NoError(t, hostmap.Of("xen1.example.org", f, doctor.Diagnose(f)).WriteSVG(&b))

@@ -11,9 +11,9 @@ import (
 	"strings"
 
 	"vifctl/hooks/doctor"
+	"vifctl/hooks/doctor/inventory"
+	"vifctl/hooks/kernel"
 	"vifctl/hooks/plan"
-	"vifctl/hooks/snapshot"
-	"vifctl/hooks/survey"
 )
 
 // Map is what is drawn: the ways out of the host, what hangs on each, and what
@@ -72,7 +72,7 @@ type Port struct {
 }
 
 // Of arranges the facts.
-func Of(hostname string, f *survey.Facts, findings []doctor.Finding) Map {
+func Of(hostname string, f *inventory.Facts, findings []doctor.Finding) Map {
 	m := Map{Host: hostname}
 	wrong := bySubject(findings)
 	m.Wrong = wrong["host"]
@@ -113,7 +113,7 @@ func Of(hostname string, f *survey.Facts, findings []doctor.Finding) Map {
 	return m
 }
 
-func kindOf(f *survey.Facts, name string) string {
+func kindOf(f *inventory.Facts, name string) string {
 	if l, ok := f.Host.Named(name); ok && l.Bridge {
 		return "bridge"
 	}
@@ -121,7 +121,7 @@ func kindOf(f *survey.Facts, name string) string {
 }
 
 // wayOf is where a NIC's traffic goes: its bridge, or the uplink it is routed to.
-func wayOf(f *survey.Facts, n *survey.NIC) (name, kind string) {
+func wayOf(f *inventory.Facts, n *inventory.NIC) (name, kind string) {
 	if b := f.Bridge(n); b != "" {
 		return b, "bridge"
 	}
@@ -134,7 +134,7 @@ func wayOf(f *survey.Facts, n *survey.NIC) (name, kind string) {
 	return "not connected", "nowhere"
 }
 
-func (w *Way) fill(f *survey.Facts, l snapshot.HostLink) {
+func (w *Way) fill(f *inventory.Facts, l kernel.Link) {
 	// A bridge without ports has no carrier, and is none the worse for it.
 	w.MTU, w.Down = l.MTU, !l.Up || !l.Carrier && !l.Bridge
 	for _, a := range f.Host.Addresses[l.Index] {
@@ -149,7 +149,7 @@ func (w *Way) fill(f *survey.Facts, l snapshot.HostLink) {
 	}
 }
 
-func guest(n *survey.NIC, wrong map[string][]Fault) Guest {
+func guest(n *inventory.NIC, wrong map[string][]Fault) Guest {
 	g := Guest{Name: n.Label(), Mode: n.Mode, Down: !n.Up() || !n.Alive}
 	if n.Devid > 0 {
 		g.Name += fmt.Sprintf(" #%d", n.Devid)

@@ -13,34 +13,34 @@ import (
 
 	"vifctl/cmd/vifctl/hostmap"
 	"vifctl/hooks/doctor"
+	"vifctl/hooks/doctor/inventory"
+	"vifctl/hooks/kernel"
 	"vifctl/hooks/plan"
-	"vifctl/hooks/snapshot"
-	"vifctl/hooks/survey"
 )
 
 // hostile is a host with every kind of way, and names that would like to be more
 // than names.
-func hostile(guests int) *survey.Facts {
-	links := map[int]snapshot.HostLink{
+func hostile(guests int) *inventory.Facts {
+	links := map[int]kernel.Link{
 		1: {Link: plan.Link{Dev: plan.Dev{Name: "eth0", Index: 1}, MTU: 1500, Up: true}, Carrier: true},
 		2: {Link: plan.Link{Dev: plan.Dev{Name: "xenbr0", Index: 2}, MTU: 1500, Up: true, Bridge: true}, Carrier: true},
 	}
-	f := &survey.Facts{Host: &snapshot.Host{
+	f := &inventory.Facts{Host: &kernel.Host{
 		Links:  links,
-		Routes: []snapshot.HostRoute{{RouteEntry: plan.RouteEntry{Dst: netip.MustParsePrefix("0.0.0.0/0")}, Index: 1}},
+		Routes: []kernel.Route{{RouteEntry: plan.RouteEntry{Dst: netip.MustParsePrefix("0.0.0.0/0")}, Through: []int{1}}},
 	}}
 	for i := range guests {
 		name := "vif" + strconv.Itoa(i) + ".0"
-		l := snapshot.HostLink{Link: plan.Link{Dev: plan.Dev{Name: name, Index: 10 + i}, Up: true}, Carrier: true}
+		l := kernel.Link{Link: plan.Link{Dev: plan.Dev{Name: name, Index: 10 + i}, Up: true}, Carrier: true}
 		mode := []string{"route", "bridge", "nat", ""}[i%4]
 		if mode == "bridge" && i%8 < 4 {
 			l.Master = 2
 		}
 		links[10+i] = l
-		f.NICs = append(f.NICs, survey.NIC{
+		f.NICs = append(f.NICs, inventory.NIC{
 			NIC: plan.NIC{Domid: i}, Guest: "</text><script>" + strconv.Itoa(i) + "\x1b[2J", Alive: i%5 != 4, Mode: mode,
 			Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("2001:db8::/64")},
-			Vif:       &survey.Port{Kind: plan.Vif, Name: name, Link: &l},
+			Vif:       &inventory.Port{Kind: plan.Vif, Name: name, Link: &l},
 		})
 	}
 	return f

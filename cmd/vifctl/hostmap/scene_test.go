@@ -5,18 +5,18 @@ import (
 	"net/netip"
 
 	"vifctl/configs"
+	"vifctl/hooks/doctor/inventory"
+	"vifctl/hooks/kernel"
 	"vifctl/hooks/plan"
-	"vifctl/hooks/snapshot"
-	"vifctl/hooks/survey"
 )
 
 // hosting is a host with everything a picture can show: ways out and a bridge
 // that leads nowhere, names and addresses as long as they come, public addresses
 // and forwards, and things that are broken, beside things that are not.
-func hosting() *survey.Facts {
-	links := map[int]snapshot.HostLink{}
-	link := func(index, master int, name string, up bool) *snapshot.HostLink {
-		l := snapshot.HostLink{
+func hosting() *inventory.Facts {
+	links := map[int]kernel.Link{}
+	link := func(index, master int, name string, up bool) *kernel.Link {
+		l := kernel.Link{
 			Link:    plan.Link{Dev: plan.Dev{Name: name, Index: index}, MTU: 1500, Master: master, Up: up, Bridge: name == "xenbr0" || name == "storage-bridge0"},
 			Carrier: up,
 		}
@@ -39,25 +39,25 @@ func hosting() *survey.Facts {
 		}
 		return list
 	}
-	f := &survey.Facts{
-		Host: &snapshot.Host{
+	f := &inventory.Facts{
+		Host: &kernel.Host{
 			Links: links,
 			Addresses: map[int][]plan.Addr{
 				1: addresses("203.0.113.2/24", "203.0.113.44/32", "203.0.113.45/32", "2001:db8:1234:5678:9abc:def0:1234:5678/64"),
 				3: addresses("10.0.0.2/24"),
 			},
-			Routes: []snapshot.HostRoute{{RouteEntry: plan.RouteEntry{Dst: netip.MustParsePrefix("0.0.0.0/0")}, Index: 1}},
+			Routes: []kernel.Route{{RouteEntry: plan.RouteEntry{Dst: netip.MustParsePrefix("0.0.0.0/0")}, Through: []int{1}}},
 		},
 		Settings: map[string]string{"ipv4/ip_forward": "1"},
 	}
-	add := func(domid int, guest, mode string, entry configs.Guest, vif, tap *snapshot.HostLink, backend map[string]string) {
-		n := survey.NIC{
+	add := func(domid int, guest, mode string, entry configs.Guest, vif, tap *kernel.Link, backend map[string]string) {
+		n := inventory.NIC{
 			NIC: plan.NIC{Domid: domid}, Guest: guest, Alive: true, Mode: mode, Entry: entry, Backend: backend,
 			Addresses: entry.Addresses, Public: entry.Public,
 		}
-		n.Vif = &survey.Port{Kind: plan.Vif, Name: "vif" + n.NIC.String(), Link: vif}
+		n.Vif = &inventory.Port{Kind: plan.Vif, Name: "vif" + n.NIC.String(), Link: vif}
 		if tap != nil {
-			n.Tap = &survey.Port{Kind: plan.Tap, Name: tap.Name, Link: tap}
+			n.Tap = &inventory.Port{Kind: plan.Tap, Name: tap.Name, Link: tap}
 		}
 		f.NICs = append(f.NICs, n)
 	}
@@ -82,17 +82,17 @@ func hosting() *survey.Facts {
 }
 
 // crowd is a host with so many guests in one bridge, of which nothing is wrong.
-func crowd(guests int) *survey.Facts {
-	bridge := snapshot.HostLink{Link: plan.Link{Dev: plan.Dev{Name: "xenbr0", Index: 1}, MTU: 1500, Up: true, Bridge: true}, Carrier: true}
-	f := &survey.Facts{Host: &snapshot.Host{Links: map[int]snapshot.HostLink{1: bridge}}}
+func crowd(guests int) *inventory.Facts {
+	bridge := kernel.Link{Link: plan.Link{Dev: plan.Dev{Name: "xenbr0", Index: 1}, MTU: 1500, Up: true, Bridge: true}, Carrier: true}
+	f := &inventory.Facts{Host: &kernel.Host{Links: map[int]kernel.Link{1: bridge}}}
 	for i := range guests {
 		name := fmt.Sprintf("vif%d.0", i+1)
-		l := snapshot.HostLink{Link: plan.Link{Dev: plan.Dev{Name: name, Index: 10 + i}, MTU: 1500, Master: 1, Up: true}, Carrier: true}
+		l := kernel.Link{Link: plan.Link{Dev: plan.Dev{Name: name, Index: 10 + i}, MTU: 1500, Master: 1, Up: true}, Carrier: true}
 		f.Host.Links[10+i] = l
-		f.NICs = append(f.NICs, survey.NIC{
+		f.NICs = append(f.NICs, inventory.NIC{
 			NIC: plan.NIC{Domid: i + 1}, Guest: fmt.Sprintf("guest %d", i), Alive: true, Mode: "bridge",
 			Addresses: []netip.Prefix{netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 10)}), 32)},
-			Vif:       &survey.Port{Kind: plan.Vif, Name: name, Link: &l},
+			Vif:       &inventory.Port{Kind: plan.Vif, Name: name, Link: &l},
 		})
 	}
 	return f

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"vifctl/hooks/doctor/inventory"
 	"vifctl/hooks/plan"
-	"vifctl/hooks/survey"
 )
 
 // Report is the stable form of `vifctl status --json`; schema.json describes it.
@@ -72,7 +72,7 @@ type Traffic struct {
 }
 
 // Of makes a report of the facts.
-func Of(f *survey.Facts) Report {
+func Of(f *inventory.Facts) Report {
 	r := Report{NICs: []NIC{}, Drops: f.Drops, Problems: []string{}}
 	if r.Drops == nil {
 		r.Drops = map[string]uint64{}
@@ -88,7 +88,7 @@ func Of(f *survey.Facts) Report {
 	return r
 }
 
-func nic(f *survey.Facts, n *survey.NIC) NIC {
+func nic(f *inventory.Facts, n *inventory.NIC) NIC {
 	line := NIC{
 		Guest: n.Guest, UUID: n.UUID, Domid: n.Domid, Devid: n.Devid, MAC: n.MAC, Mode: n.Mode, Bridge: f.Bridge(n),
 		Addresses: []string{}, Public: []string{}, Ports: []Port{}, State: state(n), Hotplug: n.Status(),
@@ -118,7 +118,7 @@ func nic(f *survey.Facts, n *survey.NIC) NIC {
 	return line
 }
 
-func port(p *survey.Port, carries bool) Port {
+func port(p *inventory.Port, carries bool) Port {
 	line := Port{Name: p.Name, Kind: string(p.Kind), Carries: carries, Ours: p.Record != nil, Dropped: p.Dropped, Drift: []string{}}
 	line.Up = p.Link != nil && p.Link.Up
 	if p.WorkErr != nil {
@@ -143,7 +143,7 @@ func port(p *survey.Port, carries bool) Port {
 	return line
 }
 
-func state(n *survey.NIC) string {
+func state(n *inventory.NIC) string {
 	p := n.Carrier()
 	switch {
 	case !n.Alive:

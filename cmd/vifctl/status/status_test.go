@@ -12,42 +12,42 @@ import (
 
 	"vifctl/cmd/vifctl/status"
 	"vifctl/cmd/vifctl/terminal"
-	"vifctl/hooks"
+	"vifctl/hooks/doctor/inventory"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/journal"
+	"vifctl/hooks/kernel"
 	"vifctl/hooks/plan"
-	"vifctl/hooks/snapshot"
-	"vifctl/hooks/survey"
 )
 
-func link(name string, index, master int, up bool) *snapshot.HostLink {
-	return &snapshot.HostLink{
+func link(name string, index, master int, up bool) *kernel.Link {
+	return &kernel.Link{
 		Link:     plan.Link{Dev: plan.Dev{Name: name, Index: index}, Master: master, Up: up},
 		Carrier:  up,
-		Received: snapshot.Count{Bytes: 1234, Packets: 12},
-		Sent:     snapshot.Count{Bytes: 5_600_000, Packets: 98765},
+		Received: kernel.Count{Bytes: 1234, Packets: 12},
+		Sent:     kernel.Count{Bytes: 5_600_000, Packets: 98765},
 	}
 }
 
 // host is one with all that a line can show.
-func host() *survey.Facts {
+func host() *inventory.Facts {
 	xenbr0 := *link("xenbr0", 2, 0, true)
 	ours := &journal.Record{}
 	dropped := uint64(1_200)
-	lacks := &hooks.Work{Actions: []plan.Action{{Step: plan.Up{Dev: plan.Dev{Name: "tap", Index: 4}, Want: true}}}}
-	return &survey.Facts{
-		Host:  &snapshot.Host{Links: map[int]snapshot.HostLink{2: xenbr0}},
+	lacks := &engine.Decision{Actions: []plan.Action{{Step: plan.Up{Dev: plan.Dev{Name: "tap", Index: 4}, Want: true}}}}
+	return &inventory.Facts{
+		Host:  &kernel.Host{Links: map[int]kernel.Link{2: xenbr0}},
 		Drops: map[string]uint64{"spoofed_mac": 1_200_000, "server_role": 0},
-		NICs: []survey.NIC{
+		NICs: []inventory.NIC{
 			{
 				NIC: plan.NIC{Domid: 1}, Guest: "web", MAC: "00:16:3e:00:00:01", Alive: true, Mode: "bridge",
 				Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("2001:db8::/64")},
-				Vif:       &survey.Port{Kind: plan.Vif, Name: "vif1.0", Link: link("vif1.0", 3, 2, true), Record: ours, Dropped: &dropped},
-				Tap:       &survey.Port{Kind: plan.Tap, Name: "vif1.0-emu", Link: link("vif1.0-emu", 4, 2, true), Record: ours, Work: lacks, Dropped: &dropped},
+				Vif:       &inventory.Port{Kind: plan.Vif, Name: "vif1.0", Link: link("vif1.0", 3, 2, true), Record: ours, Dropped: &dropped},
+				Tap:       &inventory.Port{Kind: plan.Tap, Name: "vif1.0-emu", Link: link("vif1.0-emu", 4, 2, true), Record: ours, Work: lacks, Dropped: &dropped},
 				Backend:   map[string]string{"hotplug-status": "connected"},
 			},
 			{
 				NIC: plan.NIC{Domid: 2, Devid: 1}, Guest: "a\x1b[2Jname", Mode: "nat", Public: []netip.Addr{netip.MustParseAddr("203.0.113.1")},
-				Vif: &survey.Port{Kind: plan.Vif, Name: "vif2.1", WorkErr: errors.New("nobody can tell")},
+				Vif: &inventory.Port{Kind: plan.Vif, Name: "vif2.1", WorkErr: errors.New("nobody can tell")},
 			},
 		},
 		XenstoreErr: errors.New("nobody\nanswers"),
@@ -111,7 +111,7 @@ func TestSchema(t *testing.T) {
 	require.NoError(t, c.AddResource("story:status", schema))
 	s, err := c.Compile("story:status")
 	require.NoError(t, err)
-	for _, r := range []status.Report{status.Of(host()), status.Of(&survey.Facts{Host: &snapshot.Host{}})} {
+	for _, r := range []status.Report{status.Of(host()), status.Of(&inventory.Facts{Host: &kernel.Host{}})} {
 		data, err := json.Marshal(r)
 		require.NoError(t, err)
 		document, err := jsonschema.UnmarshalJSON(strings.NewReader(string(data)))

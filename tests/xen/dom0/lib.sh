@@ -39,9 +39,10 @@ refuses() {
 	if "$@" >/dev/null 2>&1; then die "$what"; fi
 }
 
-# eventually SECONDS WHAT COMMAND… waits until the command succeeds.
+# eventually SECONDS WHAT COMMAND… waits until the command succeeds: that many
+# seconds on a good machine, $SLOWNESS times as many on this one.
 eventually() {
-	local end=$((SECONDS + $1)) what=$2
+	local end=$((SECONDS + $1 * SLOWNESS)) what=$2
 	shift 2
 	until "$@" >"$S/eventually" 2>&1; do
 		[ $SECONDS -lt $end ] || { cat "$S/eventually"; die "$what: not within the time given"; }
@@ -201,7 +202,7 @@ reach() {
 reach_from() {
 	local try
 	for try in 1 2 3 4 5 6 7 8; do
-		if in_guest "$1" "ping -c 1 -W 2 $2" >"$S/ping"; then
+		if in_guest "$1" "ping -c 1 -W $((2 * SLOWNESS)) $2" >"$S/ping"; then
 			note "$1 reaches $2"
 			return
 		fi
@@ -322,7 +323,7 @@ only_tables_left() {
 no_guest_in_tables() { ! nft list ruleset | grep -E '"(vif|win)|192\.168\.1\.|203\.0\.113\.|00:16:3e:'; }
 
 nothing_left() {
-	local end=$((SECONDS + 30))
+	local end=$((SECONDS + 30 * SLOWNESS))
 	until host_state >"$S/state.after" 2>&1; diff -u "$S/state.before" "$S/state.after" >"$S/state.diff"; do
 		[ $SECONDS -lt $end ] || { cat "$S/state.diff"; die "the host is not what it was"; }
 		sleep 0.5

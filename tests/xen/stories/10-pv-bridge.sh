@@ -1,5 +1,6 @@
 # A PV guest on a bridge, from create to destroy
 # limit: 500
+# smoke
 
 host_bridge
 ip addr add 10.9.0.1/24 dev xenbr0

@@ -1,5 +1,6 @@
 # An HVM guest on a bridge: the emulated NIC first, then the PV driver
 # limit: 500
+# smoke
 
 host_bridge
 

@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"vifctl/hooks/event"
+	"vifctl/hooks/plan"
+)
+
+// Run does what a call asks for. Its error is one sentence; where the call's
+// backend is known, the sentence has been left there for xl to show, too.
+func (e *Engine) Run(ctx context.Context, call event.Call) error {
+	if call.Ignored != "" {
+		e.Log.Debug("nothing to do", "why", call.Ignored)
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, callDeadline)
+	defer cancel()
+	err := e.run(ctx, call)
+	if err != nil {
+		e.Complain(ctx, call, err)
+	}
+	return err
+}
+
+func (e *Engine) run(ctx context.Context, call event.Call) error {
+	lock, err := e.Journal.LockCall(ctx, call.NIC)
+	if err != nil {
+		return fmt.Errorf("%s: %w", call.Device, err)
+	}
+	defer lock.Release()
+	p := e.port(call)
+	p.wait = portWait
+	defer p.unshare()
+	switch err := Carry(ctx, p); {
+	case errors.Is(err, errAbsent) && call.Command == event.Add && e.works(call.NIC):
+		// A NIC attached to a running guest has none: Xen does not tell the device
+		// model. To fail would be to call the whole NIC failed, which works.
+		e.Log.Warn("the emulated NIC has no tap, now: should one come, `vifctl watch` brings it up", "port", call.Device)
+		return nil
+	case err != nil:
+		return err
+	case !call.Command.Up() && !p.Known:
+		e.Log.Info("nothing to undo: no call of ours brought it up", "port", p.Event.Name)
+	default:
+		e.Log.Info(string(call.Command), "port", p.Event.Name, "guest", p.Guest, "mode", p.Mode, "bridge", p.Bridge)
+	}
+	return nil
+}
+
+// Preview works out what a call would do, and changes nothing: neither the
+// kernel nor the xenstore nor the journal.
+func (e *Engine) Preview(ctx context.Context, call event.Call) (*Decision, error) {
+	if call.Ignored != "" {
+		return &Decision{Event: event.Event{Call: call, Name: call.Device}}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, callDeadline)
+	defer cancel()
+	p := e.port(call)
+	p.preview = true
+	if err := Preview(ctx, p); err != nil {
+		return nil, err
+	}
+	return &p.Decision, nil
+}
+
+// works reports whether a NIC's vif is up by a call of ours.
+func (e *Engine) works(nic plan.NIC) bool {
+	vif, err := e.current(nic, plan.Vif)
+	return err == nil && vif != nil
+}

@@ -1,0 +1,207 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"vifctl/configs"
+	"vifctl/hooks/firewall"
+	"vifctl/hooks/plan"
+)
+
+// HostFirewall is the firewall that the configuration names, opened when it is
+// first needed: most calls on a host without antispoofing never do.
+type HostFirewall struct {
+	Host configs.Host
+	// Book is where the iptables backend writes down what is in its chains.
+	Book string
+
+	once   sync.Once
+	opened *firewall.Passage
+	err    error
+}
+
+func (f *HostFirewall) open() (*firewall.Passage, error) {
+	f.once.Do(func() {
+		o := firewall.Options{Mark: f.Host.Mark, Book: f.Book}
+		if f.Host.Uplink != "" {
+			o.Uplinks = []string{f.Host.Uplink}
+		}
+		backend, err := openFirewall(f.Host.Firewall, o)
+		if err == nil {
+			f.opened, err = firewall.WithPassage(backend, o)
+		}
+		f.err = explain(err)
+	})
+	return f.opened, f.err
+}
+
+// openFirewall opens the backend that the configuration names; auto is nftables
+// wherever the kernel has it.
+func openFirewall(which configs.Firewall, o firewall.Options) (firewall.Firewall, error) {
+	if which == configs.FirewallIptables {
+		return firewall.OpenIPTables(o)
+	}
+	n, err := firewall.OpenNFTables(o)
+	if err != nil || which == configs.FirewallNftables {
+		return n, err
+	}
+	has, err := n.Supported()
+	if has || err != nil {
+		return n, err
+	}
+	x, err := firewall.OpenIPTables(o)
+	return x, errors.Join(err, n.Close())
+}
+
+// Change implements apply.Firewall. What firewalld is to be told it is told when
+// the rest is in force, and told back before anything goes.
+func (f *HostFirewall) Change(ctx context.Context, add, remove []plan.Rule) error {
+	trust, add := forFirewalld(add)
+	distrust, remove := forFirewalld(remove)
+	var firewalld firewall.Firewalld
+	err := firewalld.Change(ctx, nil, distrust)
+	if len(add)+len(remove) > 0 {
+		err = errors.Join(err, f.change(ctx, add, remove))
+	}
+	if err != nil {
+		return err
+	}
+	return firewalld.Change(ctx, trust, nil)
+}
+
+// forFirewalld takes out the rules that firewalld holds.
+func forFirewalld(rules []plan.Rule) (firewalld, rest []plan.Rule) {
+	for _, r := range rules {
+		if r.Kind == plan.RuleTrusted {
+			firewalld = append(firewalld, r)
+		} else {
+			rest = append(rest, r)
+		}
+	}
+	return firewalld, rest
+}
+
+func (f *HostFirewall) change(ctx context.Context, add, remove []plan.Rule) error {
+	fw, err := f.open()
+	if err != nil {
+		return err
+	}
+	if err := fw.Change(ctx, add, remove); err != nil || len(remove) == 0 {
+		return explain(err)
+	}
+	return f.leaveFormer(ctx, fw, remove)
+}
+
+// leaveFormer takes out of iptables what came into force there before the
+// configuration named nftables.
+func (f *HostFirewall) leaveFormer(ctx context.Context, now *firewall.Passage, remove []plan.Rule) error {
+	if _, nft := now.Firewall.(*firewall.NFTables); !nft || !firewall.Booked(f.Book) {
+		return nil
+	}
+	former, err := firewall.OpenIPTables(firewall.Options{Mark: f.Host.Mark, Book: f.Book})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = former.Close() }()
+	return former.Change(ctx, nil, remove)
+}
+
+// InForce implements kernel.RuleReader.
+func (f *HostFirewall) InForce(ctx context.Context, rules []plan.Rule) (map[string]bool, error) {
+	trusted, rules := forFirewalld(rules)
+	inForce, err := firewall.Firewalld{}.InForce(ctx, trusted)
+	if err != nil || len(rules) == 0 {
+		return inForce, err
+	}
+	fw, err := f.open()
+	if err != nil {
+		return nil, err
+	}
+	rest, err := fw.InForce(ctx, rules)
+	maps.Copy(inForce, rest)
+	return inForce, explain(err)
+}
+
+// Prune implements pruner. A host that never filtered has nothing to prune, which
+// it is asked to find out all the same.
+func (f *HostFirewall) Prune(ctx context.Context, keep func() ([]plan.Rule, error), there func(port string) bool) ([]string, error) {
+	fw, err := f.open()
+	if err != nil {
+		return nil, err
+	}
+	p, ok := fw.Firewall.(pruner)
+	if !ok {
+		return nil, nil
+	}
+	removed, err := p.Prune(ctx, func() ([]plan.Rule, error) {
+		wanted, err := keep()
+		_, ours := forFirewalld(wanted)
+		return ours, err
+	}, there)
+	if err = explain(err); errors.Is(err, errNoTables) {
+		return nil, nil
+	}
+	return removed, err
+}
+
+// Dropped reports whether somebody's filter drops what is forwarded unless a
+// rule accepts it; not where that cannot be found out.
+func (f *HostFirewall) Dropped() bool {
+	if f.opened == nil && firewall.Untouched() {
+		return false
+	}
+	fw, err := f.open()
+	if err != nil {
+		return false
+	}
+	dropped, err := fw.Dropped()
+	return dropped && err == nil
+}
+
+// Filters tells what iptables' FORWARD drops besides, in either variant.
+func (f *HostFirewall) Filters() ([]firewall.Filter, error) {
+	fw, err := f.open()
+	if err != nil {
+		return nil, err
+	}
+	return fw.Filters()
+}
+
+// Damaged lists the chains of ours in nf_tables that are not as we made them.
+func (f *HostFirewall) Damaged(ctx context.Context) ([]string, error) {
+	fw, err := f.open()
+	if err != nil {
+		return nil, err
+	}
+	looker, ok := fw.Firewall.(interface {
+		Damaged(context.Context) ([]string, error)
+	})
+	if !ok {
+		return nil, nil
+	}
+	chains, err := looker.Damaged(ctx)
+	return chains, explain(err)
+}
+
+// Close frees what was opened.
+func (f *HostFirewall) Close() {
+	if f.opened != nil {
+		_ = f.opened.Close()
+	}
+}
+
+var errNoTables = errors.New(`this kernel has no nf_tables: set firewall = "auto" or "iptables"`)
+
+// explain says what a kernel without nf_tables means by its answer.
+func explain(err error) error {
+	if errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EAFNOSUPPORT) {
+		return fmt.Errorf("%w: %w", errNoTables, err)
+	}
+	return err
+}

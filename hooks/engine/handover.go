@@ -1,0 +1,72 @@
+package engine
+
+import (
+	"fmt"
+
+	"vifctl/hooks/journal"
+	"vifctl/hooks/plan"
+)
+
+// While a guest migrates to the host it is on, the port of its new domain comes
+// up before that of its old one goes: xl takes the old domain down last, or goes
+// on with it if the new one fails. Both want the same routes, of which the kernel
+// has one. The new port takes them over, and gives them back if it goes first.
+
+// takeOver puts the steps in front that clear the way for the routes among steps, where the
+// port of the guest's old domain has them.
+func (p *port) takeOver(steps []plan.Step) ([]plan.Step, error) {
+	if p.who.UUID == "" || p.old != nil {
+		return steps, nil
+	}
+	taken := false
+	for _, s := range steps {
+		route, ok := s.(plan.Route)
+		if !ok || route.Absent || taken {
+			continue
+		}
+		at, err := p.Reader.LeadsElsewhere(route.Route.Dst, p.link.Index)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", p.Event.Name, err)
+		}
+		taken = at != 0
+	}
+	if !taken {
+		return steps, nil
+	}
+	old := p.predecessor()
+	if old.IsZero() {
+		return steps, nil
+	}
+	p.Log.Info("takes over the routes of the guest's old domain", "port", p.Event.Name, "old", old.Name)
+	var first []plan.Step
+	for _, s := range steps {
+		if route, ok := s.(plan.Route); ok && !route.Absent {
+			route.Dev, route.Absent = old, true
+			first = append(first, route)
+		}
+	}
+	return append(first, steps...), nil
+}
+
+// predecessor is the port of the guest's old domain, zero where there is none.
+func (p *port) predecessor() plan.Dev {
+	own := p.newRecord().Port
+	// Records that cannot be read are no predecessor's.
+	all, _ := p.Journal.All()
+	for _, r := range all {
+		if !precedes(r.Port, own) {
+			continue
+		}
+		if l, ok, err := p.Reader.LinkByIndex(r.Index); err == nil && ok {
+			return l.Dev
+		}
+	}
+	return plan.Dev{}
+}
+
+// precedes reports whether a is the same port as b, of another domain of the
+// guest.
+func precedes(a, b journal.Port) bool {
+	return a.Boot == b.Boot && a.UUID == b.UUID && a.Kind == b.Kind &&
+		a.NIC.Devid == b.NIC.Devid && a.NIC.Domid != b.NIC.Domid
+}

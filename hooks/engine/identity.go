@@ -1,0 +1,220 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"path"
+	"strings"
+
+	"vifctl/configs"
+	"vifctl/hooks/event"
+	"vifctl/hooks/plan"
+	"vifctl/hooks/xenstore"
+)
+
+// Identity is who a domain is, by the toolstack's word; each is "" where it cannot be
+// read. Nothing of it stands where the guest can write.
+type Identity struct {
+	// Name is what xl calls the guest, without what it adds while the guest arrives.
+	Name, UUID string
+	// Target is the domid of the guest that a stub domain works for.
+	Target string
+}
+
+// incoming is what xl adds to a guest's name until it has arrived
+// (tools/xl/xl_migrate.c).
+const incoming = "--incoming"
+
+// Identify reads who a domain is: of a stub domain, who the guest is that it works for.
+func (e *Engine) Identify(ctx context.Context, domid string) (Identity, error) {
+	who, err := e.readIdentity(ctx, domid)
+	if err == nil && who.Target != "" {
+		target := who.Target
+		if who, err = e.readIdentity(ctx, target); err != nil {
+			e.Log.Debug("the guest of the stub domain cannot be read", "error", err)
+		}
+		who.Target = target
+	}
+	return e.arriving(who), err
+}
+
+func (e *Engine) readIdentity(ctx context.Context, domid string) (Identity, error) {
+	paths := identityPaths(domid)
+	values, err := e.Xenstore.ReadAll(ctx, paths...)
+	return identityOf(paths, values), err
+}
+
+// identityPaths are those that tell who a domain is: its name, its UUID's, and
+// the domain it works for.
+func identityPaths(domid string) []string {
+	domain := "/local/domain/" + domid
+	return []string{domain + "/name", domain + "/vm", domain + "/target"}
+}
+
+func identityOf(paths []string, values map[string]string) Identity {
+	who := Identity{Name: values[paths[0]]}
+	if vm := values[paths[1]]; vm != "" {
+		who.UUID = path.Base(vm) // /vm/<uuid>
+	}
+	if t := values[paths[2]]; event.IsDomid(t) {
+		who.Target = t
+	}
+	return who
+}
+
+// arriving gives a guest that arrives its own name. One that is called as if it did,
+// while another guest of that name is up here, keeps what it is called.
+func (e *Engine) arriving(who Identity) Identity {
+	name, found := strings.CutSuffix(who.Name, incoming)
+	if !found {
+		return who
+	}
+	// Records that cannot be read are the next call's business.
+	all, _ := e.Journal.All()
+	for _, r := range all {
+		if r.Guest == name && r.UUID != who.UUID {
+			return who
+		}
+	}
+	who.Name = name
+	return who
+}
+
+// backend reads the backend's keys and who the guest is, at once where that is
+// allowed.
+func (e *Engine) backend(ctx context.Context, call event.Call) (map[string]string, Identity, error) {
+	if e.Xenstore == nil {
+		return nil, Identity{}, e.NoXenstore
+	}
+	names := event.BackendKeys()
+	paths := make([]string, len(names))
+	for i, name := range names {
+		paths[i] = call.Key(name)
+	}
+	domid := fmt.Sprint(call.NIC.Domid)
+	identity := identityPaths(domid)
+	values, err := e.Xenstore.ReadAll(ctx, append(paths, identity...)...)
+	if errors.Is(err, xenstore.ErrPermission) {
+		// A driver domain may not be allowed to look at the guest.
+		e.Log.Debug("the guest's name cannot be read", "error", err)
+		values, err = e.Xenstore.ReadAll(ctx, paths...)
+	}
+	if err != nil {
+		return nil, Identity{}, fmt.Errorf("read the backend's keys: %w", err)
+	}
+	keys := map[string]string{}
+	for i, name := range names {
+		if v, ok := values[paths[i]]; ok {
+			keys[name] = v
+		}
+	}
+	who := identityOf(identity, values)
+	if who.Target != "" {
+		// A stub domain works for a guest: it is that guest's NIC.
+		if who, err = e.Identify(ctx, domid); err != nil {
+			e.Log.Debug("the guest of the stub domain cannot be read", "error", err)
+		}
+		return keys, who, nil
+	}
+	return keys, e.arriving(who), nil
+}
+
+// Entry is what a configuration says of one of a guest's NICs.
+func Entry(config *configs.Config, who Identity, mac string, devid int) configs.Guest {
+	entry, _ := config.Guest(configs.Match{Name: who.Name, UUID: who.UUID, MAC: mac, Devid: devid})
+	return entry
+}
+
+// modeOf tells the mode from the name vifctl was called by: "" where the configuration
+// decides it, and where the script is not ours.
+func modeOf(script string) string {
+	switch script {
+	case "vif-bridge":
+		return "bridge"
+	case "vif-route", "vif-route-ifup":
+		return "route"
+	case "vif-nat":
+		return "nat"
+	case "vif-openvswitch":
+		return "openvswitch"
+	}
+	return ""
+}
+
+// anyMode is the script that leaves the mode to the configuration.
+const anyMode = "vifctl"
+
+// IsOurs reports whether a script, without its folder, is one of those that bring a port
+// up.
+func IsOurs(script string) bool { return script == anyMode || modeOf(script) != "" }
+
+// Mode is the mode that a script, without its folder, and an entry come to: "" where the
+// script is not ours.
+func Mode(script string, entry configs.Guest) string {
+	if script == anyMode {
+		return cmp.Or(entry.Mode, "bridge")
+	}
+	return modeOf(script)
+}
+
+// chooseMode holds the script's word against the configuration's.
+func chooseMode(ev event.Event, entry configs.Guest) (string, error) {
+	mode := Mode(ev.Script, entry)
+	if ev.Script != anyMode && entry.Mode != "" && entry.Mode != mode {
+		return "", fmt.Errorf("%s: the script is %s, but the configuration says mode %s for %s: give the guest script=vif-%s or script=vifctl, or change its mode",
+			ev.Device, ev.Script, entry.Mode, entry, entry.Mode)
+	}
+	return mode, nil
+}
+
+// Derived is what the toolstack's keys, the configuration and the guest's identity come
+// to for one NIC: the one answer for a call, status, map and doctor.
+type Derived struct {
+	Identity
+	NIC plan.NIC
+	// Alive: the domain exists, or it cannot be told.
+	Alive bool
+	Entry configs.Guest
+	// Mode by name, "" where the script is not ours.
+	Mode string
+	// Script is the path of the script that xl calls, "" where none is known.
+	Script string
+	// Addresses are the guest's own, and Public those that stand for them in its mode.
+	Addresses []netip.Prefix
+	Public    []netip.Addr
+}
+
+// Derive works that out of a NIC's backend keys, which are nil where it has none.
+func (e *Engine) Derive(ctx context.Context, nic plan.NIC, keys map[string]string) Derived {
+	d := Derived{NIC: nic, Script: keys["script"], Alive: true}
+	if e.Xenstore != nil {
+		who, err := e.Identify(ctx, fmt.Sprint(nic.Domid))
+		d.Identity = who
+		d.Alive = err != nil || who != Identity{}
+	}
+	mac := strings.ToLower(keys["mac"])
+	d.Entry = Entry(&e.Config, d.Identity, mac, nic.Devid)
+	if d.Script != "" {
+		d.Mode = Mode(path.Base(d.Script), d.Entry)
+	}
+	d.Addresses = d.Entry.Addresses
+	if len(d.Addresses) == 0 {
+		d.Addresses, _ = event.Addresses(keys["ip"])
+	}
+	if d.Mode == "nat" {
+		d.Public = d.Entry.Public
+	}
+	return d
+}
+
+// Online is the call that brings one of the NIC's ports up, for a person to make.
+func (d Derived) Online(kind plan.Kind, device string) string {
+	script := cmp.Or(d.Script, "/etc/xen/scripts/vif-"+cmp.Or(d.Mode, "bridge"))
+	if kind == plan.Tap {
+		return plan.Command(script, "add", "type_if=tap", "INTERFACE="+device, "XENBUS_PATH="+backendPath(d.NIC))
+	}
+	return plan.Command(script, "online", "type_if=vif", "XENBUS_PATH="+backendPath(d.NIC))
+}

@@ -1,0 +1,153 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"vifctl/hooks/event"
+	"vifctl/hooks/journal"
+	"vifctl/hooks/kernel"
+	"vifctl/hooks/plan"
+)
+
+// A port that is up is held against its plan by making its own call again: the
+// same way, with today's configuration, but for the effects (hooks, the word to the
+// toolstack), which were done. What differs is what another program took away, or what
+// the configuration has changed its mind about.
+
+// ErrNotUp says that the journal knows of no call of ours that brought the port up.
+var ErrNotUp = errors.New("no call of ours brought it up")
+
+// repair is the subject of a port that is up.
+type repair struct {
+	*port
+	of journal.Port
+}
+
+// Look implements Subject.
+func (r *repair) Look(ctx context.Context) error {
+	if err := r.hasBackend(ctx, r.call); err != nil {
+		return fmt.Errorf("%s: %w", r.of.Name, err)
+	}
+	if err := r.port.Look(ctx); err != nil {
+		return err
+	}
+	if a, b := r.who.UUID, r.of.UUID; a != b && a != "" && b != "" {
+		return fmt.Errorf("%s: domain %d is another guest by now: %w", r.of.Name, r.of.NIC.Domid, ErrNotUp)
+	}
+	return nil
+}
+
+// Check works out what a port that is up lacks, and what it has and no longer
+// needs; it changes nothing. It fails with ErrNotUp, ErrGone, ErrNoKeys or
+// ErrBusy where that cannot be told.
+func (e *Engine) Check(ctx context.Context, port journal.Port) (*Decision, error) {
+	return e.ofPort(ctx, port, func(ctx context.Context, r *repair) (*Decision, error) {
+		r.preview = true
+		if err := Preview(ctx, r); err != nil {
+			return nil, err
+		}
+		return &r.Decision, nil
+	})
+}
+
+// Repair does what Check tells. One step that fails keeps no other from being
+// taken, except that a port is not set up, nor put into a bridge, after a failure.
+// A port that lacks nothing costs no write, to the kernel or to the journal. The
+// Decision is what was missing, also where the error tells that not all of it could be
+// put back.
+func (e *Engine) Repair(ctx context.Context, port journal.Port) (*Decision, error) {
+	return e.ofPort(ctx, port, func(ctx context.Context, r *repair) (*Decision, error) {
+		defer r.unshare()
+		if err := Preview(ctx, r); err != nil {
+			return nil, err
+		}
+		if found := r.Decision; found.Right() {
+			return &found, nil
+		}
+		found := r.Decision
+		if err := r.Record(ctx); err != nil {
+			return &found, err
+		}
+		return &found, r.Settle(ctx, r.Act(ctx))
+	})
+}
+
+// ofPort makes a subject of a port that is up, under its NIC's lock.
+func (e *Engine) ofPort(ctx context.Context, port journal.Port, do func(context.Context, *repair) (*Decision, error)) (*Decision, error) {
+	ctx, cancel := context.WithTimeout(ctx, callDeadline)
+	defer cancel()
+	lock, err := e.lockIdle(ctx, port.NIC)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", port.Name, err)
+	}
+	defer lock.Release()
+	record, err := e.current(port.NIC, port.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", port.Name, err)
+	}
+	if record == nil || record.Index != port.Index {
+		return nil, fmt.Errorf("%s: %w", port.Name, ErrNotUp)
+	}
+	switch there, err := e.there(record.Port); {
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", record.Name, err)
+	case !there:
+		return nil, fmt.Errorf("%s: %w", record.Name, ErrGone)
+	}
+	call, err := callOf(commandUp(record.Kind), record)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", record.Name, err)
+	}
+	subject := &repair{port: e.port(call), of: record.Port}
+	subject.repair = true
+	return do(ctx, subject)
+}
+
+// current is a port's record of this run of the kernel.
+func (e *Engine) current(nic plan.NIC, kind plan.Kind) (*journal.Record, error) {
+	record, err := e.Journal.Read(nic, kind)
+	if record == nil || err != nil {
+		return nil, err
+	}
+	boot, err := kernel.BootID()
+	if err != nil || record.Boot != boot {
+		return nil, err
+	}
+	return record, nil
+}
+
+// callOf is a call about a port that an earlier one brought up.
+func callOf(command event.Command, record *journal.Record) (event.Call, error) {
+	args := []string{string(command), "type_if=vif", "vif=" + record.Device}
+	if record.Kind == plan.Tap {
+		args = []string{string(command), "type_if=tap", "INTERFACE=" + record.Device}
+	}
+	args = append(args, "XENBUS_PATH="+backendOf(record))
+	for name, value := range record.Params {
+		args = append(args, name+"="+value)
+	}
+	return event.Parse(scriptOf(record), args, func(string) string { return "" })
+}
+
+// backendOf and scriptOf are what a call said, or what it must have said where
+// the record is of before it was written down.
+func backendOf(record *journal.Record) string {
+	if record.Backend != "" {
+		return record.Backend
+	}
+	return backendPath(record.NIC)
+}
+
+func backendPath(nic plan.NIC) string {
+	return "backend/vif/" + strings.ReplaceAll(nic.String(), ".", "/")
+}
+
+func scriptOf(record *journal.Record) string {
+	if record.Script != "" {
+		return record.Script
+	}
+	return "vif-" + record.Mode
+}
