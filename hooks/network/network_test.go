@@ -401,7 +401,8 @@ func TestRefusals(t *testing.T) {
 		{"no name", Request{Mode: "bridge", NoUplink: true}, "a bridge without an uplink needs a name: bridge=", nil},
 		{"a router without an uplink", Request{Mode: "nat", NoUplink: true}, "guests are routed to an uplink: netdev=none is for a bridge", nil},
 		{
-			"another's bridge", Request{Mode: "bridge", Bridge: "br7", Uplink: "eth0"},
+			"another's bridge",
+			Request{Mode: "bridge", Bridge: "br7", Uplink: "eth0"},
 			"br7 is a bridge already, was not made by vifctl, and eth0 is no port of it: add it there, or name another bridge with bridge=",
 			[]string{"link add br7 type bridge"},
 		},

@@ -76,8 +76,10 @@ func TestTraffic(t *testing.T) {
 		{name: "a port that is not there", nic: NIC{Vif: &Port{}}},
 		{"PV", NIC{Vif: &Port{Link: vif}}, kernel.Count{Bytes: 100, Packets: 10, Dropped: 1}, kernel.Count{Bytes: 2000, Packets: 20, Dropped: 2}},
 		{
-			"HVM", NIC{Vif: &Port{Link: vif}, Tap: &Port{Link: tap}},
-			kernel.Count{Bytes: 105, Packets: 13, Dropped: 8}, kernel.Count{Bytes: 2006, Packets: 24, Dropped: 10},
+			"HVM",
+			NIC{Vif: &Port{Link: vif}, Tap: &Port{Link: tap}},
+			kernel.Count{Bytes: 105, Packets: 13, Dropped: 8},
+			kernel.Count{Bytes: 2006, Packets: 24, Dropped: 10},
 		},
 	} {
 		received, sent := c.nic.Traffic()
