@@ -3,47 +3,17 @@ package engine
 import (
 	"log/slog"
 	"net/netip"
-	"os/exec"
 	"reflect"
-	"runtime"
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
 	"vifctl/hooks/kernel"
 	"vifctl/hooks/plan"
 	"vifctl/tests/dom0"
+	"vifctl/tests/netns"
 )
-
-// inNamespace runs f on a thread in a network namespace of its own, after ip(8) has taken
-// some lines there.
-func inNamespace(t *testing.T, f func(*kernel.Kernel), lines ...string) {
-	t.Helper()
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // for ever: the thread goes with its namespace
-		done <- func() error {
-			if err := unix.Unshare(unix.CLONE_NEWNET | unix.CLONE_NEWNS); err != nil {
-				return err
-			}
-			for _, line := range lines {
-				if out, err := exec.Command("ip", strings.Fields(line)...).CombinedOutput(); err != nil {
-					t.Errorf("ip %s: %v: %s", line, err, out)
-				}
-			}
-			k, err := kernel.Open()
-			if err != nil {
-				return err
-			}
-			defer k.Close()
-			f(k)
-			return nil
-		}()
-	}()
-	require.NoError(t, <-done)
-}
 
 // What each kind of step does to the kernel is what its reading then sees, taking it twice
 // is taking it once, and what undoes it brings back what was there before.
@@ -84,7 +54,7 @@ func TestStepsAgainstTheKernel(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			inNamespace(t, func(k *kernel.Kernel) {
+			netns.Run(t, func(k *kernel.Kernel) {
 				reader, executor := &Reader{Kernel: k}, &Executor{Kernel: k, Tools: Tools{Log: slog.New(slog.DiscardHandler)}}
 				look := func() *plan.Snapshot {
 					s := plan.NewSnapshot()
@@ -125,7 +95,7 @@ func TestTakeOrUndo(t *testing.T) {
 	t.Parallel()
 	dom0.Need(t, "ip")
 	dev := plan.Dev{Name: "vif1.0", Index: 11}
-	inNamespace(t, func(k *kernel.Kernel) {
+	netns.Run(t, func(k *kernel.Kernel) {
 		reader, executor := &Reader{Kernel: k}, &Executor{Kernel: k, Tools: Tools{Log: slog.New(slog.DiscardHandler)}}
 		steps := []plan.Step{
 			plan.MTU{Dev: dev, Want: 1400},
