@@ -13,19 +13,19 @@ BUILD := $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -buildid= -X main
 .PHONY: build demo test test-xen test-xen-smoke lint bench fuzz deps deps-test deps-xen clean help
 
 help:
-	@echo 'make demo      build vifctl and watch it work in a pretend dom0'
+	@echo 'make demo      build vifctl and watch it work in a pretend dom0 (all of it: bin/vifctl-lab --all)'
 	@echo 'make test      everything that proves it, but for the real Xen'
 	@echo 'make test-xen  the same binary under a real Xen, emulated; make test-xen-smoke tells the first stories only'
 	@echo 'make lint      style and the rules of the house'
 	@echo 'make bench     beside the scripts of Debian'
-	@echo 'make build     bin/vifctl and bin/vif-hook, static'
+	@echo 'make build     bin/vifctl, bin/vif-hook and bin/vifctl-lab, static'
 
 build:
 	@command -v $(GO) >/dev/null || { echo 'vifctl is built with Go 1.26 or later: https://go.dev/dl/' >&2; exit 1; }
-	$(BUILD) -o bin/ ./cmd/vifctl ./cmd/vif-hook
+	$(BUILD) -o bin/ ./cmd/vifctl ./cmd/vif-hook ./cmd/vifctl-lab
 
 demo: build
-	@bin/vifctl lab
+	@bin/vifctl-lab
 
 # tests/deps installs what is missing when it may, and names it when it may not.
 deps-test:

@@ -63,11 +63,11 @@ func notUnicast(a netip.Addr) string {
 	case a.Is4In6():
 		return "it is an IPv4 address written as an IPv6 one; write \"" + a.Unmap().String() + `"`
 	case a.IsUnspecified():
-		return "it is no address of anybody's"
+		return "it is the unspecified address"
 	case a.IsLoopback():
 		return "it is a loopback address, which stays in one machine"
 	case a.IsMulticast(), a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
-		return "it is a multicast or broadcast address, and belongs to nobody alone"
+		return "it is a multicast or broadcast address, and not of one machine"
 	case a.Is4() && a.IsLinkLocalUnicast():
 		return "it is a link-local address, which cannot be routed"
 	}
@@ -96,7 +96,7 @@ func (r *reader) ownAddress(s string, at place) netip.Prefix {
 func (r *reader) publicAddress(s string, at place) netip.Addr {
 	a, ok := r.address(s, at)
 	if ok && a.IsLinkLocalUnicast() {
-		r.mistakes.add(at, "%s cannot be %s: it is a link-local address, which nobody outside can reach", at.key, show(s))
+		r.mistakes.add(at, "%s cannot be %s: it is a link-local address, which no host outside can reach", at.key, show(s))
 		return netip.Addr{}
 	}
 	return a
@@ -124,7 +124,7 @@ func (r *reader) gateway(s string, at place, g *Gateway) {
 func (r *reader) source(s string, at place) netip.Prefix {
 	p, ok := r.prefix(s, at)
 	if ok && p.Addr().IsMulticast() {
-		r.mistakes.add(at, "from cannot be %s: nobody sends from a multicast address", show(s))
+		r.mistakes.add(at, "from cannot be %s: no host sends from a multicast address", show(s))
 	}
 	return p
 }

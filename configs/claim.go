@@ -69,7 +69,7 @@ func (r *reader) checkClaims() {
 				break
 			}
 		}
-		// Many listen on one address, and nobody minds: they are checked by port.
+		// Many forwards may listen on one address: they are checked by port.
 		if c.kind != listen {
 			around = append(around, c)
 		}

@@ -38,7 +38,7 @@ const (
 // DHCP is who tells guests their addresses.
 type DHCP string
 
-// By DHCP: a dnsmasq that vifctl tells what to lease, or nobody that vifctl
+// By DHCP: a dnsmasq that vifctl tells what to lease, or no server that vifctl
 // knows of.
 const (
 	DHCPDnsmasq DHCP = "dnsmasq"
@@ -98,7 +98,7 @@ func (g Gateway) For(a netip.Addr) netip.Addr {
 	return g.IPv6
 }
 
-// orStandard fills in what nobody said.
+// orStandard fills in what the configuration does not say.
 func (h Host) orStandard() Host {
 	if h.Firewall == "" {
 		h.Firewall = FirewallAuto

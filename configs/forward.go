@@ -62,7 +62,7 @@ func (f *forward) listen(r *reader, s string, at place) {
 		}
 		why := notUnicast(a)
 		if why == "" && a.IsLinkLocalUnicast() {
-			why = "it is a link-local address, which nobody outside can reach"
+			why = "it is a link-local address, which no host outside can reach"
 		}
 		if why != "" {
 			r.mistakes.add(at, "listen cannot be %s: %s", show(s), why)
@@ -141,7 +141,7 @@ func (f *forward) complete(r *reader) {
 	}
 	for i, p := range f.From {
 		if p.IsValid() && p.Addr().Is4() != f.isIPv4() {
-			r.mistakes.add(f.at.at("from").nth(i), "%s is %s, and the forward listens on %s: nobody there can connect from %s",
+			r.mistakes.add(f.at.at("from").nth(i), "%s is %s, and the forward listens on %s: no host can connect there from %s",
 				p, family(p.Addr().Is4()), family(f.isIPv4()), p)
 		}
 	}

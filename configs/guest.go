@@ -47,8 +47,8 @@ type Guest struct {
 	// NAT66: IPv6 addresses are masqueraded too; else IPv6 is routed. Public
 	// and forwarded IPv6 addresses do not depend on it.
 	NAT66 bool `json:",omitzero"`
-	// Open6: in mode nat, everybody may open connections to the guest's IPv6
-	// addresses; else nobody outside may.
+	// Open6: in mode nat, hosts outside may open connections to the guest's
+	// IPv6 addresses; else none may.
 	Open6 bool `json:",omitzero"`
 	// Masquerade: what has no public address leaves with the uplink's. True in
 	// mode nat where the entry does not say and has no public address.
@@ -78,7 +78,7 @@ type Forward struct {
 	First, Last, To uint16 `json:",omitzero"`
 	// Protocols are "tcp", "udp" or both.
 	Protocols []string `json:",omitzero"`
-	// From are the networks that may connect; none given is everybody.
+	// From are the networks that may connect; none given means all.
 	From []netip.Prefix `json:",omitzero"`
 }
 

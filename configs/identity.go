@@ -41,8 +41,8 @@ func twin(e *entry, others []*entry) *entry {
 }
 
 // shareNIC reports whether two entries about one guest are surely about one NIC.
-// Of one that knows the NIC by its index and one that knows it by its hardware
-// address nobody can tell.
+// One that knows the NIC by its index and one that knows it by its hardware
+// address may or may not be.
 func shareNIC(a, b *entry) bool {
 	if a.NIC != AnyNIC && b.NIC != AnyNIC {
 		return a.NIC == b.NIC && !differ(a.MAC, b.MAC)

@@ -102,7 +102,7 @@ func appendStamp(stamp []byte, path string, st *syscall.Stat_t) []byte {
 	return fmt.Appendf(stamp, "%q %d %d %d %d %d ", path, st.Dev, st.Ino, st.Size, st.Mtim.Nano(), st.Ctim.Nano())
 }
 
-// openIndex maps an index into memory, until nobody needs it any more.
+// openIndex maps an index into memory, until no Config needs it any more.
 func openIndex(path string, stamp []byte) (Config, bool) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {

@@ -50,7 +50,7 @@ func TestIndexAnswersAsTheFilesDo(t *testing.T) {
 	require.Equal(t, os.FileMode(0o600), info.Mode())
 }
 
-// Nobody has to tell vifctl that the configuration has changed.
+// vifctl notices by itself that the configuration has changed.
 func TestIndexIsNotBelievedAfterAChange(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(path string) error{

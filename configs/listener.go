@@ -55,7 +55,7 @@ func (r *reader) checkListeners() {
 	}
 }
 
-// sourcesOverlap reports whether somebody is in both; no source is everybody.
+// sourcesOverlap reports whether an address is in both; no source means all.
 func sourcesOverlap(a, b []netip.Prefix) bool {
 	if len(a) == 0 || len(b) == 0 {
 		return true

@@ -81,7 +81,7 @@ to = "8080-8088"`),
 to = 65530`),
 			`x:5:6: 10 ports cannot lead to one port: write to = "80-89"`,
 		},
-		"from nobody": {
+		"from no one": {
 			forward(`listen = ":80"
 from = []`),
 			`x:5:8: from is an empty list: fill it, as in from = ["198.51.100.0/24"], or leave from out`,
@@ -94,7 +94,7 @@ from = "192.0.2.7/24"`),
 		"from the other family": {
 			forward(`listen = "[2001:db8::1]:80"
 from = ["2001:db8::/32", "192.0.2.0/24"]`),
-			`x:5:26: 192.0.2.0/24 is IPv4, and the forward listens on IPv6: nobody there can connect from 192.0.2.0/24`,
+			`x:5:26: 192.0.2.0/24 is IPv4, and the forward listens on IPv6: no host can connect there from 192.0.2.0/24`,
 		},
 		"to a guest without such an address": {
 			guest(`address = "2001:db8::2"

@@ -138,7 +138,7 @@ mode = "nat"`,
 		},
 		"address, multicast": {
 			guest(`address = "224.0.0.1"`),
-			`x:3:11: address cannot be "224.0.0.1": it is a multicast or broadcast address, and belongs to nobody alone`,
+			`x:3:11: address cannot be "224.0.0.1": it is a multicast or broadcast address, and not of one machine`,
 		},
 		"address, loopback": {
 			guest(`address = "127.0.0.1"`),

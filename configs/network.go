@@ -30,7 +30,7 @@ func (r *reader) guests(n int64, at place) int {
 }
 
 // network reads one of the list: a mode and KEY=VALUE words. What the keys may
-// say is known to whoever starts it.
+// say is decided when it is started.
 func (r *reader) network(s string, at place, into *Networks) {
 	words := strings.Fields(s)
 	names := make([]string, len(modes))

@@ -18,7 +18,7 @@ type Origin struct {
 }
 
 // Origins tells where the settings were made that hold for a NIC, in the order
-// in which the example explains them. What nobody set is not there.
+// in which the example explains them. Settings that no file makes are left out.
 func Origins(path string, m Match) ([]Origin, error) {
 	sources, err := read(path)
 	if err != nil {

@@ -56,7 +56,7 @@ antispoof = "mac"
 	require.Equal(t, []string{
 		"gateway=192.168.1.1 vifctl.toml:3:11 true",
 		"antispoof=strict vifctl.toml:2:13 true",
-	}, told(configs.Match{Name: "nobody"}))
+	}, told(configs.Match{Name: "other"}))
 
 	none, err := configs.Origins(filepath.Join(dir, "none.toml"), configs.Match{Name: "web"})
 	require.NoError(t, err)

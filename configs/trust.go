@@ -14,7 +14,7 @@ import (
 const mostLinks = 40
 
 // Trusted reports, as an error, why path must not be relied on: it, a folder
-// above it, or where a link on the way leads, could be changed by somebody who
+// above it, or where a link on the way leads, could be changed by a user who
 // is neither root nor the user we run as. A path that does not exist yet is
 // judged by the folders that do. A sticky folder (/tmp) is no risk to what is
 // in it, but to what is not yet.
@@ -42,7 +42,7 @@ func Trusted(path string) error {
 		info, err := os.Lstat(next)
 		if errors.Is(err, fs.ErrNotExist) {
 			if open {
-				return fmt.Errorf("%s does not exist, and anybody could make it in %s", next, at)
+				return fmt.Errorf("%s does not exist, and any user could make it in %s", next, at)
 			}
 			return nil
 		}

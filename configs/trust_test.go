@@ -35,7 +35,7 @@ func chmod(t *testing.T, mode os.FileMode, path ...string) {
 	require.NoError(t, os.Chmod(filepath.Join(path...), mode))
 }
 
-// give makes a path somebody else's, which only root can.
+// give makes a path another user's, which only root can.
 func give(t *testing.T, path ...string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -101,7 +101,7 @@ func TestTrustedOwners(t *testing.T) {
 	}
 }
 
-// In a sticky folder (/tmp) nobody can move away what is somebody else's, …
+// In a sticky folder (/tmp) no user can move away what is another's, …
 func TestTrustedInASticky(t *testing.T) {
 	t.Parallel()
 	root := tree(t, "tmp/", "tmp/ours/", "tmp/theirs/")
@@ -111,12 +111,12 @@ func TestTrustedInASticky(t *testing.T) {
 	give(t, root, "tmp/theirs")
 	require.Error(t, configs.Trusted(root+"/tmp/theirs"))
 	require.Error(t, configs.Trusted(root+"/tmp/theirs/none"))
-	// … but a sticky folder of somebody else's is theirs with all that is in it.
+	// … but the owner of a sticky folder can change all that is in it.
 	give(t, root, "tmp")
 	require.Error(t, configs.Trusted(root+"/tmp/ours"))
 }
 
-// What is not there yet anybody can make in a sticky folder, before we do.
+// In a sticky folder any user can make what is not there yet, before we do.
 func TestTrustedNotYetInASticky(t *testing.T) {
 	t.Parallel()
 	root := tree(t, "tmp/")

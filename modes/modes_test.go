@@ -336,6 +336,7 @@ sysctl -w net/ipv4/neigh/vif1.0/proxy_delay=0
 # firewall: 00:16:3e:00:00:01 is the guest behind vif1.0
 # firewall: fe80::216:3eff:fe00:1 is the guest's behind vif1.0
 # firewall: 192.168.1.2 is the guest's behind vif1.0
+# firewall: no other interface may use 192.168.1.2 as a source
 # firewall: check the hardware address and the addresses of all that comes from vif1.0
 # firewall: mark what vif1.0 forwards
 # firewall: nobody outside reaches the guest behind vif1.0 but by its public addresses

@@ -55,7 +55,7 @@ func TestOfflineUndoesOnline(t *testing.T) {
 				}
 				merged, stale := journal.Merge(entries, plan.Resolve(again.Steps, now))
 				for _, e := range stale {
-					// An address that was made, removed by somebody and made again can be in the journal twice.
+					// An address that was made, removed by another program and made again can be in the journal twice.
 					require.Equal(t, show(now), show(now.After(e.Undo)), "%s is to be undone, and is not undone already", e.Step.Key())
 				}
 				if len(stale) == 0 {
@@ -63,7 +63,7 @@ func TestOfflineUndoesOnline(t *testing.T) {
 				}
 			}
 			if len(entries) > 0 && rapid.Bool().Draw(t, "drift") {
-				// Somebody takes away what we made.
+				// Another program takes away what we made.
 				e := entries[rapid.IntRange(0, len(entries)-1).Draw(t, "what drifts")]
 				now = now.After(e.Undo)
 			}
@@ -98,7 +98,7 @@ func drawHost(t *rapid.T) *plan.Snapshot {
 	l.Up = rapid.Bool().Draw(t, "up")
 	l.MTU = rapid.SampledFrom([]int{1400, 1500, 9000}).Draw(t, "port mtu")
 	l.MAC = rapid.SampledFrom([]string{"fe:ff:ff:ff:ff:ff", "02:00:00:00:00:09"}).Draw(t, "port mac")
-	if rapid.Bool().Draw(t, "somebody's own port") {
+	if rapid.Bool().Draw(t, "another program's port") {
 		s.SwitchPorts["vif1.0"] = plan.SwitchMember{Bridge: "ovs0", Tag: 3, IDs: map[string]string{}}
 	}
 	l.Master = rapid.SampledFrom([]int{0, bridgeIndex}).Draw(t, "master")

@@ -11,7 +11,7 @@ import (
 	"vifctl/tests/speed"
 )
 
-// Whoever else runs a firewall here starts it again, without the one rule that
+// Another program that runs a firewall here starts it again, without the one rule that
 // lets our guests through: it is back within a second, by either iptables.
 func TestOthersFirewallStartsAgain(t *testing.T) {
 	t.Parallel()

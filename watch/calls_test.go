@@ -63,8 +63,8 @@ func TestCalls(t *testing.T) {
 	}
 }
 
-// A call of which begin and end are heard of at the same time took nobody knows
-// how long.
+// How long a call took is not known when its begin and end are heard at the same
+// time.
 func TestCallsThatAreTooShort(t *testing.T) {
 	t.Parallel()
 	var c calls

@@ -16,7 +16,7 @@ const (
 	Other What = iota
 	// Up: a port that a call of ours has brought up, or is bringing up.
 	Up
-	// Late: a tap that nobody has called us for, of a vif that is up.
+	// Late: a tap that xl has not called us for, of a vif that is up.
 	Late
 	// Early: a tap whose vif is not up by a call of ours, or not yet.
 	Early
@@ -24,7 +24,7 @@ const (
 	Uncalled
 	// Second: a tap of a NIC that has another.
 	Second
-	// Numbered: tap<N>, of which only the configuration could say whose it is.
+	// Numbered: tap<N>, whose guest only the configuration could tell.
 	Numbered
 )
 

@@ -73,12 +73,12 @@ func TestDecide(t *testing.T) {
 			watch.Finding{What: watch.Late, NIC: plan.NIC{Domid: 10}, Called: time.Unix(1000, 0)},
 		},
 
-		"nobody called":                  {nil, []string{"vif1.0", "vif1.0-emu"}, early},
+		"no call":                        {nil, []string{"vif1.0", "vif1.0-emu"}, early},
 		"the vif is not there yet":       {nil, []string{"vif1.0-emu"}, early},
 		"the vif has gone":               {[]journal.Stored{vif("vif1.0", 9)}, []string{"vif1.0-emu"}, early},
 		"the vif is another by now":      {[]journal.Stored{vif("vif1.0", 9)}, []string{"vif1.0", "vif1.0-emu"}, early},
 		"a record of the boot before":    {[]journal.Stored{rebooted}, []string{"vif1.0", "vif1.0-emu"}, early},
-		"a vif nobody called for":        {nil, []string{"vif1.0"}, uncalled},
+		"a vif without a call":           {nil, []string{"vif1.0"}, uncalled},
 		"a vif with another's record":    {[]journal.Stored{vif("vif1.0", 9)}, []string{"vif1.0"}, uncalled},
 		"a vif of ours":                  {[]journal.Stored{vif("vif1.0", 1)}, []string{"vif1.0"}, up},
 		"a vif of ours, renamed":         {[]journal.Stored{vif("web0", 1)}, []string{"web0"}, up},
@@ -92,8 +92,8 @@ func TestDecide(t *testing.T) {
 
 		"a number":                     {[]journal.Stored{vif("vif1.0", 1)}, []string{"vif1.0", "tap7"}, watch.Finding{What: watch.Numbered}},
 		"tap alone":                    {nil, []string{"tap"}, other},
-		"somebody's tap":               {nil, []string{"tapestry"}, other},
-		"somebody's -emu":              {nil, []string{"qemu-emu"}, other},
+		"another program's tap":        {nil, []string{"tapestry"}, other},
+		"another program's -emu":       {nil, []string{"qemu-emu"}, other},
 		"-emu alone":                   {nil, []string{"-emu"}, other},
 		"the uplink":                   {nil, []string{"eth0"}, other},
 		"a domid written otherwise":    {[]journal.Stored{vif("vif1.0", 1)}, []string{"vif1.0", "vif01.0-emu"}, other},
@@ -122,7 +122,7 @@ func TestHostForgets(t *testing.T) {
 	require.ElementsMatch(t, []int{1, 1, 2}, h.Concerned(nic))
 
 	h.SetPort(nic, plan.Vif, nil)
-	require.Equal(t, watch.Other, h.Decide(emu).What, "nobody else calls a vif so")
+	require.Equal(t, watch.Other, h.Decide(emu).What, "no other program names a vif so")
 	renamed := vif("www", 1)
 	h.SetPort(nic, plan.Vif, &renamed)
 	require.Equal(t, watch.Other, h.Decide(emu).What)

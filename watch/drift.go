@@ -16,9 +16,9 @@ const (
 	// suspicion is how long after a hint a port is looked at: what changes
 	// together is looked at once, and what a call of ours is changing is done.
 	suspicion = 100 * time.Millisecond
-	// One port after the other is looked at though nobody has a hint, each once
-	// in a round, and one a pace at most: with a thousand ports, looking all the
-	// time must cost next to nothing.
+	// One port after the other is looked at even without a hint, each once in a
+	// round, and one a pace at most: with a thousand ports, looking all the time
+	// must cost next to nothing.
 	round = time.Minute
 	pace  = 5 * time.Second
 	// sweepShare is how many times longer than a look takes the pause after it is,
@@ -26,7 +26,7 @@ const (
 	// long because there are many ports.
 	sweepShare = 3000
 	slowest    = time.Minute
-	// Who takes away again and again what is put back is not fought for ever:
+	// The watcher does not fight for ever a program that takes away what it puts back:
 	// from the fight's begin on, each time is worth a longer pause.
 	fightsAt  = 4
 	lastPause = 5 * time.Minute
@@ -232,7 +232,7 @@ func (l *loop) putBack(p *port, r result) {
 	case d.times < fightsAt:
 		l.Log.Info(p.Name+": put back what was missing", args...)
 	case d.times == fightsAt:
-		l.Log.Warn(p.Name+": somebody takes away again and again what it needs: it is put back ever more rarely, without a word", args...)
+		l.Log.Warn(p.Name+": another program takes away again and again what it needs: vifctl puts it back ever more rarely, and no longer logs it", args...)
 	}
 }
 

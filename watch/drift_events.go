@@ -28,9 +28,9 @@ type hint struct {
 	index   int
 	port    string
 	address netip.Addr
-	// foreign: it was in a firewall's table of somebody else's.
+	// foreign: it was in another program's firewall table.
 	foreign bool
-	// base: it was in ours, and serves everybody.
+	// base: it was in ours, and serves all ports.
 	base bool
 	// neighbour: it was a neighbour entry, of which the kernel itself forgets
 	// many: only one that a port was given is worth a look.

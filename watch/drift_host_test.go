@@ -48,8 +48,8 @@ public = ["203.0.113.44"]
 	return d
 }
 
-// Whatever somebody takes away comes back, within a second where the kernel
-// tells of it, and what it was is told.
+// The watcher puts back and reports whatever another program takes away, within
+// a second where the kernel tells of it.
 func TestDrift(t *testing.T) {
 	t.Parallel()
 	d := driftingHost(t)
@@ -114,8 +114,8 @@ func TestDrift(t *testing.T) {
 	require.NotContains(t, w.Log(), "warning")
 }
 
-// Somebody puts a route of his own in the place of ours: that is his, and told of
-// at once; when it goes, ours comes back.
+// Another program puts its route in the place of ours: the watcher leaves it and
+// reports it at once; when it goes, ours comes back.
 func TestRouteIsTaken(t *testing.T) {
 	t.Parallel()
 	d := driftingHost(t)

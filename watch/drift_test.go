@@ -48,11 +48,11 @@ func TestClues(t *testing.T) {
 		"an element of the port's":   {hint{port: "vif2.0"}, false, true},
 		"an address of the port's":   {hint{index: 3, address: public}, true, false},
 		"a neighbour of the port's":  {hint{index: 1, address: private, neighbour: true}, true, false},
-		"a neighbour of nobody's":    {hint{index: 1, address: public.Next(), neighbour: true}, false, false},
+		"a neighbour of no port's":   {hint{index: 1, address: public.Next(), neighbour: true}, false, false},
 		"a neighbour learnt":         {hint{index: 1, address: public, neighbour: true}, false, false},
-		"somebody else's address":    {hint{index: 3, address: public.Next()}, false, false},
+		"another's address":          {hint{index: 3, address: public.Next()}, false, false},
 		"at an interface both need":  {hint{index: 3}, true, true},
-		"at one that nobody needs":   {hint{index: 4}, false, false},
+		"at one that no port needs":  {hint{index: 4}, false, false},
 		"what all have in common":    {hint{base: true}, true, true},
 		"an interface not there any": {hint{port: "vif9.0"}, false, false},
 	} {
@@ -77,7 +77,7 @@ func TestClues(t *testing.T) {
 			}
 			p.soon(so, "who it is about")
 			time.Sleep(2 * suspicion)
-			require.True(t, so(), "and nobody else")
+			require.True(t, so(), "and no other port")
 		})
 	}
 }

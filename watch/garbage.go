@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// lookForGarbage has what is nobody's looked for, at the start and every now and
-// then.
+// lookForGarbage has a worker collect what no call will undo, at the start and
+// every now and then.
 func (l *loop) lookForGarbage(now time.Time) {
 	if l.collecting || now.Before(l.garbageAt) {
 		return
@@ -25,6 +25,6 @@ func (l *loop) endedGarbage(r result) {
 	}
 	l.counts.removed += len(r.removed)
 	if len(r.removed) > 0 {
-		l.Log.Info("removed what was nobody's any more: " + strings.Join(atMost(r.removed), "; "))
+		l.Log.Info("removed what no call would have undone: " + strings.Join(atMost(r.removed), "; "))
 	}
 }

@@ -130,7 +130,7 @@ func (h *Host) port(nic plan.NIC, kind plan.Kind) (journal.Stored, bool) {
 }
 
 // Left returns the tap of a NIC for which something was done, which has gone
-// since, and which nobody will be called for any more: the NIC's vif is down.
+// since, and which xl will not call for any more: the NIC's vif is down.
 func (h *Host) Left(nic plan.NIC) (tap journal.Port, ok bool) {
 	s, recorded := h.ports[portKey{nic, plan.Tap}]
 	_, there := h.links[s.Index]

@@ -110,8 +110,8 @@ func TestLateTapIsAsCalled(t *testing.T) {
 	}
 }
 
-// 200 taps come while the daemon cannot listen, and the kernel keeps no more
-// for it than for anybody.
+// 200 taps come while the watcher cannot listen, and the kernel keeps no more
+// events for it than for any other program.
 func TestBurst(t *testing.T) {
 	t.Parallel()
 	const taps = 200
@@ -135,7 +135,7 @@ func TestBurst(t *testing.T) {
 	ends(t, w)
 }
 
-// The vif goes down, the tap goes, and nobody calls for the tap.
+// The vif goes down, the tap goes, and xl does not call for the tap.
 func TestNothingIsLeft(t *testing.T) {
 	t.Parallel()
 	d := newDom0(t)

@@ -88,7 +88,7 @@ func TestRace(t *testing.T) {
 	unplugTap(t, p)
 	w := watcher(t, d)
 	says(t, w, "watching", 1)
-	// Whoever comes second finds nothing to do, at once or a moment later.
+	// The second to come finds nothing to do, at once or a moment later.
 	becomes := func(state string) {
 		t.Helper()
 		for end := time.Now().Add(speed.Patience); time.Now().Before(end); {

@@ -23,7 +23,7 @@ const listingDeadline = 5 * time.Second
 type linkChange struct {
 	name string
 	gone bool
-	// touched: what a port needs of it may be otherwise than it was.
+	// touched: what a port needs of it may have changed.
 	touched bool
 	// seen is when the kernel told that it had come, zero where it was found
 	// by listing.
@@ -34,8 +34,8 @@ type linkChange struct {
 // all has been told after each listing.
 //
 // The events and the answers to a listing come through one socket, in the
-// order in which they were true: so what is told last is what is so. When the
-// kernel had to drop events (ENOBUFS) it is asked for the list once more.
+// order of the changes: so the last message holds. When the kernel had to drop
+// events (ENOBUFS) it is asked for the list once more.
 type links struct {
 	*news[int, linkChange]
 	stream
@@ -44,7 +44,7 @@ type links struct {
 
 	seq     uint32
 	listing bool // the answer to a listing is under way
-	stale   bool // it is worth nothing, or not enough
+	stale   bool // it has to be asked for again
 	known   map[int]knownLink
 }
 
@@ -53,8 +53,8 @@ type knownLink struct {
 	seq uint32 // of the listing after which it was last told of
 }
 
-// linkState is what of an interface is a port's: that its carrier comes, say,
-// is not.
+// linkState is what a port needs of an interface; its carrier, say, is no part
+// of it.
 type linkState struct {
 	name        string
 	mac         string

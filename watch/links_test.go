@@ -121,7 +121,7 @@ func TestLinksOverflow(t *testing.T) {
 	d := dom0.New(t, dom0.Options{})
 	ip(t, d, "tuntap", "add", "tap1.0", "mode", "tap")
 	l := listen(t, d, 4096)
-	// Nobody receives while this happens.
+	// The test receives nothing while this happens.
 	batch := "link del tap1.0\n"
 	for i := range 200 {
 		batch += fmt.Sprintf("tuntap add vif%d.0-emu mode tap\n", i)

@@ -18,16 +18,16 @@ type port struct {
 	seen time.Time
 	// working: a worker has it.
 	working bool
-	// up: it had a record. Where that goes and the interface stays, somebody
+	// up: it had a record. Where that goes and the interface stays, a call
 	// took it down on purpose.
 	up bool
-	// early and late are since when it is what, zero where it is not.
+	// early and late are since when it is Early or Late, zero where it is not.
 	early, late time.Time
 	// keys: its backend was not there.
 	keys bool
 	// told: that it is left alone.
 	told bool
-	// over: it failed, for one who looks once.
+	// over: it failed, and the watcher looks only once.
 	over  bool
 	tries tries
 	// drift is about one that is up.
@@ -41,7 +41,7 @@ type tries struct {
 	notBefore time.Time
 }
 
-// loop is the one goroutine that decides. Everything here is its own.
+// loop is the one goroutine that decides. No other touches its fields.
 type loop struct {
 	*Watcher
 	once   bool
@@ -49,7 +49,7 @@ type loop struct {
 	sources
 
 	host   *Host
-	poll   *poll // nil where nobody polls
+	poll   *poll // nil without polling
 	listed bool  // all interfaces have been told of
 	ready  bool  // and have been looked at
 	ports  map[int]*port
@@ -74,8 +74,8 @@ type loop struct {
 	// mistaken: what was read last is not in force.
 	rereadAt time.Time
 	mistaken bool
-	// garbageAt is when what is nobody's is looked for again; collecting: it is
-	// being done.
+	// garbageAt is when garbage is looked for again; collecting: a worker is at
+	// it.
 	garbageAt  time.Time
 	collecting bool
 	garbage    tries
@@ -86,7 +86,7 @@ type loop struct {
 	working       int
 	failed        bool
 
-	// asked are those who want to know the counts.
+	// asked are the callers that wait for the counts.
 	asked     chan chan counts
 	counts    counts
 	overflows func() int64
@@ -202,7 +202,7 @@ func (l *loop) sleep(now time.Time) time.Duration {
 	return max(0, first.Sub(now))
 }
 
-// alive tells those who look after us.
+// alive tells the supervisor that the loop runs.
 func (l *loop) alive(now time.Time) {
 	if !l.ready && l.Ready != nil {
 		l.Ready()
@@ -234,8 +234,8 @@ func (l *loop) look(now time.Time) {
 	l.lookAtLeft(now)
 }
 
-// idle reports whether nothing is left to do for one who looks once: nobody is
-// at work, nothing is due, and the xenstore is there if it is needed.
+// idle reports whether a watcher that looks once may end: no worker is at work,
+// nothing is due, and the xenstore is there if it is needed.
 func (l *loop) idle() bool {
 	if l.working > 0 || len(l.due) > 0 {
 		return false

@@ -46,7 +46,7 @@ func TestDoneTapIsLeftAlone(t *testing.T) {
 	p.start("vif1.0", "vif1.0-emu")
 	p.never(func() bool { return p.did() > 0 }, "it is done")
 
-	// Somebody takes it down on purpose, and it stays for a while.
+	// A call takes it down on purpose, and it stays for a while.
 	require.NoError(t, p.Journal.Delete(first, plan.Tap))
 	p.never(func() bool { return p.did() > 0 }, "it was taken down")
 	// The device model makes another.
@@ -81,7 +81,7 @@ func TestTapIsOursWhenNoCallFollows(t *testing.T) {
 	time.Sleep(2 * clockTick)
 	began := time.Now()
 	p.record(first, plan.Vif, "vif1.0", 1, false)
-	p.soon(func() bool { return p.did() == 1 }, "nobody did it")
+	p.soon(func() bool { return p.did() == 1 }, "it was not done")
 	require.GreaterOrEqual(t, time.Since(began), p.Timing.Settle-clockTick)
 }
 
@@ -207,6 +207,6 @@ func TestGoneTapOfAVifThatIsDown(t *testing.T) {
 	p.goes(2)
 	p.never(func() bool { return p.said("is undone") > 0 }, "its vif is up: xl will call")
 	require.NoError(t, p.Journal.Delete(first, plan.Vif))
-	p.soon(func() bool { return p.said("vif1.0-emu had gone") == 1 }, "nobody called")
+	p.soon(func() bool { return p.said("vif1.0-emu had gone") == 1 }, "no call came")
 	require.Len(t, p.removed, 1)
 }

@@ -91,7 +91,7 @@ func (l *links) drop(index int) {
 	}
 }
 
-// listed ends a listing: what neither it nor an event since has told of is not
+// listed ends a listing: what neither it nor a later event has told of is not
 // there.
 func (l *links) listed() {
 	for index, k := range l.known {

@@ -74,7 +74,7 @@ func observe[K comparable](in map[K]*histogram, of K, took time.Duration) {
 	in[of].add(took)
 }
 
-// count is called by the one who decides.
+// count is called by the loop.
 func (l *loop) count() counts {
 	c := l.counts
 	c.calls, c.callsTook, c.workedOnFor = maps.Clone(c.calls), cloned(c.callsTook), cloned(c.workedOnFor)
@@ -123,7 +123,7 @@ func (c counts) text(drops map[string]uint64) string {
 	fmt.Fprintf(&out, "vifctl_late_tap_seconds_sum %g\nvifctl_late_tap_seconds_count %d\n", c.took.Seconds(), c.timed)
 	c.durations(&out, metric)
 	one("repairs_total", "counter", "How often something of a port was put back.", c.repairs)
-	one("removed_total", "counter", "Things that were nobody's any more and were removed.", c.removed)
+	one("removed_total", "counter", "Leftovers that no call would have undone, removed.", c.removed)
 	one("failures_total", "counter", "Attempts that failed.", c.failures)
 	one("resyncs_total", "counter", "How often the kernel dropped events and all was looked at again.", c.overflows)
 	metric("dropped_packets_total", "counter", "Packets of guests that antispoofing dropped.")
@@ -184,7 +184,7 @@ func (m *metricsServer) run(ctx context.Context) {
 			return
 		}
 		if err != nil {
-			m.log.Warn("somebody who wants metrics could not be heard", "error", err)
+			m.log.Warn("a request for metrics could not be accepted", "error", err)
 			time.Sleep(time.Second)
 			continue
 		}
@@ -194,7 +194,7 @@ func (m *metricsServer) run(ctx context.Context) {
 
 // answer reads a request up to its empty line, whatever it asks for.
 func (m *metricsServer) answer(ctx context.Context, conn *net.UnixConn) {
-	defer conn.Close() //nolint:errcheck // whoever asked has what there is, or has gone
+	defer conn.Close() //nolint:errcheck // the client has its answer, or has gone
 	_ = conn.SetDeadline(time.Now().Add(scrapeDeadline))
 	lines := bufio.NewScanner(conn)
 	for lines.Scan() && lines.Text() != "" {

@@ -29,9 +29,9 @@ const (
 	pollDeadline = 5 * time.Second
 )
 
-// poll looks at what the kernel tells nobody of, of all ports at once: most
-// settings of interfaces, and proxy entries. Whatever it sees is a hint and no
-// more. Asking for all of it costs some microseconds a port, reading one file a
+// poll looks at what the kernel sends no event for, of all ports at once: most
+// settings of interfaces, and proxy entries. Whatever it sees is only a hint.
+// Asking for all of it costs some microseconds a port, reading one file a
 // setting ten times that.
 type poll struct {
 	tell func(hint)

@@ -59,10 +59,10 @@ func TestPoll(t *testing.T) {
 		}
 		return len(hints)
 	}
-	require.Zero(t, looks(), "nobody wants anything")
+	require.Zero(t, looks(), "no port wants anything")
 	key := portKey{plan.NIC{Domid: 1}, plan.Vif}
 	g.want(key, s)
-	require.Zero(t, looks(), "all is as it should be")
+	require.Zero(t, looks(), "nothing is missing")
 	for name, step := range want {
 		sysctl, ok := step.(plan.Sysctl)
 		if !ok || sysctl.Name == "disable_ipv6" {

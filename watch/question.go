@@ -52,7 +52,7 @@ func dump(socket int, kind uint16, seq uint32, body []byte, buffer []byte, take 
 		}
 		err = messages(buffer[:n], func(m message) error {
 			switch {
-			case m.seq != seq: // an earlier answer that nobody waited for
+			case m.seq != seq: // an earlier answer, whose question was given up
 			case m.kind == unix.NLMSG_ERROR || m.kind == unix.NLMSG_DONE:
 				if len(m.body) >= 4 {
 					if errno := -int32(binary.NativeEndian.Uint32(m.body)); errno > 0 {

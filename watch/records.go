@@ -74,7 +74,7 @@ func (l *loop) readPorts(nic plan.NIC) {
 func (l *loop) setPort(nic plan.NIC, kind plan.Kind, s *journal.Stored) {
 	if s != nil && s.Boot == l.Boot {
 		l.poll.want(portKey{nic, kind}, s)
-		s.Quiet = nil // nobody else asks for it
+		s.Quiet = nil // only the poll needs it
 	} else {
 		l.poll.want(portKey{nic, kind}, nil)
 	}
@@ -122,7 +122,7 @@ func (l *loop) watchLeft(nic plan.NIC) {
 	l.left[nic] = &leftTap{due: due}
 }
 
-// lookAtLeft gives out what nobody was called for in time.
+// lookAtLeft gives workers the taps that xl did not call for in time.
 func (l *loop) lookAtLeft(now time.Time) {
 	for nic, t := range l.left {
 		if t.working || t.due.IsZero() || t.due.After(now) {
@@ -148,7 +148,7 @@ func (l *loop) endedLeft(r result) {
 			"guest", r.work.Guest, "mode", r.work.Mode, "did", done(r.work))
 	case t == nil:
 	case r.err == nil:
-		delete(l.left, r.gone.NIC) // somebody else was faster, or it is otherwise by now
+		delete(l.left, r.gone.NIC) // a call was faster, or the tap is there again
 		l.watchLeft(r.gone.NIC)
 	default:
 		t.working = false

@@ -21,7 +21,7 @@ import (
 	"vifctl/tests/speed"
 )
 
-// service is a watcher that somebody else's means have started.
+// service is a watcher that another program has started.
 type service struct {
 	cmd *exec.Cmd
 	mu  sync.Mutex

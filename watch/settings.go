@@ -16,8 +16,8 @@ type Settings interface {
 	// Folders are those whose files may be part of it, whether they are there or
 	// not.
 	Folders() []string
-	// Reload reads it again, and reports whether it is another than before.
-	// With a mistake in it, what was in force stays so.
+	// Reload reads it again, and reports whether it has changed. With a
+	// mistake in it, the one before stays in force.
 	Reload() (changed bool, err error)
 }
 
@@ -98,14 +98,14 @@ func (n *settings) run(ctx context.Context) {
 	}
 }
 
-// takeSettings takes in that a file has changed.
+// takeSettings notes that a file has changed.
 func (l *loop) takeSettings(now time.Time) {
 	l.settings.take()
 	l.rereadAt = now.Add(editing)
 }
 
 // reread reads the configuration when nothing has changed for a moment. All
-// ports are then held against it: those it says nothing new about lack nothing.
+// ports are then checked against it: those it does not change lack nothing.
 func (l *loop) reread(now time.Time) {
 	if l.rereadAt.IsZero() || now.Before(l.rereadAt) {
 		return

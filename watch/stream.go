@@ -16,7 +16,7 @@ import (
 )
 
 // stream is a file through which the kernel tells of what changes. One that
-// breaks is opened again; what was told meanwhile nobody knows.
+// breaks is opened again; what was told meanwhile is lost.
 type stream struct {
 	// name is what a sentence calls it: "link events".
 	name string
@@ -88,7 +88,7 @@ func (s *stream) datagram(buffer []byte) ([]byte, error) {
 		var from unix.Sockaddr
 		n, from, failed = unix.Recvfrom(int(fd), buffer, 0)
 		if sender, ok := from.(*unix.SockaddrNetlink); failed == nil && (!ok || sender.Pid != 0) {
-			n = 0 // the kernel's own number is 0: nobody else is believed
+			n = 0 // the kernel's own number is 0: no other sender is believed
 		}
 		return !errors.Is(failed, unix.EAGAIN) && !errors.Is(failed, unix.EINTR)
 	})

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What breaks is opened again, and whoever listens is told that he may have
+// What breaks is opened again, and its listener is told that it may have
 // missed something.
 func TestStreamIsOpenedAgain(t *testing.T) {
 	t.Parallel()

@@ -63,7 +63,7 @@ func (l *loop) lookAtLate(p *port, f Finding, now time.Time) {
 		p.late = time.Time{}
 	case p.keys:
 		l.waitForKeys(p, f, now)
-	case !tried || gone != nil: // the store's news will come
+	case !tried || gone != nil: // the xenstore will send an event
 	case now.Before(p.tries.notBefore):
 		l.due[p.Index] = p.tries.notBefore
 	case now.Before(l.settled(p, f)):
@@ -73,7 +73,7 @@ func (l *loop) lookAtLate(p *port, f Finding, now time.Time) {
 	}
 }
 
-// settled is from when on a late tap is ours. One that came when its vif was up
+// settled is from when on the watcher may bring up a late tap. One that came when its vif was up
 // already is at once; of one that was there before, the call that brought the
 // vif up is followed by one about the tap. (By the clock on the wall, which may
 // jump: never longer than Settle from when the tap was found late.)

@@ -212,7 +212,7 @@ touch /etc/made-by-a-hook
 }
 
 // dnsmasq runs in a unit of its own, which is reloaded when what it is to lease
-// changes, by the watcher that may signal nobody.
+// changes, by the watcher, which may not signal it.
 func TestUnitOfDnsmasq(t *testing.T) {
 	t.Parallel()
 	dom0.Need(t, "dnsmasq", "dhcp_release")

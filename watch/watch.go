@@ -1,11 +1,11 @@
-// Package watch brings up what nobody calls a script for: an emulated NIC's tap
+// Package watch brings up what xl calls no script for: an emulated NIC's tap
 // that appears when xl has called everything, seconds after its vif. It listens
 // for interfaces, for the journal and for the xenstore, and for such a tap runs
 // the runtime that a call would have run.
 //
-// It decides by what is so, never by what it was told: whatever was missed,
-// while it was dead or while the kernel dropped events, is found by looking
-// again. It never touches an interface whose vif no call of ours brought up,
+// It decides by what it finds, never by an event: whatever was missed, while it
+// was dead or while the kernel dropped events, is found by looking again. It
+// never touches an interface whose vif no call of ours brought up,
 // never does again what is done, and never works on a NIC at which a call is at
 // work.
 package watch
@@ -76,7 +76,7 @@ type Timing struct {
 	// Round is how long it takes until all ports have been looked at though
 	// nothing told that one lacks something, if they are few: a minute.
 	Round time.Duration
-	// Garbage is how often what nobody will come for is looked for, beside at the
+	// Garbage is how often what no call will undo is looked for, beside at the
 	// start: every ten minutes.
 	Garbage time.Duration
 }

@@ -11,9 +11,9 @@ import (
 	"vifctl/hooks/journal"
 )
 
-// job is one thing for a worker to do: about a late tap; where gone is set,
-// about one that has gone; where repair is, about a port that is up; where
-// garbage is, about what is nobody's.
+// job is what one worker does: bring up a late tap; where gone is set, undo one
+// that has gone; where repair is, repair a port that is up; where garbage is,
+// collect garbage.
 type job struct {
 	tap     engine.LateTap
 	gone    *journal.Port
@@ -21,7 +21,7 @@ type job struct {
 	garbage bool
 	// configured: the configuration has changed since the port was looked at.
 	configured bool
-	// asked is how often the xenstore had changed when the job was given out.
+	// asked is the count of xenstore events when the job was given out.
 	asked int
 }
 
@@ -42,7 +42,7 @@ func (j job) what() string {
 type result struct {
 	job
 	work *engine.Decision
-	// removed is what was nobody's.
+	// removed is the garbage that was collected.
 	removed []string
 	err     error
 	ended   time.Time

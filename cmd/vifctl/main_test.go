@@ -92,6 +92,15 @@ func TestUnknownWord(t *testing.T) {
 	}
 }
 
+// Who looks for the pretend dom0 here is sent to its own program.
+func TestLabIsElsewhere(t *testing.T) {
+	t.Parallel()
+	code, stdout, stderr := call(t, "vifctl", "lab", "--keep")
+	require.Equal(t, command.Usage, code)
+	require.Empty(t, stdout)
+	require.Equal(t, "vifctl: the pretend dom0 is a program of its own: run vifctl-lab\n", stderr)
+}
+
 func TestExitCodes(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

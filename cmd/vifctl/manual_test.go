@@ -76,7 +76,6 @@ func TestMistypedOption(t *testing.T) {
 		{"repair --dryrun", "--dry-run"},
 		{"map --svgs", "--svg"},
 		{"online --dry-rnu", "--dry-run"},
-		{"lab --keap", "--keep"},
 	} {
 		code, stdout, stderr := call(t, "vifctl", strings.Fields(tc[0])...)
 		require.Equal(t, command.Usage, code, tc[0])
@@ -87,7 +86,7 @@ func TestMistypedOption(t *testing.T) {
 }
 
 // Every command has examples, and every example of the help works, in a dom0 with
-// two guests; but that of the lab, which has tests of its own.
+// two guests.
 func TestExamples(t *testing.T) {
 	d := dom0.New(t, dom0.Options{Router: true, Bridges: []dom0.Bridge{{Name: "xenbr0", Ports: []string{dom0.Uplink}}}})
 	for i, name := range []string{"web", "win"} {
@@ -108,9 +107,6 @@ func TestExamples(t *testing.T) {
 	for _, c := range table().Commands {
 		require.NotEmpty(t, c.Examples, c.Name)
 		for _, e := range c.Examples {
-			if c.Name == "lab" {
-				continue
-			}
 			r := d.Run("sh", "-c", "cd /run/try; PATH=$PATH:/etc/xen/scripts; "+e.Line)
 			require.Zero(t, r.Exit, "%s\n%s%s", e.Line, r.Stdout, r.Stderr)
 			wrote := strings.Contains(e.Line, ">") || strings.Contains(e.Line, "report.txt") || strings.Contains(e.Line, "--once")

@@ -14,7 +14,7 @@ type Unit struct {
 	Mode fs.FileMode
 	// Service is what is started by it, "" for what goes with others.
 	Service string
-	// About is what it does, for whoever may want it.
+	// About says what it does, for the administrator.
 	About string
 	// Now: it may be started at once, and need not wait for the next boot.
 	Now bool

@@ -99,7 +99,7 @@ func readAnew(ctx context.Context) error {
 	}
 	err = unix.Kill(pid, unix.SIGHUP)
 	if errors.Is(err, unix.EPERM) {
-		// We run in a unit that may signal nobody.
+		// Our unit may not signal other processes.
 		_, err = process.Output(ctx, []string{"/usr/bin/systemctl", "reload", unit}, "")
 	}
 	if err != nil && !errors.Is(err, unix.ESRCH) {
@@ -128,13 +128,13 @@ func server() (pid int, err error) {
 		return 0, fmt.Errorf("%s holds no process number: %q", plan.DHCPPid, text)
 	}
 	// The file outlives a dnsmasq that was killed, and its number may be
-	// somebody else's by now.
+	// another process's by now.
 	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
 	switch {
 	case err == nil && strings.TrimSpace(string(name)) == "dnsmasq":
 		return pid, nil
 	case err != nil && errors.Is(unix.Kill(pid, 0), unix.EPERM):
-		return pid, nil // in a unit that may see nobody else's processes
+		return pid, nil // in a unit that may not see other users' processes
 	}
 	return 0, nil //nolint:nilerr // it has gone
 }

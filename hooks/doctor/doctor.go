@@ -31,7 +31,7 @@ type Finding struct {
 	Severity Severity `json:"severity"`
 	// Subject is what it is about: a port, a bridge, an uplink, or "host".
 	Subject string `json:"subject"`
-	// Guest whose port it is, "" for what is not one guest's.
+	// Guest is the port's guest, "" for what is not one guest's.
 	Guest string `json:"guest,omitempty"`
 	// Sentence says it plainly.
 	Sentence string `json:"sentence"`
@@ -45,11 +45,11 @@ type Finding struct {
 	// of are the other subjects that this one depends on.
 	of []string
 	// touches are the guests and ports that suffer from it, where it is about more
-	// than one; empty where it is about everybody.
+	// than one; empty where it is about all guests.
 	touches []string
 }
 
-// touching tells of whom a finding is.
+// touching adds the guests and ports that suffer from a finding.
 func (f Finding) touching(guests []*inventory.NIC) Finding {
 	for _, n := range guests {
 		f.touches = append(f.touches, n.Guest, "vif"+n.NIC.String())

@@ -193,7 +193,7 @@ func TestAbout(t *testing.T) {
 	require.Equal(t, found, doctor.About(found, []string{"vif2.0"}))
 	require.Len(t, doctor.About(found, []string{"eth0"}), 1)
 	require.Empty(t, doctor.About(found, []string{"web"}))
-	f.XenstoreErr = errors.New("nobody answers")
+	f.XenstoreErr = errors.New("no answer")
 	require.Equal(t, []string{"xenstore"}, codes(doctor.About(doctor.Diagnose(f), []string{"web"})))
 }
 

@@ -66,7 +66,7 @@ func interrupted(f *inventory.Facts) (all []Finding) {
 	for _, nic := range f.Interrupted {
 		all = append(all, Finding{
 			Subject: "vif" + nic.String(), Sentence: fmt.Sprintf("A call for vif%s was killed before its end.", nic),
-			Evidence: []string{fmt.Sprintf("/run/vifctl/%s.lock is there and nobody holds it", nic)},
+			Evidence: []string{fmt.Sprintf("/run/vifctl/%s.lock is there and no process holds it", nic)},
 			Fix:      []string{"vifctl repair"},
 		})
 	}
@@ -214,8 +214,8 @@ func dropsBy(h inventory.ForeignHook) string {
 	return chain + " has the policy drop"
 }
 
-// letPass is what lets guests' packets pass a foreign chain. iptables' policy we
-// get around; anything else is somebody's to change, who names the ports.
+// letPass are the commands that let guests' packets pass a foreign chain. vifctl
+// gets around iptables' policy; the rest the administrator lets pass by port.
 func letPass(h inventory.ForeignHook, guests []*inventory.NIC) (commands []string) {
 	if h.Program != "" && h.Rule == 0 {
 		return []string{"vifctl repair"}
@@ -261,8 +261,7 @@ func bridgeNetfilter(f *inventory.Facts) []Finding {
 	return nil
 }
 
-// tableMissing looks for records with rules, of which not even the table is
-// there.
+// tableMissing looks for records with rules whose table is gone.
 func tableMissing(f *inventory.Facts) []Finding {
 	lost := map[string]bool{}
 	for i := range f.NICs {
@@ -287,14 +286,14 @@ func tableMissing(f *inventory.Facts) []Finding {
 		evidence = append(evidence, fmt.Sprintf("nft list table %s vifctl: no such table", family))
 	}
 	return one(Finding{
-		Subject: host, Sentence: "Somebody has flushed vifctl's rules: guests are not held to their addresses, and not translated.",
+		Subject: host, Sentence: "Another program has flushed vifctl's rules: guests are not held to their addresses, and not translated.",
 		Evidence: evidence, Fix: []string{"vifctl repair"},
 	})
 }
 
 // tablesOf are the families of our tables that a rule is in.
 func tablesOf(r plan.Rule) []string {
-	switch checks := slices.Contains([]plan.RuleKind{plan.RuleStrict, plan.RuleMAC, plan.RuleOwnMAC, plan.RuleOwnAddress}, r.Kind); {
+	switch checks := slices.Contains([]plan.RuleKind{plan.RuleStrict, plan.RuleMAC, plan.RuleOwnMAC, plan.RuleOwnAddress, plan.RuleGuestAddress}, r.Kind); {
 	case checks && r.Bridged:
 		return []string{"bridge"}
 	case checks && r.Prefix.Addr().Is6():
@@ -305,8 +304,8 @@ func tablesOf(r plan.Rule) []string {
 	return []string{"inet"}
 }
 
-// chainsChanged looks for chains of ours in which there is not what we put there:
-// elements alone protect nobody.
+// chainsChanged looks for chains of ours that another program changed: elements
+// protect no guest without the rules that look them up.
 func chainsChanged(f *inventory.Facts) []Finding {
 	if len(f.Damaged) == 0 {
 		return nil
@@ -316,12 +315,12 @@ func chainsChanged(f *inventory.Facts) []Finding {
 		evidence = append(evidence, fmt.Sprintf("nft list chain %s: not as many rules, or ways to it, as vifctl made", chain))
 	}
 	return one(Finding{
-		Subject: host, Sentence: "Somebody has changed the chains of vifctl's own tables: what they checked and translated, they may not any more.",
+		Subject: host, Sentence: "Another program has changed the chains of vifctl's own tables: they may no longer check and translate.",
 		Evidence: evidence, Fix: []string{"vifctl repair"},
 	})
 }
 
-// wasTaken: a call did it, so somebody has undone it.
+// wasTaken: a call did it, so another program has undone it.
 func wasTaken(p *inventory.Port, s plan.Step) bool {
 	return p.Record != nil && slices.ContainsFunc(p.Record.Entries, func(e journal.Entry) bool { return e.Step.Key() == s.Key() })
 }
@@ -347,7 +346,7 @@ func dropped(f *inventory.Facts) []Finding {
 		evidence = append(evidence, fmt.Sprintf("from %s, with a guest's address: %s", name, packets(f.DropsElsewhere[name])))
 	}
 	return one(Finding{
-		Subject: host, Sentence: "Antispoofing has dropped packets: somebody pretended to be another, or has an address that nobody told vifctl of.",
+		Subject: host, Sentence: "Antispoofing has dropped packets: their sender used another's address, or one that vifctl was not told of.",
 		Evidence: evidence, Fix: []string{},
 	})
 }

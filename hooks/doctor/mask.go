@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Mask makes a text fit to be sent to somebody else: addresses that can be
+// Mask makes a text fit to be sent to another person: addresses that can be
 // reached from the world, hardware addresses, UUIDs and what looks like a
 // password are replaced. The same one gets the same word everywhere, so that it
 // can still be followed.

@@ -54,7 +54,7 @@ func hotplugFailed(f *inventory.Facts) []Finding {
 		if n.Backend == nil || n.Status() != "error" {
 			return nil
 		}
-		why := strings.TrimPrefix(cmp.Or(n.Backend["hotplug-error"], "nobody wrote why"), n.Port()+": ")
+		why := strings.TrimPrefix(cmp.Or(n.Backend["hotplug-error"], "the hook wrote no reason"), n.Port()+": ")
 		return one(Finding{
 			Sentence: fmt.Sprintf("%s could not be brought up: %s.", n.Port(), strings.TrimSuffix(why, ".")),
 			Evidence: []string{backend(n) + "/hotplug-status is error", fmt.Sprintf("%s/hotplug-error is %q", backend(n), n.Backend["hotplug-error"])},
@@ -69,7 +69,7 @@ func hotplugSilent(f *inventory.Facts) []Finding {
 			return nil
 		}
 		return one(Finding{
-			Sentence: fmt.Sprintf("Nobody told the toolstack that %s is connected, so the guest's driver waits for ever.", n.Port()),
+			Sentence: fmt.Sprintf("The toolstack was not told that %s is connected, so the guest's driver waits for ever.", n.Port()),
 			Evidence: []string{fmt.Sprintf("%s/hotplug-status is %q", backend(n), n.Status()), fmt.Sprintf("%s/script is %q", backend(n), n.Backend["script"])},
 			Fix:      []string{online(n, nil)},
 		})
@@ -160,7 +160,7 @@ func managedPort(f *inventory.Facts) []Finding {
 }
 
 // tapNotUp: the emulated NIC carries the traffic as long as it is there, and
-// nobody has done for it what was done for the vif.
+// neither a call nor the watcher did for it what was done for the vif.
 func tapNotUp(f *inventory.Facts) []Finding {
 	return each(f, func(n *inventory.NIC) []Finding {
 		if n.Tap == nil || n.Tap.Link == nil || n.Tap.Record != nil || n.Vif == nil || n.Vif.Record == nil {
@@ -246,7 +246,7 @@ func gatewayUnanswered(f *inventory.Facts) []Finding {
 				evidence = fmt.Sprintf("the route to %s leads to %s itself", g, p.Name)
 			}
 			all = append(all, Finding{
-				Sentence: fmt.Sprintf("Nobody answers the guest when it asks for its gateway %s: no interface has the address, and proxy ARP takes a route to it by another way.", g),
+				Sentence: fmt.Sprintf("The host does not answer the guest for its gateway %s: no interface has the address, and proxy ARP takes a route to it by another way.", g),
 				Evidence: []string{"no interface has " + g.String(), evidence},
 				Fix:      []string{plan.Command("ip", "address", "add", g.String()+"/32", "dev", p.Name)},
 			})
@@ -315,8 +315,8 @@ func refused(f *inventory.Facts) []Finding {
 	})
 }
 
-// unknownPort: what was brought up by somebody else is left alone, and nobody can
-// tell what it should be like.
+// unknownPort: what another program brought up is left alone, as vifctl does not
+// know what it should be like.
 func unknownPort(f *inventory.Facts) []Finding {
 	return each(f, func(n *inventory.NIC) []Finding {
 		if n.Vif == nil || n.Vif.Link == nil || n.Vif.Record != nil || !n.Vif.Link.Up || n.Status() != "connected" {

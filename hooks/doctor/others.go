@@ -33,7 +33,7 @@ func duplicateMAC(f *inventory.Facts) []Finding {
 				continue
 			}
 			return one(Finding{
-				Sentence: fmt.Sprintf("Somebody behind %s uses the hardware address of %s.", other.Name, n.Port()),
+				Sentence: fmt.Sprintf("A machine behind %s uses the hardware address of %s.", other.Name, n.Port()),
 				Evidence: []string{fmt.Sprintf("bridge fdb: %s dev %s", n.MAC, other.Name), fmt.Sprintf("%s/mac is %s", backend(n), n.MAC)},
 				Fix:      []string{plan.Command("tcpdump", "-eni", other.Name, "ether", "src", n.MAC)},
 			})
@@ -104,8 +104,8 @@ func otherMAC(f *inventory.Facts) []Finding {
 	})
 }
 
-// mtuMismatch looks along the way of a guest's frames: a bridge passes no frame
-// on to a port that is smaller, and says nothing.
+// mtuMismatch looks along the way of a guest's frames: a bridge silently drops a
+// frame that is larger than the next port's MTU.
 func mtuMismatch(f *inventory.Facts) []Finding {
 	return each(f, func(n *inventory.NIC) []Finding {
 		p := n.Carrier()

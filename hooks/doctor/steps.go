@@ -133,7 +133,7 @@ func isSetting(name string) func(plan.Step) bool {
 func proxyARP(f *inventory.Facts) []Finding {
 	return lacking(f, isSetting("proxy_arp"), func(_ *inventory.NIC, p *inventory.Port, _ []plan.Step) Finding {
 		return Finding{
-			Sentence: fmt.Sprintf("The host does not answer on %s for addresses behind it: the guest finds nobody but the host.", p.Name),
+			Sentence: fmt.Sprintf("The host does not answer on %s for addresses behind it: the guest reaches only the host.", p.Name),
 			Evidence: []string{fmt.Sprintf("net/ipv4/conf/%s/proxy_arp is %q", p.Name, f.Setting("ipv4/conf", p.Name, "proxy_arp"))},
 		}
 	})
@@ -155,7 +155,7 @@ func proxyNDP(f *inventory.Facts) []Finding {
 		default: // isProxyNDP takes no other
 		}
 		return Finding{
-			Sentence: fmt.Sprintf("%s does not answer for the guest's IPv6 addresses: nobody outside finds the guest.", uplink),
+			Sentence: fmt.Sprintf("%s does not answer for the guest's IPv6 addresses: no host outside finds the guest.", uplink),
 			Evidence: []string{fmt.Sprintf("net/ipv6/conf/%s/proxy_ndp is %q", uplink, f.Setting("ipv6/conf", uplink, "proxy_ndp"))},
 		}
 	})
@@ -171,7 +171,7 @@ func publicAddress(f *inventory.Facts) []Finding {
 		a := steps[0].(plan.Address)
 		l := f.Host.Links[a.Dev.Index]
 		return Finding{
-			Sentence: fmt.Sprintf("%s has not the guest's public address %s: nobody outside finds it.", l.Name, a.Addr.Prefix.Addr()),
+			Sentence: fmt.Sprintf("%s lacks the guest's public address %s: no host outside finds it.", l.Name, a.Addr.Prefix.Addr()),
 			Evidence: []string{addressesOn(f, &inventory.Port{Name: l.Name, Link: &l})},
 		}
 	})
@@ -187,7 +187,7 @@ func isRule(kinds ...plan.RuleKind) func(plan.Step) bool {
 func translationMissing(f *inventory.Facts) []Finding {
 	kinds := isRule(plan.RuleOneToOne, plan.RuleMasquerade, plan.RuleForward, plan.RulePrivate, plan.RulePrivate4)
 	return lacking(f, kinds, func(n *inventory.NIC, p *inventory.Port, _ []plan.Step) Finding {
-		return Finding{Sentence: fmt.Sprintf("The addresses of %s are not translated behind %s as they should be.", n.Label(), p.Name), Evidence: []string{}}
+		return Finding{Sentence: fmt.Sprintf("The addresses of %s are not translated behind %s.", n.Label(), p.Name), Evidence: []string{}}
 	})
 }
 
@@ -199,13 +199,13 @@ func markMissing(f *inventory.Facts) []Finding {
 }
 
 func antispoofingMissing(f *inventory.Facts) []Finding {
-	kinds := isRule(plan.RuleStrict, plan.RuleMAC, plan.RuleOwnMAC, plan.RuleOwnAddress)
+	kinds := isRule(plan.RuleStrict, plan.RuleMAC, plan.RuleOwnMAC, plan.RuleOwnAddress, plan.RuleGuestAddress)
 	return lacking(f, kinds, func(_ *inventory.NIC, p *inventory.Port, _ []plan.Step) Finding {
-		return Finding{Sentence: fmt.Sprintf("The guest behind %s is not held to its own addresses as it should be.", p.Name), Evidence: []string{}}
+		return Finding{Sentence: fmt.Sprintf("The guest behind %s is not held to its own addresses.", p.Name), Evidence: []string{}}
 	})
 }
 
-// drifted takes what no other check has a word for, and what the configuration
+// drifted takes what no other check covers, and what the configuration
 // no longer wants.
 func drifted(f *inventory.Facts) []Finding {
 	known := []func(plan.Step) bool{isUp, isMaster, isGateway, isRoute, isSetting("proxy_arp"), isProxyNDP, isPublic}
@@ -215,7 +215,7 @@ func drifted(f *inventory.Facts) []Finding {
 		return !rule && !flows && !slices.ContainsFunc(known, func(is func(plan.Step) bool) bool { return is(s) })
 	}
 	all := lacking(f, rest, func(_ *inventory.NIC, p *inventory.Port, _ []plan.Step) Finding {
-		return Finding{Sentence: fmt.Sprintf("%s is not as it was brought up.", p.Name), Evidence: []string{}}
+		return Finding{Sentence: fmt.Sprintf("%s has changed since it was brought up.", p.Name), Evidence: []string{}}
 	})
 	return append(all, each(f, func(n *inventory.NIC) (more []Finding) {
 		for _, p := range n.Ports() {

@@ -298,7 +298,7 @@ func uplinkSilent(f *inventory.Facts) (all []Finding) {
 			continue
 		}
 		all = append(all, Finding{
-			Subject: name, Sentence: fmt.Sprintf("%s does not answer for %s: nobody on its network finds them.", name, who(silent)),
+			Subject: name, Sentence: fmt.Sprintf("%s does not answer for %s: no host on its network finds them.", name, who(silent)),
 			Evidence: append([]string{fmt.Sprintf("net/ipv4/conf/%s/proxy_arp is 0, and all/proxy_arp is not 1", name)}, evidence...),
 			Fix:      []string{fmt.Sprintf("sysctl -w net/ipv4/conf/%s/proxy_arp=1", name)},
 		}.touching(silent))

@@ -37,7 +37,7 @@ func (e *Engine) run(ctx context.Context, call event.Call) error {
 	switch err := Carry(ctx, p); {
 	case errors.Is(err, errAbsent) && call.Command == event.Add && e.works(call.NIC):
 		// A NIC attached to a running guest has none: Xen does not tell the device
-		// model. To fail would be to call the whole NIC failed, which works.
+		// model. An error would fail the whole NIC, whose vif works.
 		e.Log.Warn("the emulated NIC has no tap, now: should one come, `vifctl watch` brings it up", "port", call.Device)
 		return nil
 	case err != nil:
@@ -50,8 +50,8 @@ func (e *Engine) run(ctx context.Context, call event.Call) error {
 	return nil
 }
 
-// Preview works out what a call would do, and changes nothing: neither the
-// kernel nor the xenstore nor the journal.
+// Preview works out what a call would do. It does not change the kernel, the
+// xenstore or the journal.
 func (e *Engine) Preview(ctx context.Context, call event.Call) (*Decision, error) {
 	if call.Ignored != "" {
 		return &Decision{Event: event.Event{Call: call, Name: call.Device}}, nil

@@ -33,9 +33,8 @@ func (p *port) decideUp(ctx context.Context) error {
 	return nil
 }
 
-// plan asks the mode, and asks it again where a network that vifctl started wants
-// something for its guests of which the configuration does not speak: which network that
-// is the mode's first answer tells.
+// plan asks the mode, which tells the port's network, and asks it again where vifctl
+// started that network with settings for guests that the configuration does not make.
 func (p *port) plan() ([]plan.Step, error) {
 	mode, err := modes.Find(p.Mode)
 	if err != nil {
@@ -91,7 +90,7 @@ func (p *port) askedByNetwork(answer plan.Plan) (asks bool, err error) {
 	return true, nil
 }
 
-// withEffects completes a mode's plan by what every port that comes up is told and tells.
+// withEffects adds to a mode's plan what vifctl tells others for every port that comes up.
 func (p *port) withEffects(steps []plan.Step) ([]plan.Step, error) {
 	runs, err := p.hookRuns()
 	if err != nil {
@@ -101,7 +100,7 @@ func (p *port) withEffects(steps []plan.Step) ([]plan.Step, error) {
 		steps = append(steps, h)
 	}
 	if p.Event.Kind == plan.Vif {
-		// netback waits for exactly this word before it lets the guest connect.
+		// netback waits for exactly this value before it lets the guest connect.
 		steps = append(steps, plan.XenstoreWrite{Path: p.Event.Key("hotplug-status"), Value: "connected"})
 	}
 	return steps, nil
@@ -139,8 +138,8 @@ func (p *port) hold(ctx context.Context, steps []plan.Step) error {
 	p.Actions = plan.Resolve(steps, p.host)
 	for i, a := range p.Actions {
 		if a.Satisfied && shared(a.Step) && others[a.Step.Key()] {
-			// Made for another port of the guest, and ours as well from now
-			// on: the last of them undoes it.
+			// Made for another port of the guest, and now shared: the last
+			// port undoes it.
 			p.Actions[i].Undo = a.Step.Inverse(p.host)
 		}
 	}

@@ -1,5 +1,5 @@
-// Package engine takes whatever is asked (by the toolstack, the watcher or a person)
-// the one way that there is:
+// Package engine carries out what the toolstack, the watcher or a person asks, always
+// in the same steps:
 //
 //	Look    the journal's record, the backend's keys, the configuration, the kernel
 //	Decide  the mode's plan, held against what was seen: once, and nothing is changed
@@ -37,21 +37,21 @@ const (
 	// keysDeadline is for the backend's keys when a port goes down: only its hooks want
 	// them.
 	keysDeadline = 2 * time.Second
-	// lastWords is what stays for telling the toolstack after the rest failed.
+	// lastWords is the time left to tell the toolstack after the rest failed.
 	lastWords = 3 * time.Second
 )
 
-// Subject is what one way through the engine is about.
+// Subject is what one run of the engine works on.
 type Subject interface {
 	Look(ctx context.Context) error
 	Decide(ctx context.Context) error
 	Record(ctx context.Context) error
 	Act(ctx context.Context) error
-	// Settle is told how Act ended, and returns that unless it has more to say.
+	// Settle gets the error of Act, and returns it or one that says more.
 	Settle(ctx context.Context, failure error) error
 }
 
-// Carry takes a subject all the way.
+// Carry takes a subject through all steps.
 func Carry(ctx context.Context, s Subject) error {
 	if err := Preview(ctx, s); err != nil {
 		return err
@@ -62,7 +62,7 @@ func Carry(ctx context.Context, s Subject) error {
 	return s.Settle(ctx, s.Act(ctx))
 }
 
-// Preview takes a subject as far as nothing is changed.
+// Preview takes a subject through the steps that change nothing.
 func Preview(ctx context.Context, s Subject) error {
 	if err := s.Look(ctx); err != nil {
 		return err
@@ -76,7 +76,7 @@ type Xenstore interface {
 	Write(ctx context.Context, path, value string) error
 }
 
-// Engine is everything that ports go through it with.
+// Engine holds what its steps need of the host.
 type Engine struct {
 	// Xenstore is nil where there is no daemon to talk to; NoXenstore then
 	// says why.

@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"vifctl/configs"
 	"vifctl/hooks/firewall"
+	"vifctl/hooks/journal"
+	"vifctl/hooks/kernel"
 	"vifctl/hooks/plan"
 )
 
@@ -18,27 +21,51 @@ import (
 // first needed: most calls on a host without antispoofing never do.
 type HostFirewall struct {
 	Host configs.Host
-	// Book is where the iptables backend writes down what is in its chains.
-	Book string
+	// Journal has the records of what the ports want.
+	Journal *journal.Journal
 
 	once   sync.Once
-	opened *firewall.Passage
+	opened *firewall.ForwardAccept
 	err    error
 }
 
-func (f *HostFirewall) open() (*firewall.Passage, error) {
+func (f *HostFirewall) open() (*firewall.ForwardAccept, error) {
 	f.once.Do(func() {
-		o := firewall.Options{Mark: f.Host.Mark, Book: f.Book}
-		if f.Host.Uplink != "" {
-			o.Uplinks = []string{f.Host.Uplink}
-		}
+		o := f.options()
 		backend, err := openFirewall(f.Host.Firewall, o)
 		if err == nil {
-			f.opened, err = firewall.WithPassage(backend, o)
+			f.opened = firewall.WithForwardAccept(backend, o)
 		}
 		f.err = explain(err)
 	})
 	return f.opened, f.err
+}
+
+func (f *HostFirewall) options() firewall.Options {
+	o := firewall.Options{Mark: f.Host.Mark, Wanted: f.wanted, Lock: f.lock}
+	if f.Host.Uplink != "" {
+		o.Uplinks = []string{f.Host.Uplink}
+	}
+	return o
+}
+
+// wanted are the rules of all ports that are up.
+func (f *HostFirewall) wanted() ([]plan.Rule, error) {
+	boot, err := kernel.BootID()
+	if err != nil {
+		return nil, err
+	}
+	rules, err := f.Journal.Rules(boot)
+	_, ours := forFirewalld(rules)
+	return ours, err
+}
+
+func (f *HostFirewall) lock(ctx context.Context) (release func(), err error) {
+	lock, err := f.Journal.LockFirewall(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return lock.Release, nil
 }
 
 // openFirewall opens the backend that the configuration names; auto is nftables
@@ -100,11 +127,15 @@ func (f *HostFirewall) change(ctx context.Context, add, remove []plan.Rule) erro
 
 // leaveFormer takes out of iptables what came into force there before the
 // configuration named nftables.
-func (f *HostFirewall) leaveFormer(ctx context.Context, now *firewall.Passage, remove []plan.Rule) error {
-	if _, nft := now.Firewall.(*firewall.NFTables); !nft || !firewall.Booked(f.Book) {
+func (f *HostFirewall) leaveFormer(ctx context.Context, now *firewall.ForwardAccept, remove []plan.Rule) error {
+	nft, ok := now.Firewall.(*firewall.NFTables)
+	if !ok {
 		return nil
 	}
-	former, err := firewall.OpenIPTables(firewall.Options{Mark: f.Host.Mark, Book: f.Book})
+	if holds, err := nft.HoldsIPTables(); err != nil || !holds {
+		return err
+	}
+	former, err := firewall.OpenIPTables(f.options())
 	if err != nil {
 		return err
 	}
@@ -150,8 +181,11 @@ func (f *HostFirewall) Prune(ctx context.Context, keep func() ([]plan.Rule, erro
 	return removed, err
 }
 
-// Dropped reports whether somebody's filter drops what is forwarded unless a
-// rule accepts it; not where that cannot be found out.
+// lookDeadline bounds a look at others' filters, for which no caller sets one.
+const lookDeadline = 10 * time.Second
+
+// Dropped reports whether another program's filter drops what is forwarded unless
+// a rule accepts it; not where that cannot be found out.
 func (f *HostFirewall) Dropped() bool {
 	if f.opened == nil && firewall.Untouched() {
 		return false
@@ -160,7 +194,9 @@ func (f *HostFirewall) Dropped() bool {
 	if err != nil {
 		return false
 	}
-	dropped, err := fw.Dropped()
+	ctx, cancel := context.WithTimeout(context.Background(), lookDeadline)
+	defer cancel()
+	dropped, err := fw.Dropped(ctx)
 	return dropped && err == nil
 }
 
@@ -170,7 +206,9 @@ func (f *HostFirewall) Filters() ([]firewall.Filter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return fw.Filters()
+	ctx, cancel := context.WithTimeout(context.Background(), lookDeadline)
+	defer cancel()
+	return fw.Filters(ctx)
 }
 
 // Damaged lists the chains of ours in nf_tables that are not as we made them.

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"vifctl/configs"
+	"vifctl/hooks/journal"
 	"vifctl/hooks/plan"
 	"vifctl/tests/dom0"
 )
@@ -31,7 +32,7 @@ func TestAnotherFirewall(t *testing.T) {
 		{configs.FirewallNftables, configs.FirewallIptables},
 		{configs.FirewallAuto, configs.FirewallAuto},
 	} {
-		book := t.TempDir()
+		j := journal.Open(t.TempDir())
 		done := make(chan error)
 		go func() {
 			runtime.LockOSThread() // for ever: the thread goes with its namespace
@@ -39,12 +40,12 @@ func TestAnotherFirewall(t *testing.T) {
 				if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 					return err
 				}
-				was := &HostFirewall{Host: configs.Host{Firewall: way[0]}, Book: book}
+				was := &HostFirewall{Host: configs.Host{Firewall: way[0]}, Journal: j}
 				defer was.Close()
 				if err := was.Change(t.Context(), rules, nil); err != nil {
 					return err
 				}
-				is := &HostFirewall{Host: configs.Host{Firewall: way[1]}, Book: book}
+				is := &HostFirewall{Host: configs.Host{Firewall: way[1]}, Journal: j}
 				defer is.Close()
 				if err := is.Change(t.Context(), nil, rules); err != nil {
 					return err

@@ -10,16 +10,16 @@ import (
 	"vifctl/hooks/plan"
 )
 
-// pruner is a firewall that can tell what in it is nobody's.
+// pruner is a firewall that can remove what no port wants.
 type pruner interface {
 	Prune(ctx context.Context, keep func() ([]plan.Rule, error), there func(port string) bool) ([]string, error)
 }
 
-// CollectGarbage undoes and removes what nobody will come for any more, and tells
+// CollectGarbage undoes and removes what no call will undo any more, and says
 // what it was: what was done for ports that went together with their domain,
 // without a call; the firewall's elements that no port wants; and what is left in
 // the journal's folder. What a call is at work on, and whatever may still be
-// somebody's, stays.
+// needed, stays.
 func (e *Engine) CollectGarbage(ctx context.Context) (removed []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callDeadline)
 	defer cancel()
@@ -28,7 +28,7 @@ func (e *Engine) CollectGarbage(ctx context.Context) (removed []string, err erro
 		return nil, err
 	}
 	var failed []error
-	// One that cannot be read is the next call's business, which sets it aside.
+	// The next call sets aside a record that cannot be read.
 	all, _ := e.Journal.All()
 	for _, s := range all {
 		if s.Boot != boot {
@@ -36,7 +36,7 @@ func (e *Engine) CollectGarbage(ctx context.Context) (removed []string, err erro
 		}
 		undone, err := e.removeOrphan(ctx, s.Port)
 		if undone {
-			removed = append(removed, fmt.Sprintf("%s of guest %q (domain %d): it had gone, and nobody had called", s.Name, s.Guest, s.NIC.Domid))
+			removed = append(removed, fmt.Sprintf("%s of guest %q (domain %d): it had gone without a call", s.Name, s.Guest, s.NIC.Domid))
 		}
 		if !errors.Is(err, ErrBusy) {
 			failed = append(failed, err)
@@ -54,8 +54,8 @@ func (e *Engine) CollectGarbage(ctx context.Context) (removed []string, err erro
 	return removed, errors.Join(append(failed, err)...)
 }
 
-// removeOrphan does what the call does that takes a port down, for one whose
-// interface and whose domain have gone.
+// removeOrphan takes down, as a call would, a port whose interface and domain
+// have gone.
 func (e *Engine) removeOrphan(ctx context.Context, port journal.Port) (undone bool, err error) {
 	gone := func(p journal.Port) (bool, error) {
 		there, err := e.there(p)
@@ -85,8 +85,8 @@ func (e *Engine) removeOrphan(ctx context.Context, port journal.Port) (undone bo
 	return true, Carry(ctx, p)
 }
 
-// domainGone reports whether Xen knows nothing of a NIC, nor of its domain. Who
-// cannot be asked does not say so.
+// domainGone reports whether Xen has neither a NIC nor its domain; false where
+// the xenstore cannot be asked.
 func (e *Engine) domainGone(ctx context.Context, nic plan.NIC) bool {
 	if e.Xenstore == nil {
 		return false
@@ -108,9 +108,9 @@ func (e *Engine) domainGone(ctx context.Context, nic plan.NIC) bool {
 	return true
 }
 
-// prune takes out of the firewall what no record wants. What there is to decide
-// is decided under the lock that all calls share, and that a call takes before it
-// looks at what a guest's ports have in common.
+// prune takes out of the firewall what no record wants. It decides under the lock
+// that all calls share, which a call takes before it looks at what a guest's
+// ports have in common.
 func (e *Engine) prune(ctx context.Context, boot string) ([]string, error) {
 	fw, ok := e.Executor.Firewall.(pruner)
 	if !ok {

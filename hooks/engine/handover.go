@@ -51,7 +51,7 @@ func (p *port) takeOver(steps []plan.Step) ([]plan.Step, error) {
 // predecessor is the port of the guest's old domain, zero where there is none.
 func (p *port) predecessor() plan.Dev {
 	own := p.newRecord().Port
-	// Records that cannot be read are no predecessor's.
+	// A record that cannot be read is taken for none.
 	all, _ := p.Journal.All()
 	for _, r := range all {
 		if !precedes(r.Port, own) {

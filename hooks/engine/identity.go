@@ -15,8 +15,8 @@ import (
 	"vifctl/hooks/xenstore"
 )
 
-// Identity is who a domain is, by the toolstack's word; each is "" where it cannot be
-// read. Nothing of it stands where the guest can write.
+// Identity is who a domain is, as the toolstack says; each is "" where it cannot be
+// read. The guest can write none of the keys it is read from.
 type Identity struct {
 	// Name is what xl calls the guest, without what it adds while the guest arrives.
 	Name, UUID string
@@ -72,7 +72,7 @@ func (e *Engine) arriving(who Identity) Identity {
 	if !found {
 		return who
 	}
-	// Records that cannot be read are the next call's business.
+	// The next call sets aside records that cannot be read.
 	all, _ := e.Journal.All()
 	for _, r := range all {
 		if r.Guest == name && r.UUID != who.UUID {
@@ -160,7 +160,7 @@ func Mode(script string, entry configs.Guest) string {
 	return modeOf(script)
 }
 
-// chooseMode holds the script's word against the configuration's.
+// chooseMode compares the script's mode with the configuration's.
 func chooseMode(ev event.Event, entry configs.Guest) (string, error) {
 	mode := Mode(ev.Script, entry)
 	if ev.Script != anyMode && entry.Mode != "" && entry.Mode != mode {
@@ -170,8 +170,8 @@ func chooseMode(ev event.Event, entry configs.Guest) (string, error) {
 	return mode, nil
 }
 
-// Derived is what the toolstack's keys, the configuration and the guest's identity come
-// to for one NIC: the one answer for a call, status, map and doctor.
+// Derived is what follows for one NIC from the toolstack's keys, the configuration and
+// the guest's identity: the same for a call, status, map and doctor.
 type Derived struct {
 	Identity
 	NIC plan.NIC

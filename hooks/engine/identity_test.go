@@ -123,6 +123,7 @@ address = ["198.51.100.7"]
 			if c.running != "" {
 				require.NoError(t, e.Journal.Write(&journal.Record{
 					Port: journal.Port{NIC: plan.NIC{Domid: 3}, Kind: plan.Vif, UUID: c.running, Index: 7, Boot: "b", Name: "vif3.0", Device: "vif3.0"}, Mode: "nat", Guest: "web",
+					Entries: []journal.Entry{{Step: plan.Up{Dev: plan.Dev{Name: "vif3.0", Index: 7}, Want: true}}},
 				}))
 			}
 			keys := map[string]string{"ip": c.ip}

@@ -95,14 +95,14 @@ func (e *Engine) AddLate(ctx context.Context, tap LateTap) (*Decision, error) {
 		return &p.Decision, nil
 	}
 	if _, there, lost := e.Reader.LinkByIndex(tap.Index); lost == nil && !there {
-		return nil, fmt.Errorf("%s: %w", tap.Name, ErrGone) // whatever failed, failed for want of it
+		return nil, fmt.Errorf("%s: %w", tap.Name, ErrGone) // the failure comes from that
 	}
 	return &p.Decision, err
 }
 
 // RemoveGone does what `remove type_if=tap` does for a tap that has gone while
-// its vif is down: whoever was to call has done so. The Decision is nil where it is
-// otherwise.
+// its vif is down, so that xl will not call again. The Decision is nil where the
+// tap is there again or the vif is up.
 func (e *Engine) RemoveGone(ctx context.Context, tap journal.Port) (*Decision, error) {
 	ctx, cancel := context.WithTimeout(ctx, callDeadline)
 	defer cancel()

@@ -10,6 +10,7 @@ import (
 
 	"vifctl/hooks/event"
 	"vifctl/hooks/journal"
+	"vifctl/hooks/kernel"
 	"vifctl/hooks/plan"
 	"vifctl/modes"
 )
@@ -50,9 +51,9 @@ func (p *port) lookUp(ctx context.Context) error {
 	return nil
 }
 
-// lookDown reads what a port that goes down is decided from: the journal, whatever the
-// toolstack has become. The keys only serve the hooks, so bad ones, and a xenstored that
-// does not answer, are no reason to leave a port as it is.
+// lookDown reads what a port that goes down is decided from: the journal. The keys only
+// serve the hooks, so a port also goes down with bad keys and when xenstored does not
+// answer.
 func (p *port) lookDown(ctx context.Context) error {
 	brief, cancel := context.WithTimeout(ctx, keysDeadline)
 	defer cancel()
@@ -62,6 +63,9 @@ func (p *port) lookDown(ctx context.Context) error {
 		p.Event = ev
 	}
 	p.Bridge = p.Event.Bridge
+	if p.damaged {
+		p.reconstruct(ctx)
+	}
 	if p.old == nil {
 		return nil
 	}
@@ -75,6 +79,50 @@ func (p *port) lookDown(ctx context.Context) error {
 		return fmt.Errorf("%s: %w", p.Event.Name, err)
 	}
 	return nil
+}
+
+// reconstruct makes a record of what a call that brings the port up would do now, in place
+// of one that cannot be read: all of it is undone, as if the port had had nothing before.
+// What only the lost record knew stays, until the firewall's garbage is collected.
+func (p *port) reconstruct(ctx context.Context) {
+	up := p.port(p.call)
+	up.boot = p.boot
+	up.call.Command = commandUp(p.call.Kind)
+	if err := up.lookUp(ctx); err != nil {
+		p.warn("what its record said cannot be worked out anew: %v", err)
+		return
+	}
+	index := up.link.Index
+	up.host.Links[index] = plan.Link{Dev: plan.Dev{Name: p.call.Device, Index: index}}
+	delete(up.host.Addresses, index)
+	delete(up.host.Routes, index)
+	for key := range up.host.Sysctls {
+		up.standard(key)
+	}
+	steps, err := up.plan()
+	if err != nil {
+		p.warn("what its record said cannot be worked out anew: %v", err)
+		return
+	}
+	for _, s := range steps {
+		if setting, ok := s.(plan.Sysctl); ok {
+			up.standard(setting.Fact())
+		}
+	}
+	p.old = up.newRecord()
+	p.old.Entries, _ = journal.Merge(nil, plan.Resolve(steps, up.host))
+	p.Known = true
+	p.warn("what its record said was worked out anew from the guest's settings as they are now, and is undone")
+}
+
+// standard makes a setting of the port's what it is on a new interface.
+func (p *port) standard(key plan.SysctlKey) {
+	if key.Index != p.link.Index {
+		return
+	}
+	if value, ok, err := kernel.StandardSysctl(key); ok && err == nil {
+		p.host.Sysctls[key] = value
+	}
 }
 
 // there reports whether a record's port is still there: an ifindex alone may be another
@@ -126,7 +174,7 @@ func (e *Engine) findPort(ctx context.Context, ev event.Event, old *journal.Reco
 			}
 		}
 		if first && wait > 0 && ev.Kind == plan.Tap && e.deviceModelRuns(ctx, ev.NIC) {
-			wait, end = 0, time.Now() // it has made its taps: one more look
+			wait, end = 0, time.Now() // the device model has made its taps: one more look
 			continue
 		}
 		if time.Now().After(end) {
@@ -166,7 +214,7 @@ func isNetback(name string, nic plan.NIC) bool {
 }
 
 // deviceModelRuns reports whether a guest's device model says that it is up
-// (libxl waits for the same word). It makes its taps before that.
+// (libxl waits for the same key). It makes its taps before that.
 func (e *Engine) deviceModelRuns(ctx context.Context, nic plan.NIC) bool {
 	if e.Xenstore == nil {
 		return false

@@ -239,8 +239,8 @@ func (d *Decision) Missing() []plan.Action {
 	return missing
 }
 
-// Right reports whether a port is as it should be: nothing is missing, and
-// nothing is there that it no longer wants.
+// Right reports whether a port is right: nothing is missing, and nothing is
+// there that it no longer wants.
 func (d *Decision) Right() bool { return len(d.Missing())+len(d.Undo)+len(d.Left) == 0 }
 
 // Done are the steps that the decision takes, in their order: what is missing, then what

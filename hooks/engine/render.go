@@ -47,10 +47,10 @@ func (d *Decision) WriteText(out io.Writer) error {
 	for _, a := range d.Actions {
 		if a.Satisfied {
 			if n, ok := a.Step.(plan.Name); ok && n.Want == ev.Device {
-				continue // nobody asked for a name
+				continue // xl asked for no other name
 			}
 			for _, c := range a.Step.Commands() {
-				p.comment("already so: %s", c)
+				p.comment("already done: %s", c)
 			}
 			continue
 		}
@@ -150,8 +150,8 @@ func (d *Decision) MarshalJSON() ([]byte, error) {
 	return json.Marshal(doc)
 }
 
-// WriteRepair prints what of a port was not as it should be: the commands that
-// put it right.
+// WriteRepair prints the commands that put back what a port lacked and remove
+// what it no longer wants.
 func (d *Decision) WriteRepair(out io.Writer) error {
 	p := &printer{out: out}
 	guest := ""
@@ -180,7 +180,7 @@ func (d *Decision) WriteDifference(out io.Writer) error {
 	}
 	who += ", mode " + d.Mode
 	if d.Right() {
-		p.line(who + ": as it should be")
+		p.line(who + ": nothing to change")
 	} else {
 		p.line(who)
 	}

@@ -13,9 +13,9 @@ import (
 )
 
 // A port that is up is held against its plan by making its own call again: the
-// same way, with today's configuration, but for the effects (hooks, the word to the
-// toolstack), which were done. What differs is what another program took away, or what
-// the configuration has changed its mind about.
+// same way, with today's configuration, but without the effects (hooks, telling the
+// toolstack), which were done. The difference is what another program took away, or
+// what the configuration changed.
 
 // ErrNotUp says that the journal knows of no call of ours that brought the port up.
 var ErrNotUp = errors.New("no call of ours brought it up")
@@ -53,11 +53,10 @@ func (e *Engine) Check(ctx context.Context, port journal.Port) (*Decision, error
 	})
 }
 
-// Repair does what Check tells. One step that fails keeps no other from being
-// taken, except that a port is not set up, nor put into a bridge, after a failure.
-// A port that lacks nothing costs no write, to the kernel or to the journal. The
-// Decision is what was missing, also where the error tells that not all of it could be
-// put back.
+// Repair puts back what Check finds missing. It goes on after a step that fails, but
+// then neither sets a port up nor puts it into a bridge. For a port that lacks nothing
+// it writes nothing, to the kernel or to the journal. The Decision is what was missing,
+// also where the error says that not all of it could be put back.
 func (e *Engine) Repair(ctx context.Context, port journal.Port) (*Decision, error) {
 	return e.ofPort(ctx, port, func(ctx context.Context, r *repair) (*Decision, error) {
 		defer r.unshare()
@@ -132,8 +131,8 @@ func callOf(command event.Command, record *journal.Record) (event.Call, error) {
 	return event.Parse(scriptOf(record), args, func(string) string { return "" })
 }
 
-// backendOf and scriptOf are what a call said, or what it must have said where
-// the record is of before it was written down.
+// backendOf and scriptOf are what a call said, or what it must have said where an
+// older record does not hold it.
 func backendOf(record *journal.Record) string {
 	if record.Backend != "" {
 		return record.Backend

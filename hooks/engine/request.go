@@ -12,7 +12,7 @@ import (
 )
 
 // requestOf makes a mode's request of what the toolstack says and what the
-// configuration says of the guest, whose word is the last.
+// configuration says of the guest, which has the last word.
 func (p *port) requestOf(ev event.Event) plan.Request {
 	entry := p.entry
 	r := plan.Request{

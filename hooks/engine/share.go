@@ -11,8 +11,8 @@ import (
 
 // What belongs to a NIC (plan.OwnerNIC) serves its vif and its tap, and, while
 // the guest reboots or moves, the NIC of its new domain as well as that of the
-// old one. The last of them undoes it. Who wants what the journal's records say: that is
-// the only count, and it is made under the one lock that all calls share.
+// old one. The last of them undoes it. Only the journal's records count who wants it,
+// and they are read under the one lock that all calls share.
 
 func isShared(e journal.Entry) bool { return e.Step.Traits().Owner == plan.OwnerNIC }
 
@@ -30,7 +30,7 @@ func (p *port) share(ctx context.Context) (err error) {
 	return err
 }
 
-// unshare gives it back; where it is not held, there is nothing to do.
+// unshare releases it, if it is held.
 func (p *port) unshare() {
 	if p.common != nil {
 		p.common.Release()

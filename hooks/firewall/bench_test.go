@@ -56,9 +56,11 @@ func portRules(number int, bridged bool) []plan.Rule {
 	for _, a := range []netip.Addr{
 		netip.AddrFrom4([4]byte{10, 0, byte(number >> 8), byte(number)}), numbered("fd00::", number), numbered("fe80::", number),
 	} {
-		rules = append(rules, plan.Rule{
-			Kind: plan.RuleOwnAddress, Dev: dev, Bridged: bridged, Prefix: netip.PrefixFrom(a, a.BitLen()),
-		})
+		own := netip.PrefixFrom(a, a.BitLen())
+		rules = append(rules, plan.Rule{Kind: plan.RuleOwnAddress, Dev: dev, Bridged: bridged, Prefix: own})
+		if !bridged && !a.IsLinkLocalUnicast() {
+			rules = append(rules, plan.Rule{Kind: plan.RuleGuestAddress, Prefix: own})
+		}
 	}
 	return rules
 }

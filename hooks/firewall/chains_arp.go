@@ -21,14 +21,14 @@ var arpPart = &part{
 		{"pip4", setOf(ifname, addr4)},
 		{"g4", setOf(addr4)},
 	},
-	families: []family{routed4},
+	byLength: []setDef{net4, gnet4},
 	chains: func(_ Options, inUse lengths) []chain {
 		return []chain{
 			{
 				name: "input", kind: nftables.ChainTypeFilter, hook: arpInput, priority: beforeOthers,
 				rules: slices.Concat(
 					[]rule{{in("g4", arpSenderIP), jump("others")}},
-					each(inUse["net4"], func(n int) rule {
+					each(inUse["gnet4"], func(n int) rule {
 						return rule{in(of("gnet4", n), arpSenderIP.prefix(n)), jump("others")}
 					}),
 					[]rule{

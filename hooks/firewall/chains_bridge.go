@@ -13,7 +13,7 @@ var bridgePart = &part{
 	version:  2,
 	counters: []string{spoofedMAC, spoofedAddress, spoofedNeighbour, serverRole, otherProtocol},
 	sets:     append([]setDef{portDrops}, spoofSets...),
-	families: []family{net4, net6},
+	byLength: []setDef{net4, net6},
 	chains: func(_ Options, inUse lengths) []chain {
 		return append([]chain{
 			{
@@ -110,6 +110,6 @@ var spoofSets = []setDef{
 // net4 and net6 hold the prefixes that are a guest's as a whole. fe80::/10 is
 // such a prefix, for guests whose link-local addresses nobody can tell.
 var (
-	net4 = family{{"net4", setOf(ifname, addr4)}}
-	net6 = family{{"net6", setOf(ifname, addr6)}}
+	net4 = setDef{"net4", setOf(ifname, addr4)}
+	net6 = setDef{"net6", setOf(ifname, addr6)}
 )

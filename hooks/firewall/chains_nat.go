@@ -8,37 +8,35 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Ahead of docker's -100 and 100: the first who binds an address wins.
+// The first who binds an address wins. A configured public address is ahead of
+// docker's -100 and 100, and of an administrator's own rules in iptables, which
+// have the same; the masquerade comes behind them.
 const (
 	beforeDNAT = -101
 	beforeSNAT = 99
+	afterSNAT  = 110
 )
-
-// slots is how many may hold one thing at a time: an address (a vif, its tap,
-// and those of the same guest's last life that are just going), or a private
-// guest's way out (its public addresses: the first slot is the one in use).
-const slots = 4
 
 // natPart is what public addresses come to.
 var natPart = &part{
 	name:    "nat",
 	table:   inetTable,
 	needs:   []*part{markPart},
-	version: 1,
+	version: 3,
 	sets: []setDef{
 		{"uplinks", setOf(ifname)},
 		{"dnat4", setOf(addr4).to(addr4)},
 		{"dnat6", setOf(addr6).to(addr6)},
-		{"snat4", setOf(addr4, number).to(addr4)},
-		{"snat6", setOf(addr6, number).to(addr6)},
+		{"snat4", setOf(addr4).to(addr4)},
+		{"snat6", setOf(addr6).to(addr6)},
 		{"masq4", setOf(addr4)},
 		{"masq6", setOf(addr6)},
 		{"fwd4", setOf(addr4, proto, service).to(addr4, service)},
 		{"fwd6", setOf(addr6, proto, service).to(addr6, service)},
 	},
-	families: []family{
-		{{"from4", setOf(addr4, proto, service, addr4).to(addr4, service)}},
-		{{"from6", setOf(addr6, proto, service, addr6).to(addr6, service)}},
+	byLength: []setDef{
+		{"from4", setOf(addr4, proto, service, addr4).to(addr4, service)},
+		{"from6", setOf(addr6, proto, service, addr6).to(addr6, service)},
 	},
 	chains: func(o Options, inUse lengths) []chain {
 		return []chain{
@@ -81,20 +79,26 @@ var natPart = &part{
 					{leaving(o), jump("from_guest")},
 				},
 			},
-			{name: "from_guest", rules: []rule{{over4, goTo("from_guest4")}, {over6, goTo("from_guest6")}}},
-			{name: "from_guest4", rules: fromGuest("snat4", "masq4", ipSource, unix.NFPROTO_IPV4)},
-			{name: "from_guest6", rules: fromGuest("snat6", "masq6", ip6Source, unix.NFPROTO_IPV6)},
+			{name: "from_guest", rules: []rule{
+				{over4, mapped("snat4", ipSource), translate(expr.NATTypeSourceNAT, unix.NFPROTO_IPV4)},
+				{over6, mapped("snat6", ip6Source), translate(expr.NATTypeSourceNAT, unix.NFPROTO_IPV6)},
+			}},
+			{
+				name: "nat_last", kind: nftables.ChainTypeNAT, hook: unix.NF_INET_POST_ROUTING, priority: afterSNAT,
+				rules: []rule{
+					{some(ctStatus.and(host(statusDNAT)...)), jump("private_guest")},
+					{leaving(o), jump("private_guest")},
+				},
+			},
+			{name: "private_guest", rules: []rule{
+				{over4, in("masq4", ipSource), masqueraded},
+				{over6, in("masq6", ip6Source), masqueraded},
+			}},
 		}
 	},
 }
 
-func fromGuest(snat, masquerade string, source field, family uint32) []rule {
-	var rules []rule
-	for slot := range uint32(slots) {
-		rules = append(rules, rule{mapped(snat, source, constant(host(slot))), translate(expr.NATTypeSourceNAT, family)})
-	}
-	return append(rules, rule{in(masquerade, source), clause{exprs: []expr.Any{&expr.Masq{}}}})
-}
+var masqueraded = clause{exprs: []expr.Any{&expr.Masq{}}}
 
 // leaving is what goes out of the host, where the host's settings say which way
 // that is; else whatever does not go to a guest.

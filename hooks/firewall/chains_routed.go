@@ -12,30 +12,25 @@ import (
 var routedPart = &part{
 	name:     "routed",
 	table:    inetTable,
-	version:  2,
+	version:  3,
 	counters: []string{spoofedMAC, spoofedAddress, spoofedNeighbour, serverRole, otherProtocol},
 	sets: append([]setDef{
 		portDrops,
 		{"g4", setOf(addr4)},
 		{"g6", setOf(addr6)},
-		// Who holds an address of g4 and g6, one for each of up to four ports:
-		// a vif and its tap are two, and they come and go one by one. No rule
-		// looks here.
-		{"held4", setOf(addr4, number, number).to(ifname)},
-		{"held6", setOf(addr6, number, number).to(ifname)},
 	}, spoofSets...),
-	families: []family{routed4, routed6},
+	byLength: []setDef{net4, net6, gnet4, gnet6},
 	chains: func(_ Options, inUse lengths) []chain {
 		return append([]chain{
 			{
 				name: "raw_pre", kind: nftables.ChainTypeFilter, hook: unix.NF_INET_PRE_ROUTING, priority: beforeOthers,
 				rules: slices.Concat(
 					[]rule{{over4, in("g4", ipSource), jump("others4")}},
-					each(inUse["net4"], func(n int) rule {
+					each(inUse["gnet4"], func(n int) rule {
 						return rule{over4, in(of("gnet4", n), ipSource.prefix(n)), jump("others4")}
 					}),
 					[]rule{{over6, in("g6", ip6Source), jump("others6")}},
-					each(inUse["net6"], func(n int) rule {
+					each(inUse["gnet6"], func(n int) rule {
 						return rule{over6, in(of("gnet6", n), ip6Source.prefix(n)), jump("others6")}
 					}),
 					[]rule{
@@ -79,9 +74,9 @@ var (
 	over6 = is(l3proto, unix.NFPROTO_IPV6)
 )
 
-// routed4 and routed6 also hold the prefixes without their ports: no other
-// interface may use an address in them as a source.
+// gnet4 and gnet6 hold guests' prefixes without their ports: no other interface
+// may use an address in them as a source.
 var (
-	routed4 = family{{"net4", setOf(ifname, addr4)}, {"gnet4", setOf(addr4)}}
-	routed6 = family{{"net6", setOf(ifname, addr6)}, {"gnet6", setOf(addr6)}}
+	gnet4 = setDef{"gnet4", setOf(addr4)}
+	gnet6 = setDef{"gnet6", setOf(addr6)}
 )

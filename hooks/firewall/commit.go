@@ -98,11 +98,9 @@ func (n *NFTables) build(v view, p *part, inUse lengths, ids *uint32) error {
 // length in use.
 func (p *part) allSets(inUse lengths) []setDef {
 	all := append([]setDef{p.marker()}, p.sets...)
-	for _, f := range p.families {
-		for _, length := range inUse[f[0].name] {
-			for _, s := range f {
-				all = append(all, setDef{of(s.name, length), s.shape})
-			}
+	for _, s := range p.byLength {
+		for _, length := range inUse[s.name] {
+			all = append(all, setDef{of(s.name, length), s.shape})
 		}
 	}
 	return all
@@ -166,16 +164,8 @@ func (n *NFTables) edit(t *transaction) error {
 		}
 	}
 	for e, value := range t.now {
-		if _, was := t.was[e]; !was || t.sure[e] {
+		if _, was := t.was[e]; !was {
 			at(e).add = append(at(e).add, kernelElement(e, value))
-		}
-	}
-	for e, value := range t.free {
-		_, was := t.was[e]
-		_, is := t.now[e]
-		if !was && !is {
-			at(e).before = append(at(e).before, kernelElement(e, value))
-			at(e).remove = append(at(e).remove, kernelElement(e, ""))
 		}
 	}
 	inOrder := slices.SortedFunc(maps.Keys(bySet), func(a, b entry) int {

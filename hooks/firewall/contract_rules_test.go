@@ -72,6 +72,7 @@ func badRules(t *testing.T, b backend) {
 		{plan.Rule{Kind: plan.RuleOwnMAC, Dev: plan.Dev{Name: "vif1.0"}, MAC: "x"}, `"x" is no hardware address`},
 		{ownAddressRule("vif1.0", "0.0.0.0/0"), "is no address or prefix of a guest"},
 		{plan.Rule{Kind: plan.RuleOwnAddress, Dev: plan.Dev{Name: "vif1.0"}}, "is no address or prefix of a guest"},
+		{plan.Rule{Kind: plan.RuleGuestAddress}, "is no address or prefix of a guest"},
 		{oneToOneRule("203.0.113.1", "fd00::1"), "one is IPv4, the other IPv6"},
 		{plan.Rule{Kind: plan.RuleOneToOne}, "a public and a private address"},
 		{plan.Rule{Kind: plan.RuleMasquerade}, "no private address"},

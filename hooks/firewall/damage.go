@@ -28,11 +28,9 @@ func (n *NFTables) Damaged(ctx context.Context) (chains []string, err error) {
 		return nil, fmt.Errorf("look at the firewall: %w", err)
 	}
 	defer release()
-	var all []needs
+	var all []element
 	for _, p := range parts {
-		var marker needs
-		marker.add(p, p.marker().name, string(host(p.stamp(n.options))), "")
-		all = append(all, marker)
+		all = append(all, single(p, p.marker().name, string(host(p.stamp(n.options))), ""))
 	}
 	v, err := n.look(all)
 	if err != nil {

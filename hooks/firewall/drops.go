@@ -121,7 +121,7 @@ func droppedChain(name string) chain {
 
 // counted are the elements that count what checked ports have sent and was
 // dropped, for their removal.
-func counted(rules []plan.Rule) (n needs) {
+func counted(rules []plan.Rule) (all []element) {
 	for _, r := range rules {
 		if r.Dev.Index <= 0 || r.Kind != plan.RuleStrict && r.Kind != plan.RuleMAC {
 			continue
@@ -131,8 +131,8 @@ func counted(rules []plan.Rule) (n needs) {
 			where = append(where, belowPart, belowARPPart)
 		}
 		for _, p := range where {
-			n.add(p, portDrops.name, string(host(uint32(r.Dev.Index))), "")
+			all = append(all, single(p, portDrops.name, string(host(uint32(r.Dev.Index))), ""))
 		}
 	}
-	return n
+	return all
 }

@@ -20,41 +20,21 @@ type element struct {
 	value  string
 }
 
-// A claim is one of the slots that a key of a map has: whoever holds one, holds
-// what the claim is for until the last one lets go.
-type claim struct {
-	part    *part
-	set     string
-	key     string
-	value   string    // who holds it
-	holding []element // what is there as long as anybody does
-	// full is the error when all slots are taken. Where it is nil the oldest
-	// holder gives way: more than a vif, a tap and their predecessors means
-	// ports that went without a word.
-	full error
-}
-
-// needs is all that one rule comes to.
-type needs struct {
-	elements []element
-	claims   []claim
-}
-
 // maxPorts is how many ports one rule forwards at most: each is an element, and
 // a thousand take about a millisecond.
 const maxPorts = 1024
 
 // elementsOf tells what puts a rule in force. An error says, in a sentence,
 // what is wrong with the rule.
-func elementsOf(r plan.Rule) (needs, error) {
-	n, err := translateRule(r)
+func elementsOf(r plan.Rule) ([]element, error) {
+	all, err := translateRule(r)
 	if err != nil {
-		return needs{}, fmt.Errorf("firewall rule %q: %w", r.Kind, err)
+		return nil, fmt.Errorf("firewall rule %q: %w", r.Kind, err)
 	}
-	return n, nil
+	return all, nil
 }
 
-func translateRule(r plan.Rule) (needs, error) {
+func translateRule(r plan.Rule) ([]element, error) {
 	switch r.Kind {
 	case plan.RuleStrict:
 		return checked(r, "strict_ports")
@@ -70,6 +50,8 @@ func translateRule(r plan.Rule) (needs, error) {
 		return ownMAC(r)
 	case plan.RuleOwnAddress:
 		return ownAddress(r)
+	case plan.RuleGuestAddress:
+		return guestAddress(r)
 	case plan.RuleOneToOne:
 		return oneToOne(r)
 	case plan.RuleMasquerade:
@@ -77,7 +59,7 @@ func translateRule(r plan.Rule) (needs, error) {
 	case plan.RuleForward:
 		return forward(r)
 	}
-	return needs{}, fmt.Errorf("no such kind of rule")
+	return nil, fmt.Errorf("no such kind of rule")
 }
 
 // checkParts are the parts that check what a port sends.
@@ -88,149 +70,151 @@ func checkParts(r plan.Rule) []*part {
 	return []*part{routedPart, arpPart}
 }
 
-func checked(r plan.Rule, set string) (needs, error) {
-	n, err := perPort(r, set, checkParts(r))
+func checked(r plan.Rule, set string) ([]element, error) {
+	parts := checkParts(r)
+	all, err := perPort(r, set, parts)
 	if err == nil && r.Bridged {
-		n.add(belowPart, "bridged_ports", n.elements[0].key, "")
-		n.add(belowARPPart, "bridged_ports", n.elements[0].key, "")
+		port := all[0].key
+		all = append(all, single(belowPart, "bridged_ports", port, ""), single(belowARPPart, "bridged_ports", port, ""))
 	}
-	return n, err
+	return all, err
 }
 
-func perPort(r plan.Rule, set string, where []*part) (needs, error) {
+func perPort(r plan.Rule, set string, where []*part) (all []element, err error) {
 	port, err := portKey(r.Dev.Name)
-	if err != nil {
-		return needs{}, err
-	}
-	var n needs
 	for _, p := range where {
-		n.add(p, set, port, "")
+		all = append(all, single(p, set, port, ""))
 	}
-	return n, nil
+	return all, err
 }
 
-func ownMAC(r plan.Rule) (needs, error) {
+func ownMAC(r plan.Rule) (all []element, err error) {
 	port, err := portKey(r.Dev.Name)
 	if err != nil {
-		return needs{}, err
+		return nil, err
 	}
 	hw, err := net.ParseMAC(r.MAC)
 	if err != nil || len(hw) != 6 {
-		return needs{}, fmt.Errorf("%q is no hardware address of Ethernet", r.MAC)
+		return nil, fmt.Errorf("%q is no hardware address of Ethernet", r.MAC)
 	}
-	var n needs
 	for _, p := range checkParts(r) {
-		n.add(p, "pmac", port+pad(string(hw)), "")
+		all = append(all, single(p, "pmac", port+pad(string(hw)), ""))
 	}
-	return n, nil
+	return all, nil
 }
 
-func ownAddress(r plan.Rule) (needs, error) {
+func ownAddress(r plan.Rule) (all []element, err error) {
 	port, err := portKey(r.Dev.Name)
 	if err != nil {
-		return needs{}, err
+		return nil, err
 	}
-	p := r.Prefix.Masked()
+	return addressIn(checkParts(r), r.Prefix, "pip", "net", port)
+}
+
+func guestAddress(r plan.Rule) ([]element, error) {
+	return addressIn([]*part{routedPart, arpPart}, r.Prefix, "g", "gnet", "")
+}
+
+// addressIn are the elements of an address, in the set of addresses or in that of
+// prefixes of its length.
+func addressIn(parts []*part, prefix netip.Prefix, addresses, prefixes, port string) (all []element, err error) {
+	p := prefix.Masked()
 	if !p.IsValid() || p.Bits() == 0 {
-		return needs{}, fmt.Errorf("%q is no address or prefix of a guest", r.Prefix)
+		return nil, fmt.Errorf("%q is no address or prefix of a guest", prefix)
 	}
-	address := string(p.Addr().AsSlice())
-	stem := func(single, whole string) (string, int) {
-		set, length := single, -1
-		if !p.IsSingleIP() {
-			set, length = whole, p.Bits()
-		}
-		return set + version(p.Addr()), length
+	set, length := addresses, -1
+	if !p.IsSingleIP() {
+		set, length = prefixes, p.Bits()
 	}
-	var n needs
-	set, length := stem("pip", "net")
-	// The address alone, for the check that no other interface uses it.
-	alone, _ := stem("g", "gnet")
-	held := claim{
-		part: routedPart, set: "held" + version(p.Addr()), value: port,
-		key: address + string(host(uint32(p.Bits()))),
-	}
-	for _, where := range checkParts(r) {
+	for _, where := range parts {
 		if where == arpPart && p.Addr().Is6() {
 			continue
 		}
-		n.elements = append(n.elements, element{part: where, set: set, length: length, key: port + address})
-		held.holding = append(held.holding, element{part: where, set: alone, length: length, key: address})
+		all = append(all, element{part: where, set: set + version(p.Addr()), length: length, key: port + string(p.Addr().AsSlice())})
 	}
-	// A link-local address is a link's: on another one it is somebody else's by
-	// right.
-	if !r.Bridged && !p.Addr().IsLinkLocalUnicast() {
-		n.claims = append(n.claims, held)
-	}
-	return n, nil
+	return all, nil
 }
 
-func oneToOne(r plan.Rule) (needs, error) {
+func oneToOne(r plan.Rule) ([]element, error) {
 	public, private, err := pair(r)
 	if err != nil {
-		return needs{}, err
+		return nil, err
 	}
-	var n needs
-	n.add(natPart, "dnat"+version(r.Public), public, private)
-	n.claims = append(n.claims, claim{
-		part: natPart, set: "snat" + version(r.Private), key: private, value: public,
-		full: fmt.Errorf("%s cannot stand for %s: it has %d public addresses already", r.Public, r.Private, slots),
-	})
-	return n, nil
+	return []element{
+		single(natPart, "dnat"+version(r.Public), public, private),
+		single(natPart, "snat"+version(r.Private), private, public),
+	}, nil
 }
 
-func masquerade(r plan.Rule) (needs, error) {
+func masquerade(r plan.Rule) ([]element, error) {
 	if !r.Private.IsValid() {
-		return needs{}, fmt.Errorf("no private address is given")
+		return nil, fmt.Errorf("no private address is given")
 	}
-	var n needs
-	n.add(natPart, "masq"+version(r.Private), string(r.Private.AsSlice()), "")
-	return n, nil
+	return []element{single(natPart, "masq"+version(r.Private), string(r.Private.AsSlice()), "")}, nil
 }
 
-func forward(r plan.Rule) (needs, error) {
+func forward(r plan.Rule) (all []element, err error) {
 	public, private, err := pair(r)
 	if err != nil {
-		return needs{}, err
+		return nil, err
 	}
 	protocol, ok := map[string]byte{"tcp": unix.IPPROTO_TCP, "udp": unix.IPPROTO_UDP}[r.Protocol]
 	if !ok {
-		return needs{}, fmt.Errorf("the protocol %q has no ports that could be forwarded", r.Protocol)
+		return nil, fmt.Errorf("the protocol %q has no ports that could be forwarded", r.Protocol)
 	}
 	ports := int(r.Last) - int(r.First) + 1
 	switch {
 	case r.First == 0 || ports < 1:
-		return needs{}, fmt.Errorf("%d to %d is no range of ports", r.First, r.Last)
+		return nil, fmt.Errorf("%d to %d is no range of ports", r.First, r.Last)
 	case ports > maxPorts:
-		return needs{}, fmt.Errorf("%d to %d are %d ports, and one rule forwards at most %d: give the guest a public address of its own",
+		return nil, fmt.Errorf("%d to %d are %d ports, and one rule forwards at most %d: give the guest a public address of its own",
 			r.First, r.Last, ports, maxPorts)
 	case r.To != 0 && ports > 1:
-		return needs{}, fmt.Errorf("the ports %d to %d cannot all go to port %d", r.First, r.Last, r.To)
+		return nil, fmt.Errorf("the ports %d to %d cannot all go to port %d", r.First, r.Last, r.To)
 	}
 	set, length, source := "fwd", -1, ""
 	if from := r.From.Masked(); from.IsValid() && from.Bits() > 0 {
 		if from.Addr().Is4() != r.Public.Is4() {
-			return needs{}, fmt.Errorf("%s cannot come from %s: one is IPv4, the other IPv6", r.Public, from)
+			return nil, fmt.Errorf("%s cannot come from %s: one is IPv4, the other IPv6", r.Public, from)
 		}
 		set, length, source = "from", from.Bits(), string(from.Addr().AsSlice())
 	}
-	var n needs
 	for port := int(r.First); port <= int(r.Last); port++ {
 		to := uint16(port)
 		if r.To != 0 {
 			to = r.To
 		}
-		n.elements = append(n.elements, element{
+		all = append(all, element{
 			part: natPart, set: set + version(r.Public), length: length,
 			key:   public + pad(string([]byte{protocol})) + pad(string(network(uint16(port)))) + source,
 			value: private + pad(string(network(to))),
 		})
 	}
-	return n, nil
+	return all, nil
 }
 
-func (n *needs) add(p *part, set, key, value string) {
-	n.elements = append(n.elements, element{part: p, set: set, length: -1, key: key, value: value})
+func single(p *part, set, key, value string) element {
+	return element{part: p, set: set, length: -1, key: key, value: value}
+}
+
+// elementsToAdd are the elements of rules that are to be in force together.
+func elementsToAdd(rules []plan.Rule) (all []element, err error) {
+	public := map[netip.Addr]netip.Addr{}
+	for _, r := range rules {
+		elements, err := elementsOf(r)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, elements...)
+		if r.Kind != plan.RuleOneToOne {
+			continue
+		}
+		if other, ok := public[r.Private]; ok && other != r.Public {
+			return nil, fmt.Errorf("firewall rule %q: %s cannot stand for %s: %s does already", r.Kind, r.Public, r.Private, other)
+		}
+		public[r.Private] = r.Public
+	}
+	return all, nil
 }
 
 func pair(r plan.Rule) (public, private string, err error) {

@@ -57,11 +57,6 @@ func ll(offset, size int) field { return payload(expr.PayloadBaseLLHeader, offse
 func nh(offset, size int) field { return payload(expr.PayloadBaseNetworkHeader, offset, size) }
 func th(offset, size int) field { return payload(expr.PayloadBaseTransportHeader, offset, size) }
 
-// constant is not of the packet at all: a field of a key with a fixed value.
-func constant(data []byte) field {
-	return field{size: len(data), load: func(r uint32) expr.Any { return &expr.Immediate{Register: r, Data: data} }}
-}
-
 // and is a field with a mask over it.
 func (f field) and(mask ...byte) field {
 	f.mask = mask

@@ -24,8 +24,7 @@ type Firewall interface {
 	// (the same port of the same address forwarded to another guest) gives way
 	// to the one that is added.
 	Change(ctx context.Context, add, remove []plan.Rule) error
-	// InForce tells which of rules are in force, by their keys. It costs the
-	// same however many guests there are.
+	// InForce tells which of rules are in force, by their keys.
 	InForce(ctx context.Context, rules []plan.Rule) (map[string]bool, error)
 	Close() error
 }
@@ -42,7 +41,24 @@ type Options struct {
 	// Uplinks are the interfaces a private guest's packets leave through with
 	// a public address. Empty: all that are not ports of guests.
 	Uplinks []string
-	// Book is the folder where the iptables backend writes down what is in its
-	// chains. It must not outlive the kernel's rules: /run is the place.
-	Book string
+	// Wanted lists the rules that the records of this boot want, for the iptables
+	// backend. An error says that not all records can be read. nil is no record.
+	Wanted func() ([]plan.Rule, error)
+	// Lock keeps other calls on this host from changing iptables; nil where there
+	// are none.
+	Lock func(ctx context.Context) (release func(), err error)
+}
+
+func (o Options) wanted() ([]plan.Rule, error) {
+	if o.Wanted == nil {
+		return nil, nil
+	}
+	return o.Wanted()
+}
+
+func (o Options) lock(ctx context.Context) (release func(), err error) {
+	if o.Lock == nil {
+		return func() {}, nil
+	}
+	return o.Lock(ctx)
 }

@@ -3,6 +3,7 @@ package firewall
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"vifctl/hooks/plan"
 )
@@ -15,32 +16,19 @@ func (n *NFTables) InForce(ctx context.Context, rules []plan.Rule) (map[string]b
 		return nil, fmt.Errorf("look at the firewall: %w", err)
 	}
 	defer release()
-	all, err := elementsOfAll(rules)
-	if err != nil {
-		return nil, err
+	each := make([][]element, len(rules))
+	for i, r := range rules {
+		if each[i], err = elementsOf(r); err != nil {
+			return nil, err
+		}
 	}
-	v, err := n.look(all)
+	v, err := n.look(slices.Concat(each...))
 	if err != nil {
 		return nil, fmt.Errorf("look at the firewall: %w", err)
 	}
 	inForce := make(map[string]bool, len(rules))
 	for i, r := range rules {
-		ok := v.holds(all[i])
-		for p := range all[i].parts() {
-			ok = ok && v.whole(p)
-		}
-		inForce[r.Key()] = ok
+		inForce[r.Key()] = v.holds(each[i]) && !slices.ContainsFunc(each[i], func(e element) bool { return !v.whole(e.part) })
 	}
 	return inForce, nil
-}
-
-func elementsOfAll(rules []plan.Rule) ([]needs, error) {
-	all := make([]needs, len(rules))
-	for i, r := range rules {
-		var err error
-		if all[i], err = elementsOf(r); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
 }

@@ -5,52 +5,48 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
-
-	"golang.org/x/sys/unix"
+	"slices"
 
 	"vifctl/hooks/plan"
 )
 
 // IPTables is the firewall of a host without nf_tables, or whose administrator
-// wants to read iptables. Its rules are in chains of its own, VIFCTL-…, which
-// the kernel's chains lead to; one guest's are spread over buckets, so that
-// neither a packet nor a change meets all of them. What is in a bucket is
-// written down in a book beside the journal: reading it out of iptables would
-// take a process for each chain. That the kernel still has it is told by the
-// number of rules in the chain.
+// wants to read iptables. Its rules stand in a few chains of its own, VIFCTL-…,
+// one or two for each of a guest's addresses and forwards, and an event fills
+// the chains that change anew, whole. So an event takes longer the more guests
+// there are, and so does the first packet of a connection.
 //
-// What asks for a port, not for an address, stays with nf_tables where the
-// kernel has it: iptables sees neither ARP nor VLAN tags nor LLC, and has no set
-// of interfaces, so that each would be rules of its own. Where the kernel has
-// not, only routed ports can be checked, and only their IP packets.
+// What is about a port (antispoofing, marks, who may reach private guests) stays
+// in nf_tables where the kernel has it: iptables sees neither ARP nor VLAN tags
+// nor LLC, and would take rules for each interface. Where the kernel has not,
+// only routed ports can be checked, and only their IP packets.
+//
+// The kernel's chains are all that is remembered. What is in them counts; the
+// records say which of it no port wants any more, and fill the chains again
+// where another program has flushed them. A rule that a record wants and whole
+// chains do not hold is not added for another port's sake: the call that adds
+// it is still to come, or the one that took it away has not deleted its record
+// yet.
 type IPTables struct {
 	options  Options
 	variant  Variant
 	families []*xtFamily
-	book     book
 	// guard is nil where the kernel has no nf_tables.
 	guard *NFTables
-	// chains is the socket that iptables-nft's chains are listed through.
-	chains *NFTables
+	// socket is the one through which iptables-nft's chains are looked for.
+	socket *NFTables
 }
-
-// Variant is one of the two programs called iptables: each has rules that the
-// other does not see, and the kernel goes by both.
-type Variant string
-
-// The variants.
-const (
-	VariantNFT    Variant = "nft"
-	VariantLegacy Variant = "legacy"
-)
 
 // ifInet6 is there where the kernel has IPv6.
 const ifInet6 = "/proc/thread-self/net/if_inet6"
 
-// lockWait is how long iptables-restore waits for somebody else's iptables, in
-// seconds.
-const lockWait = 5
+// familiesHere are those that the kernel has: one without IPv6 has no ip6tables.
+func familiesHere() []*xtFamily {
+	if _, err := os.Stat(ifInet6); err != nil {
+		return []*xtFamily{ipv4}
+	}
+	return []*xtFamily{ipv4, ipv6}
+}
 
 // OpenIPTables opens the firewall of the network namespace it is called in,
 // and finds out which iptables the host uses.
@@ -58,36 +54,26 @@ func OpenIPTables(o Options) (*IPTables, error) {
 	if o.Mark == 0 {
 		o.Mark = DefaultMark
 	}
-	sock, err := OpenNFTables(o)
+	socket, err := OpenNFTables(o)
 	if err != nil {
 		return nil, err
 	}
-	x := &IPTables{options: o, book: book{o.Book}, chains: sock}
-	if x.guard, err = guardOf(sock); err != nil {
-		return nil, errors.Join(err, sock.Close())
+	x := &IPTables{options: o, socket: socket, families: familiesHere()}
+	has, err := socket.Supported()
+	if err == nil && has {
+		x.guard = socket
 	}
-	x.families = []*xtFamily{ipv4}
-	// A kernel without IPv6 has no ip6tables either.
-	if _, err := os.Stat(ifInet6); err == nil {
-		x.families = append(x.families, ipv6)
+	if err == nil {
+		x.variant, err = x.chooseVariant()
 	}
-	if x.variant, err = x.chooseVariant(); err != nil {
-		return nil, errors.Join(err, sock.Close())
+	if err != nil {
+		return nil, errors.Join(err, socket.Close())
 	}
 	return x, nil
 }
 
-// guardOf is the socket itself where the kernel has nf_tables.
-func guardOf(sock *NFTables) (*NFTables, error) {
-	has, err := sock.Supported()
-	if err != nil || !has {
-		return nil, err
-	}
-	return sock, nil
-}
-
-// Close frees the sockets.
-func (x *IPTables) Close() error { return x.chains.Close() }
+// Close frees the socket.
+func (x *IPTables) Close() error { return x.socket.Close() }
 
 // Drops counts what antispoofing has dropped: in nf_tables, for the rules of
 // iptables count no reasons.
@@ -99,7 +85,7 @@ func (x *IPTables) Drops(ctx context.Context) (map[string]uint64, error) {
 }
 
 // DropsByPort counts it by the port; it is nil where the kernel has no
-// nf_tables: a bucket's counters begin anew whenever it is written.
+// nf_tables: a chain's counters begin anew whenever it is filled.
 func (x *IPTables) DropsByPort(ctx context.Context) (map[int]uint64, error) {
 	if x.guard == nil {
 		return nil, nil
@@ -111,11 +97,11 @@ func (x *IPTables) DropsByPort(ctx context.Context) (map[int]uint64, error) {
 var errWithoutNFTables = errors.New("this kernel has no nf_tables, and iptables sees neither ARP nor VLAN tags: " +
 	"a port of a bridge cannot be checked here, so give the guest antispoof = \"off\" or a routed mode")
 
-// isGuard: the rule is about a port: what it may send, what it forwards, and
-// who reaches what is behind it.
+// isGuard: the rule is about ports: what they may send, what they forward, and
+// who reaches what is behind them.
 func isGuard(r plan.Rule) bool {
 	switch r.Kind {
-	case plan.RuleStrict, plan.RuleMAC, plan.RuleOwnMAC, plan.RuleOwnAddress, plan.RuleRouted, plan.RulePrivate, plan.RulePrivate4:
+	case plan.RuleStrict, plan.RuleMAC, plan.RuleOwnMAC, plan.RuleOwnAddress, plan.RuleGuestAddress, plan.RuleRouted, plan.RulePrivate, plan.RulePrivate4:
 		return true
 	}
 	return false
@@ -132,7 +118,7 @@ func (x *IPTables) split(rules []plan.Rule) (guard, rest []plan.Rule, err error)
 		switch {
 		case isGuard(r) && x.guard != nil:
 			guard = append(guard, r)
-			if len(x.pieces(r)) == 0 {
+			if !slices.ContainsFunc(x.families, func(f *xtFamily) bool { return len(x.lines(f, r)) > 0 }) {
 				continue
 			}
 		case isGuard(r) && r.Bridged:
@@ -146,7 +132,8 @@ func (x *IPTables) split(rules []plan.Rule) (guard, rest []plan.Rule, err error)
 	return guard, rest, nil
 }
 
-// InForce implements Firewall.
+// InForce implements Firewall. A rule that is there is not in force where its
+// table's chains are not as they should be: another program has been at them.
 func (x *IPTables) InForce(ctx context.Context, rules []plan.Rule) (map[string]bool, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -161,22 +148,29 @@ func (x *IPTables) InForce(ctx context.Context, rules []plan.Rule) (map[string]b
 			return nil, err
 		}
 	}
-	s, err := x.see(rest, nil)
+	if len(rest) == 0 {
+		return inForce, nil
+	}
+	have, err := x.plan(ctx, edit{asked: rest})
 	if err != nil {
 		return nil, fmt.Errorf("look at the firewall: %w", err)
 	}
 	for _, r := range rest {
 		there, asked := inForce[r.Key()]
-		inForce[r.Key()] = s.holds(r) && (there || !asked)
+		inForce[r.Key()] = (there || !asked) && !slices.ContainsFunc(have, func(c *xtChange) bool { return !c.holds(x.lines(c.family, r)) })
 	}
 	return inForce, nil
 }
 
 // Change implements Firewall. What iptables has and what nf_tables has cannot
 // change in one transaction: what is added comes into force in nf_tables first
-// and goes from there last, so that no port is ever forwarded for unchecked,
-// and where the one fails the other is taken back.
+// and goes from there last, so that no port is ever forwarded for unchecked.
+// All is looked at before anything is changed; where the kernel then refuses a
+// change, what has been changed before stays until it is taken out again.
 func (x *IPTables) Change(ctx context.Context, add, remove []plan.Rule) error {
+	if _, err := elementsToAdd(add); err != nil {
+		return err
+	}
 	guardAdd, add, err := x.split(add)
 	if err != nil {
 		return err
@@ -188,110 +182,99 @@ func (x *IPTables) Change(ctx context.Context, add, remove []plan.Rule) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("change the firewall: %w", err)
 	}
-	var fresh []plan.Rule // what was not in force before
-	if len(guardAdd) > 0 {
-		was, err := x.guard.InForce(ctx, guardAdd)
-		if err != nil {
-			return err
+	checked := func() error {
+		if len(guardAdd) == 0 {
+			return nil
 		}
-		for _, r := range guardAdd {
-			if !was[r.Key()] {
-				fresh = append(fresh, r)
-			}
-		}
-		if len(fresh) > 0 {
-			if err := x.guard.Change(ctx, fresh, nil); err != nil {
-				return err
-			}
-		}
+		return x.guard.Change(ctx, guardAdd, nil)
 	}
-	if len(add)+len(remove) > 0 {
-		err = x.change(ctx, add, remove)
+	if len(add)+len(remove) == 0 {
+		err = checked()
+	} else {
+		_, err = x.change(ctx, edit{add: add, remove: remove}, checked)
 	}
-	if x.guard != nil && err == nil && len(guardRemove)+len(remove) > 0 {
-		// Of the rest, too, what came into force there before the configuration
-		// named iptables.
-		err = x.guard.Change(ctx, guardAdd, append(guardRemove, remove...))
+	if err != nil {
+		return err
 	}
-	if err == nil {
+	if x.guard == nil || len(guardRemove)+len(remove) == 0 {
 		return nil
 	}
-	if len(fresh) > 0 {
-		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTimeout)
-		defer cancel()
-		err = errors.Join(err, x.guard.Change(late, nil, fresh))
-	}
-	return err
+	// Of the rest, too, what came into force there before the configuration named
+	// iptables.
+	return x.guard.Change(ctx, guardAdd, append(guardRemove, remove...))
 }
 
-// change does iptables' own part, one process a family.
-func (x *IPTables) change(ctx context.Context, add, remove []plan.Rule) error {
-	release, err := x.book.lock(ctx)
+// change does iptables' own part, in all families or in as many as it can, and
+// tells what goes. before is what comes after the look and before the change.
+func (x *IPTables) change(ctx context.Context, e edit, before func() error) (gone []string, err error) {
+	release, err := x.options.lock(ctx)
 	if err != nil {
-		return fmt.Errorf("change the firewall: %w", err)
+		return nil, fmt.Errorf("change the firewall: %w", err)
 	}
 	defer release()
-	s, err := x.see(add, remove)
+	all, err := x.plan(ctx, e)
 	if err != nil {
-		return fmt.Errorf("change the firewall: %w", err)
+		return nil, fmt.Errorf("change the firewall: %w", err)
 	}
-	return x.carryOut(ctx, s, s.after(add, remove))
+	if err := before(); err != nil {
+		return nil, err
+	}
+	for _, c := range all {
+		gone = append(gone, c.gone()...)
+		if failure := x.apply(ctx, c); failure != nil {
+			err = errors.Join(err, fmt.Errorf("change the firewall: %w", failure))
+		}
+	}
+	return gone, err
 }
 
-// carryOut gets iptables, and the book, from one sight to another. The book's
-// lock is held.
-func (x *IPTables) carryOut(ctx context.Context, s, now *sight) error {
-	var done []*xtFamily
-	for _, f := range x.families {
-		text, err := x.restoreText(ctx, f, s, now)
-		if err == nil && text != "" {
-			if err = s.forgetHeads(now); err == nil {
-				err = x.restore(ctx, f, text)
-			}
-		}
-		if err == nil {
-			done = append(done, f)
-			continue
-		}
-		// The first family is put back as it was.
-		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), lockWait*time.Second)
-		defer cancel()
-		for _, f := range append(done, f) {
-			now.kernel[f] = nil // nobody knows how far it came
-			back, textErr := x.restoreText(late, f, now, s)
-			if textErr == nil && back != "" {
-				textErr = x.restore(late, f, back)
-			}
-			if textErr != nil {
-				err = errors.Join(err, fmt.Errorf("and it could not be put back: %w", textErr))
-			}
-		}
-		return fmt.Errorf("change the firewall: %w", err)
-	}
-	for f, tables := range now.built {
-		for _, table := range tables {
-			if err := x.book.setStamp(f, table, x.stamp(f, table)); err != nil {
-				return fmt.Errorf("change the firewall: %w", err)
-			}
+// Prune removes what none of the rules that keep returns comes to, in nf_tables
+// and in iptables, and tells what it was. What is about a port stays as long as
+// there is an interface of that name (there). From when keep is asked until Prune
+// returns no port may come that keep does not know.
+func (x *IPTables) Prune(ctx context.Context, keep func() ([]plan.Rule, error), there func(port string) bool) (removed []string, err error) {
+	if x.guard != nil {
+		if removed, err = x.guard.Prune(ctx, keep, there); err != nil {
+			return removed, err
 		}
 	}
-	if err := x.book.write(s.buckets, now.buckets); err != nil {
-		return fmt.Errorf("change the firewall: %w", err)
+	// As long as keep's lock is held, the records stay as they are.
+	if _, err := keep(); err != nil {
+		return removed, err
 	}
-	if err := s.noteHeads(now); err != nil {
-		return fmt.Errorf("change the firewall: %w", err)
-	}
-	return nil
+	gone, err := x.change(ctx, edit{there: there}, func() error { return nil })
+	slices.Sort(gone)
+	return append(removed, slices.Compact(gone)...), err
 }
 
-// Supported reports whether the kernel has nf_tables.
-func (n *NFTables) Supported() (bool, error) {
-	_, err := n.generation()
-	switch {
-	case err == nil:
-		return true, nil
-	case errors.Is(err, unix.EPROTONOSUPPORT), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOENT):
-		return false, nil
+// withoutRules are rules but for those that are to go.
+func withoutRules(rules, gone []plan.Rule) []plan.Rule {
+	all := map[plan.Rule]bool{}
+	for _, r := range gone {
+		r.Absent = false
+		all[r] = true
 	}
-	return false, fmt.Errorf("ask the kernel for nf_tables: %w", err)
+	return slices.DeleteFunc(slices.Clone(rules), func(r plan.Rule) bool {
+		r.Absent = false
+		return all[r]
+	})
+}
+
+// givingWay are rules but for those that say otherwise than newer about the same
+// traffic.
+func givingWay(rules, newer []plan.Rule) []plan.Rule {
+	said := map[entry]string{}
+	for _, r := range newer {
+		elements, _ := elementsOf(r)
+		for _, e := range elements {
+			said[e.entry()] = e.value
+		}
+	}
+	return slices.DeleteFunc(rules, func(r plan.Rule) bool {
+		elements, err := elementsOf(r)
+		return err != nil || slices.ContainsFunc(elements, func(e element) bool {
+			value, about := said[e.entry()]
+			return about && value != e.value
+		})
+	})
 }

@@ -1,176 +1,141 @@
 package firewall
 
 import (
+	"cmp"
 	"fmt"
-	"hash/fnv"
+	"maps"
+	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
+
+	"github.com/google/nftables"
+
+	"vifctl/hooks/plan"
 )
 
-// The fixed chains.
+// xtFamily is what differs between iptables and ip6tables.
+type xtFamily struct {
+	program string
+	is6     bool
+	nft     nftables.TableFamily
+	// names is the file that lists iptables-legacy's tables.
+	names string
+}
+
+var (
+	ipv4 = &xtFamily{program: "iptables", nft: nftables.TableFamilyIPv4, names: "/proc/thread-self/net/ip_tables_names"}
+	ipv6 = &xtFamily{program: "ip6tables", is6: true, nft: nftables.TableFamilyIPv6, names: "/proc/thread-self/net/ip6_tables_names"}
+)
+
+// of reports whether an address is of the family.
+func (f *xtFamily) of(a netip.Addr) bool { return a.Is6() == f.is6 }
+
+// An xtChain is a chain of ours.
+type xtChain struct {
+	table, name string
+	// hooks are the kernel's chains that lead here, before all other rules, or
+	// behind them.
+	hooks []string
+	last  bool
+	// head and tail are there whatever the guests, whose lines are in between.
+	head, tail []string
+}
+
 const (
+	chainPrefix = "VIFCTL-"
+
+	dnatChain       = chainPrefix + "DNAT"
+	leavingChain    = chainPrefix + "POSTROUTING"
+	snatChain       = chainPrefix + "SNAT"
+	leavingLast     = chainPrefix + "POSTROUTING-LAST"
+	masqueradeChain = chainPrefix + "MASQUERADE"
+
 	forwardChain = chainPrefix + "FORWARD"
 	guestChain   = chainPrefix + "GUEST"
 	privateChain = chainPrefix + "PRIVATE"
 
-	preroutingChain  = chainPrefix + "PREROUTING"
-	outputChain      = chainPrefix + "OUTPUT"
-	postroutingChain = chainPrefix + "POSTROUTING"
-	dnatChain        = chainPrefix + "DNAT"
-	snatChain        = chainPrefix + "SNAT"
-
 	sourceChain = chainPrefix + "SOURCE"
 	othersChain = chainPrefix + "OTHERS"
-	netsChain   = chainPrefix + "NETS"
-	anyChain    = chainPrefix + "ANY"
+	macChain    = chainPrefix + "MAC"
+	strictChain = chainPrefix + "STRICT"
 	ownChain    = chainPrefix + "OWN"
+	anyChain    = chainPrefix + "ANY"
 )
 
-// xtChain is a chain of iptables as it should be.
-type xtChain struct {
-	name string
-	// hook is the kernel's chain that leads here, "" for none.
-	hook  string
-	lines []string
-	// shared: buckets lead here, too.
-	shared bool
-}
-
-// led counts the lines of chains that lead to each, and the kernel's.
-func led(chains []xtChain) map[string]int {
-	n := map[string]int{}
-	for _, c := range chains {
-		if c.hook != "" {
-			n[c.name]++
-		}
-		for _, line := range c.lines {
-			if i := strings.LastIndexByte(line, ' '); i >= 0 {
-				n[line[i+1:]]++
-			}
-		}
+// layout are our chains. Public addresses come before an administrator's own
+// translation, the masquerade comes behind it.
+func (x *IPTables) layout(f *xtFamily) []xtChain {
+	all := []xtChain{
+		{table: "nat", name: dnatChain, hooks: []string{"PREROUTING", "OUTPUT"}},
+		{table: "nat", name: snatChain},
+		{table: "nat", name: masqueradeChain},
+		x.leaving(leavingChain, snatChain, false),
+		x.leaving(leavingLast, masqueradeChain, true),
 	}
-	return n
-}
-
-// fixed are a table's chains but for the buckets, and lead to these.
-func (x *IPTables) fixed(f *xtFamily, table string, inUse []bucket) []xtChain {
-	switch table {
-	case "mangle":
-		return x.mangleChains(inUse)
-	case "nat":
-		return x.natChains(f, inUse)
-	case "raw":
-		return rawChains(f, inUse)
+	if x.guard == nil {
+		all = append(append(all, x.mangleChains()...), rawChains(f)...)
 	}
-	return nil
+	return all
 }
 
-// mangleChains mark what routed ports forward, for somebody else's filter, and
+// leaving is a chain of POSTROUTING's that goes on with what leaves the host, and
+// with what was led to a guest by a public address (a guest that calls another
+// one, or itself). Without known uplinks all leaves that goes to no guest's port,
+// of which there is a line each.
+func (x *IPTables) leaving(name, to string, last bool) xtChain {
+	c := xtChain{table: "nat", name: name, hooks: []string{"POSTROUTING"}, last: last}
+	c.head = []string{"-m conntrack --ctstate DNAT -j " + to}
+	for _, uplink := range x.options.Uplinks {
+		c.head = append(c.head, "-o "+uplink+" -j "+to)
+	}
+	if len(x.options.Uplinks) == 0 {
+		c.tail = []string{"-j " + to}
+	}
+	return c
+}
+
+// mangleChains mark what routed ports forward, for other programs' filters, and
 // keep strangers from private guests. A flow that is known gets no further than
 // the second rule. A private guest is asked for what was not led to it by a
 // public address, and does not come from another guest, which has the mark by
 // then.
-func (x *IPTables) mangleChains(inUse []bucket) []xtChain {
-	mark := fmt.Sprintf("0x%x", x.options.Mark)
-	both := mark + "/" + mark
-	lines := []string{
-		"-m connmark --mark " + both + " -j MARK --or-mark " + mark,
-		"-m conntrack --ctstate RELATED,ESTABLISHED -j RETURN",
-	}
-	lines = append(lines, dispatch(inUse, stemIn, func(b bucket) string { return "-i " + b.key + "+ -j " + b.chain() })...)
-	lines = append(lines, dispatch(inUse, stemAlone, func(b bucket) string { return "-o " + b.key + "+ -j " + b.chain() })...)
-	lines = append(lines, dispatch(inUse, stemOut, func(b bucket) string { return "-o " + b.key + "+ -j " + b.chain() })...)
+func (x *IPTables) mangleChains() []xtChain {
+	mark := fmt.Sprintf("0x%x/0x%[1]x", x.options.Mark)
 	return []xtChain{
-		{name: forwardChain, hook: "FORWARD", lines: lines},
-		{
-			name: guestChain, shared: true,
-			lines: []string{"-j CONNMARK --or-mark " + mark, "-j MARK --or-mark " + mark},
-		},
-		{name: privateChain, shared: true, lines: []string{
-			"-m mark --mark " + both + " -j RETURN",
+		{table: "mangle", name: guestChain, head: []string{"-j CONNMARK --set-xmark " + mark, "-j MARK --set-xmark " + mark}},
+		{table: "mangle", name: privateChain, head: []string{
+			"-m mark --mark " + mark + " -j RETURN",
 			"-m conntrack --ctstate DNAT -j RETURN",
 			"-j DROP",
+		}},
+		{table: "mangle", name: forwardChain, hooks: []string{"FORWARD"}, head: []string{
+			"-m connmark --mark " + mark + " -j MARK --set-xmark " + mark,
+			"-m conntrack --ctstate RELATED,ESTABLISHED -j RETURN",
 		}},
 	}
 }
 
-func (x *IPTables) natChains(f *xtFamily, inUse []bucket) []xtChain {
-	ports := func(protocol string) func(bucket) string {
-		return func(b bucket) string {
-			high, _ := strconv.ParseUint(b.key, 16, 8)
-			return fmt.Sprintf("-p %s -m %s --dport %d:%d -j %s", protocol, protocol, high<<8, high<<8|0xff, b.chain())
-		}
-	}
-	chains := []xtChain{
-		{name: preroutingChain, hook: "PREROUTING", lines: []string{"-j " + dnatChain}},
-		{name: outputChain, hook: "OUTPUT", lines: []string{"-j " + dnatChain}},
-		{name: dnatChain, lines: slices.Concat(
-			dispatch(inUse, stemTCP, ports("tcp")),
-			dispatch(inUse, stemUDP, ports("udp")),
-			dispatch(inUse, stemPublic, func(b bucket) string { return "-d " + f.lastByte(b.key) + " -j " + b.chain() }),
-		)},
-		{
-			name: snatChain, shared: len(x.options.Uplinks) == 0,
-			lines: dispatch(inUse, stemPrivate, func(b bucket) string { return "-s " + f.lastByte(b.key) + " -j " + b.chain() }),
-		},
-	}
-	leaving := []string{"-m conntrack --ctstate DNAT -j " + snatChain}
-	for _, uplink := range x.options.Uplinks {
-		leaving = append(leaving, "-o "+uplink+" -j "+snatChain)
-	}
-	if len(x.options.Uplinks) > 0 {
-		return append(chains, xtChain{name: postroutingChain, hook: "POSTROUTING", lines: leaving})
-	}
-	// Whatever does not go to a guest leaves. A goto never comes back, so that
-	// a RETURN anywhere down here ends the search.
-	chains = append(chains, xtChain{
-		name: postroutingChain, hook: "POSTROUTING", lines: append(leaving, "-j "+leavingChain(longestStay)),
-	})
-	for length := longestStay; length > 0; length-- {
-		lines := dispatch(inUse, stemStay, func(b bucket) string {
-			if len(b.key) != length {
-				return ""
-			}
-			return "-o " + b.key + "+ -g " + b.chain()
-		})
-		chains = append(chains, xtChain{name: leavingChain(length), shared: true, lines: append(lines, "-g "+leavingChain(length-1))})
-	}
-	return chains
-}
-
-// longestStay is the length of a key in stemStay at most: nf_tables wants no
-// more than sixteen chains behind each other.
-const longestStay = 5
-
-// leavingChain goes on with the interfaces in buckets of keys so long.
-func leavingChain(length int) string {
-	if length == 0 {
-		return snatChain
-	}
-	return chainPrefix + "LEAVING" + strconv.Itoa(length)
-}
-
-// rawChains check what routed ports send where nf_tables cannot.
-func rawChains(f *xtFamily, inUse []bucket) []xtChain {
-	nets := dispatch(inUse, stemNet, func(b bucket) string { return "-g " + b.chain() })
-	others := dispatch(inUse, stemAddress, func(b bucket) string { return "-s " + f.lastByte(b.key) + " -g " + b.chain() })
-	chains := []xtChain{
-		{
-			name: sourceChain, hook: "PREROUTING",
-			lines: append([]string{"-j " + othersChain},
-				dispatch(inUse, stemPort, func(b bucket) string { return "-i " + b.key + "+ -j " + b.chain() })...),
-		},
-		{name: othersChain, lines: append(others, "-g "+netsChain)},
-		{name: netsChain, shared: true, lines: nets},
+// rawChains check what routed ports send where nf_tables cannot: that no other
+// interface uses a guest's address, the hardware address, the addresses, and
+// what only servers and routers say.
+func rawChains(f *xtFamily) []xtChain {
+	strict := xtChain{table: "raw", name: strictChain, tail: []string{"-j DROP"}}
+	own := xtChain{table: "raw", name: ownChain}
+	all := []xtChain{
+		{table: "raw", name: othersChain},
+		{table: "raw", name: macChain},
+		{table: "raw", name: sourceChain, hooks: []string{"PREROUTING"}, head: []string{"-j " + othersChain, "-j " + macChain}},
 	}
 	if !f.is6 {
-		return append(chains, xtChain{name: ownChain, shared: true, lines: []string{
+		// A guest that has no address yet asks for one.
+		strict.head = []string{"-s 0.0.0.0/32 -d 255.255.255.255/32 -p udp -m udp --sport 68 --dport 67 -j RETURN"}
+		own.head = []string{
 			"-p udp -m udp --sport 67 -j DROP",
 			"-p icmp -m icmp --icmp-type 5 -j DROP",
 			"-p icmp -m icmp --icmp-type 9 -j DROP",
-			"-p igmp -m u32 --u32 0>>22&0x3C@0>>24=0x11 -j DROP",
-		}})
+			`-p igmp -m u32 --u32 "0x0>>0x16&0x3c@0x0>>0x18=0x11" -j DROP`, // a query
+		}
+		return append(all, own, strict)
 	}
 	icmp := func(types ...int) (lines []string) {
 		for _, t := range types {
@@ -178,32 +143,152 @@ func rawChains(f *xtFamily, inUse []bucket) []xtChain {
 		}
 		return lines
 	}
-	return append(
-		chains,
-		xtChain{name: anyChain, shared: true, lines: append(icmp(135, 133, 131, 132, 143), "-j DROP")},
-		xtChain{name: ownChain, shared: true, lines: append(append([]string{"-p udp -m udp --sport 547 -j DROP"},
-			icmp(1, 2, 3, 4, 128, 129, 131, 132, 133, 135, 136, 143)...), "-p ipv6-icmp -j DROP")},
-	)
+	strict.head = []string{"-s ::/128 -g " + anyChain}
+	own.head = append([]string{"-p udp -m udp --sport 547 -j DROP"}, icmp(1, 2, 3, 4, 128, 129, 131, 132, 133, 135, 136, 143)...)
+	own.tail = []string{"-p ipv6-icmp -j DROP"}
+	// Duplicate detection, asking for routers, multicast listener reports.
+	unspecified := xtChain{table: "raw", name: anyChain, head: icmp(135, 133, 131, 132, 143), tail: []string{"-j DROP"}}
+	return append(all, own, unspecified, strict)
 }
 
-// dispatch leads to the buckets of one stem, in the order of their keys.
-func dispatch(inUse []bucket, stem string, line func(bucket) string) (lines []string) {
-	for _, b := range inUse {
-		if b.stem == stem {
-			if l := line(b); l != "" {
-				lines = append(lines, l)
-			}
+// A line is one rule in iptables: its chain and its words, as iptables-save
+// writes them.
+type line struct{ table, chain, words string }
+
+// linesOf are those of all rules that iptables can be told.
+func (x *IPTables) linesOf(f *xtFamily, rules []plan.Rule) map[line]bool {
+	all := map[line]bool{}
+	for _, r := range rules {
+		if tellable(r.Dev.Name) != nil {
+			continue
+		}
+		for _, l := range x.lines(f, r) {
+			all[l] = true
 		}
 	}
-	return lines
+	return all
 }
 
-// stamp tells one version of the fixed chains, and one set of options, from
-// another.
-func (x *IPTables) stamp(f *xtFamily, table string) string {
-	sum := fnv.New64a()
-	for _, c := range x.fixed(f, table, nil) {
-		fmt.Fprintln(sum, c.name, c.hook, strings.Join(c.lines, "\n"))
+// lines are what a rule comes to in a family: nothing where nf_tables does it.
+func (x *IPTables) lines(f *xtFamily, r plan.Rule) (all []line) {
+	add := func(table, chain, format string, args ...any) {
+		all = append(all, line{table, chain, fmt.Sprintf(format, args...)})
 	}
-	return fmt.Sprintf("%s %016x", x.variant, sum.Sum64())
+	port := r.Dev.Name
+	switch r.Kind {
+	case plan.RuleOneToOne:
+		if f.of(r.Public) {
+			add("nat", dnatChain, "-d %s -j DNAT --to-destination %s", whole(r.Public), r.Private)
+			add("nat", snatChain, "-s %s -j SNAT --to-source %s", whole(r.Private), r.Public)
+		}
+	case plan.RuleMasquerade:
+		if f.of(r.Private) {
+			add("nat", masqueradeChain, "-s %s -j MASQUERADE", whole(r.Private))
+		}
+	case plan.RuleForward:
+		if f.of(r.Public) {
+			add("nat", dnatChain, "%s", forwardWords(r))
+		}
+	case plan.RuleRouted:
+		if len(x.options.Uplinks) == 0 {
+			add("nat", leavingChain, "-o %s -j RETURN", port)
+			add("nat", leavingLast, "-o %s -j RETURN", port)
+		}
+	}
+	if x.guard != nil {
+		return all
+	}
+	switch r.Kind {
+	case plan.RuleRouted:
+		add("mangle", forwardChain, "-i %s -j %s", port, guestChain)
+		add("mangle", forwardChain, "-o %s -j %s", port, guestChain)
+	case plan.RulePrivate, plan.RulePrivate4:
+		if r.Kind == plan.RulePrivate || !f.is6 {
+			add("mangle", forwardChain, "-o %s -j %s", port, privateChain)
+		}
+	case plan.RuleOwnMAC:
+		add("raw", macChain, "-i %s -m mac --mac-source %s -j RETURN", port, strings.ToLower(r.MAC))
+	case plan.RuleStrict, plan.RuleMAC:
+		add("raw", macChain, "-i %s -j DROP", port)
+		if r.Kind == plan.RuleStrict {
+			add("raw", sourceChain, "-i %s -j %s", port, strictChain)
+		}
+	case plan.RuleOwnAddress:
+		if own := r.Prefix.Masked(); f.of(own.Addr()) {
+			add("raw", strictChain, "-s %s -i %s -g %s", own, port, ownChain)
+			add("raw", othersChain, "-s %s -i %s -j RETURN", own, port)
+		}
+	case plan.RuleGuestAddress:
+		if address := r.Prefix.Masked(); f.of(address.Addr()) {
+			add("raw", othersChain, "-s %s -j DROP", address)
+		}
+	}
+	return all
+}
+
+func forwardWords(r plan.Rule) string {
+	from := ""
+	if p := r.From.Masked(); p.IsValid() && p.Bits() > 0 {
+		from = "-s " + p.String() + " "
+	}
+	ports := fmt.Sprint(r.First)
+	if r.Last > r.First {
+		ports = fmt.Sprintf("%d:%d", r.First, r.Last)
+	}
+	to := r.Private.String()
+	if r.To != 0 && r.To != r.First {
+		to = netip.AddrPortFrom(r.Private, r.To).String()
+	}
+	return fmt.Sprintf("%s-d %s -p %s -m %[3]s --dport %s -j DNAT --to-destination %s", from, whole(r.Public), r.Protocol, ports, to)
+}
+
+func whole(a netip.Addr) string { return netip.PrefixFrom(a, a.BitLen()).String() }
+
+// inOrder are the guests' lines of one chain, of which the first that matches
+// counts.
+func inOrder(lines map[string]bool) []string {
+	ranks := make(map[string]int, len(lines))
+	for words := range lines {
+		ranks[words] = rank(words)
+	}
+	return slices.SortedFunc(maps.Keys(ranks), func(a, b string) int {
+		return cmp.Or(cmp.Compare(ranks[a], ranks[b]), cmp.Compare(a, b))
+	})
+}
+
+// rank: a forward for one source goes before a forward for all, the longer prefix
+// first, and any forward before the public address as a whole; guests' packets
+// are marked before it is asked who comes to a private one; and what is let
+// through comes before what is dropped.
+func rank(words string) int {
+	const forwards = 129
+	forward := strings.Contains(words, " --dport ")
+	from, sourced := strings.CutPrefix(words, "-s ")
+	switch {
+	case forward && sourced:
+		from, _, _ = strings.Cut(from, " ")
+		source, _ := netip.ParsePrefix(from)
+		return forwards - 1 - source.Bits()
+	case forward:
+		return forwards
+	case strings.HasSuffix(words, "-j DROP"):
+		return forwards + 4
+	case strings.HasPrefix(words, "-o") && strings.HasSuffix(words, guestChain):
+		return forwards + 3
+	case strings.HasPrefix(words, "-o"):
+		return forwards + 2
+	}
+	return forwards + 1
+}
+
+// tellable: iptables reads its rules as words, and a + at the end of an
+// interface's name as "whatever begins so". "" is no interface at all.
+func tellable(name string) error {
+	odd := func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune("._-:@", c)
+	}
+	if strings.HasPrefix(name, "-") || strings.ContainsFunc(name, odd) {
+		return fmt.Errorf("iptables cannot be told the interface's name %q: give it letters, digits, dots and dashes (vifname=)", name)
+	}
+	return nil
 }

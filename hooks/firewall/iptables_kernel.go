@@ -1,6 +1,7 @@
 package firewall
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -9,175 +10,84 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tally is what the kernel counts of one table of iptables.
-type tally struct {
-	// uses counts the rules of a chain and those that lead to it, of all chains
-	// but the kernel's own.
-	uses map[string]int
-	// drops are the kernel's own chains whose policy is to drop.
-	drops map[string]bool
-	// rules counts a chain's rules alone.
-	rules func(chain string) (int, error)
-	// head is the table's, of iptables-legacy; nil where there is no table.
-	head legacyHead
+// What iptables-nft has is chains of nf_tables: what a call needs of them it asks
+// the kernel, without a process.
+
+// nftChain is a chain in any table.
+type nftChain struct {
+	table, name string
+	// uses counts its rules and those that lead to it.
+	uses int
+	// drops: its policy is to drop.
+	drops bool
 }
 
-// drops and accepts are NF_DROP and NF_ACCEPT (linux/netfilter.h).
-const drops, accepts = 0, 1
-
-// count asks the kernel about a table, without any process: a call would have
-// to run one for each chain.
-func (x *IPTables) count(f *xtFamily, table string, known *chainList) (tally, error) {
-	if x.variant == VariantLegacy {
-		return f.legacy.count(table)
-	}
-	return x.chains.countXT(f, table, known)
-}
-
-// chainList are the chains of whole families, by their tables: the kernel tells
-// no fewer.
-type chainList map[*xtFamily]map[string]tally
-
-// countXT counts a table of iptables-nft's.
-func (n *NFTables) countXT(f *xtFamily, table string, known *chainList) (tally, error) {
-	if *known == nil {
-		*known = chainList{}
-	}
-	if (*known)[f] == nil {
-		all, err := n.listChains(f)
-		if err != nil {
-			return tally{}, fmt.Errorf("list the chains of %s: %w", f.program, err)
-		}
-		(*known)[f] = all
-	}
-	c, ok := (*known)[f][table]
-	if !ok {
-		c = tally{uses: map[string]int{}, drops: map[string]bool{}}
-	}
-	t := &nftables.Table{Name: table, Family: f.table}
-	c.rules = func(chain string) (int, error) { return n.countRules(t, chain) }
-	return c, nil
-}
-
-// someChains asks for some chains by their names.
-func (n *NFTables) someChains(t *nftables.Table, chains ...string) (tally, error) {
-	c := emptyTally()
-	c.rules = func(chain string) (int, error) { return n.countRules(t, chain) }
-	release, err := n.holdFor(answerTimeout)
-	if err != nil {
-		return c, err
-	}
-	defer release()
-	for some := range slices.Chunk(chains, atOnce) {
-		asked := make([]netlink.Message, len(some))
-		for i, chain := range some {
-			asked[i], err = question(t.Family, unix.NFT_MSG_GETCHAIN, 0, func(e *netlink.AttributeEncoder) {
-				e.String(unix.NFTA_CHAIN_TABLE, t.Name)
-				e.String(unix.NFTA_CHAIN_NAME, chain)
-			})
-			if err != nil {
-				return c, err
-			}
-		}
-		if asked, err = n.socket.SendMessages(asked); err == nil {
-			err = n.receive(asked, func(_ int, m netlink.Message) error {
-				_, chain, uses, policy, err := chainIn(m)
-				c.uses[chain], c.drops[chain] = uses, policy == drops
-				return err
-			})
-		}
-		if err != nil {
-			n.drain()
-			return c, fmt.Errorf("look for chains of the table %s: %w", t.Name, err)
-		}
-	}
-	return c, nil
-}
-
-// chainIn reads a chain out of an answer.
-func chainIn(m netlink.Message) (table, chain string, uses int, policy uint32, err error) {
-	policy = accepts
-	err = answer(m, func(d *netlink.AttributeDecoder) {
-		switch d.Type() {
-		case unix.NFTA_CHAIN_TABLE:
-			table = name(d)
-		case unix.NFTA_CHAIN_NAME:
-			chain = name(d)
-		case unix.NFTA_CHAIN_USE:
-			uses = int(d.Uint32())
-		case unix.NFTA_CHAIN_POLICY:
-			policy = d.Uint32()
-		}
-	})
-	return table, chain, uses, policy, err
-}
-
-func (n *NFTables) listChains(f *xtFamily) (map[string]tally, error) {
+// chainsOf lists the chains of a family; none where the kernel has no nf_tables.
+func (n *NFTables) chainsOf(family nftables.TableFamily) (all []nftChain, err error) {
 	release, err := n.holdFor(answerTimeout)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	ask, err := question(f.table, unix.NFT_MSG_GETCHAIN, netlink.Dump, func(*netlink.AttributeEncoder) {})
+	ask, err := question(family, unix.NFT_MSG_GETCHAIN, netlink.Dump, func(*netlink.AttributeEncoder) {})
 	if err != nil {
 		return nil, err
 	}
-	all := map[string]tally{}
 	err = n.list(ask, func(m netlink.Message) error {
-		in, chain, uses, policy, err := chainIn(m)
-		if all[in].uses == nil {
-			all[in] = tally{uses: map[string]int{}, drops: map[string]bool{}}
-		}
-		all[in].uses[chain] = uses
-		all[in].drops[chain] = policy == drops
+		c, err := chainIn(m)
+		all = append(all, c)
 		return err
 	})
+	if lacksNFTables(err) {
+		return nil, nil
+	}
 	return all, err
 }
 
-// countRules counts the rules of one chain.
-func (n *NFTables) countRules(t *nftables.Table, chain string) (rules int, err error) {
-	release, err := n.holdFor(answerTimeout)
-	if err != nil {
-		return 0, err
-	}
-	defer release()
-	ask, err := question(t.Family, unix.NFT_MSG_GETRULE, netlink.Dump, func(e *netlink.AttributeEncoder) {
-		e.String(unix.NFTA_RULE_TABLE, t.Name)
-		e.String(unix.NFTA_RULE_CHAIN, chain)
+// chainIn reads a chain out of an answer.
+func chainIn(m netlink.Message) (c nftChain, err error) {
+	err = answer(m, func(d *netlink.AttributeDecoder) {
+		switch d.Type() {
+		case unix.NFTA_CHAIN_TABLE:
+			c.table = name(d)
+		case unix.NFTA_CHAIN_NAME:
+			c.name = name(d)
+		case unix.NFTA_CHAIN_USE:
+			c.uses = int(d.Uint32())
+		case unix.NFTA_CHAIN_POLICY:
+			c.drops = d.Uint32() == dropPolicy
+		}
 	})
-	if err != nil {
-		return 0, err
-	}
-	err = n.list(ask, func(netlink.Message) error { rules++; return nil })
-	if err != nil {
-		return 0, fmt.Errorf("list the rules of the chain %s: %w", chain, err)
-	}
-	return rules, nil
+	return c, err
 }
 
-// generation is the number of the kernel's last transaction.
-func (n *NFTables) generation() (id uint32, err error) {
+// dropPolicy is NF_DROP (linux/netfilter.h).
+const dropPolicy = 0
+
+// Supported reports whether the kernel has nf_tables.
+func (n *NFTables) Supported() (bool, error) {
 	release, err := n.holdFor(answerTimeout)
 	if err != nil {
-		return 0, err
+		return false, err
 	}
 	defer release()
 	ask, err := question(0, unix.NFT_MSG_GETGEN, 0, func(*netlink.AttributeEncoder) {})
 	if err != nil {
-		return 0, err
+		return false, err
 	}
-	answers, err := n.socket.Execute(ask)
-	if err != nil {
-		n.drain()
-		return 0, err
+	_, err = n.socket.Execute(ask)
+	switch {
+	case err == nil:
+		return true, nil
+	case lacksNFTables(err):
+		return false, nil
 	}
-	for _, m := range answers {
-		err = answer(m, func(d *netlink.AttributeDecoder) {
-			if d.Type() == unix.NFTA_GEN_ID {
-				id = d.Uint32()
-			}
-		})
-	}
-	return id, err
+	n.drain()
+	return false, fmt.Errorf("ask the kernel for nf_tables: %w", err)
+}
+
+// lacksNFTables: it is what a kernel without nf_tables answers.
+func lacksNFTables(err error) bool {
+	return slices.ContainsFunc([]error{unix.EPROTONOSUPPORT, unix.EOPNOTSUPP, unix.EINVAL, unix.ENOENT},
+		func(e error) bool { return errors.Is(err, e) })
 }

@@ -2,8 +2,11 @@ package firewall
 
 import (
 	"context"
+	"errors"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -42,7 +45,7 @@ func TestIPTablesAlone(t *testing.T) { contract(t, withoutNFTables) }
 func (m *machine) openIPTables(v Variant, o Options, nftables bool) Firewall {
 	m.t.Helper()
 	need(m.t, "iptables-"+string(v)+"-restore", "ip6tables-"+string(v)+"-restore")
-	o.Book = m.book
+	o.Wanted, o.Lock = m.records.wanted, m.records.lock
 	var x *IPTables
 	var err error
 	m.visit(func() { x, err = OpenIPTables(o) })
@@ -62,9 +65,54 @@ type inside struct {
 	f *IPTables
 }
 
+// Change does as a call: what a port wants is in its record before it is in force,
+// and until it is not.
 func (i inside) Change(ctx context.Context, add, remove []plan.Rule) (err error) {
+	fresh := i.m.records.add(add)
 	i.m.visit(func() { err = i.f.Change(ctx, add, remove) })
+	if err != nil {
+		i.m.records.remove(fresh)
+	} else {
+		i.m.records.remove(withoutRules(remove, add))
+	}
 	return err
+}
+
+// records are what the ports of a machine want.
+type records struct {
+	mu, held sync.Mutex
+	rules    []plan.Rule
+	// damaged: they cannot be read.
+	damaged bool
+}
+
+func (r *records) wanted() ([]plan.Rule, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.damaged {
+		return nil, errors.New("a record is damaged")
+	}
+	return slices.Clone(r.rules), nil
+}
+
+func (r *records) lock(context.Context) (release func(), err error) {
+	r.held.Lock()
+	return r.held.Unlock, nil
+}
+
+// add returns what was not there.
+func (r *records) add(rules []plan.Rule) (fresh []plan.Rule) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	fresh = withoutRules(rules, r.rules)
+	r.rules = append(r.rules, fresh...)
+	return fresh
+}
+
+func (r *records) remove(rules []plan.Rule) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rules = withoutRules(r.rules, rules)
 }
 
 func (i inside) InForce(ctx context.Context, rules []plan.Rule) (all map[string]bool, err error) {
@@ -190,16 +238,16 @@ func TestVariant(t *testing.T) {
 		m.run("ip6tables-"+string(v), "-w", "-P", "FORWARD", "DROP")
 		var x *IPTables
 		var err error
-		m.visit(func() { x, err = OpenIPTables(Options{Book: m.book}) })
+		m.visit(func() { x, err = OpenIPTables(Options{}) })
 		require.NoError(t, err)
 		require.Equal(t, v, x.variant)
 		require.NoError(t, x.Close())
 	}
 }
 
-// TestFailureIsTakenBack: what iptables refuses leaves neither its own rules nor
-// those in nf_tables behind.
-func TestFailureIsTakenBack(t *testing.T) {
+// TestFailure: where iptables cannot be asked nothing is changed, and what it
+// refuses is taken out again by whoever wanted it.
+func TestFailure(t *testing.T) {
 	for _, v := range []Variant{VariantNFT, VariantLegacy} {
 		t.Run(string(v), func(t *testing.T) {
 			t.Parallel()
@@ -208,15 +256,20 @@ func TestFailureIsTakenBack(t *testing.T) {
 			f := b.open(m, Options{})
 			mustChange(t, f, guest(1), nil)
 			before := b.dump(m)
-			// IPv4 will have been changed when IPv6 fails.
-			f.(inside).f.families[1] = &xtFamily{version: "6", program: "ip6tables", is6: true, table: ipv6.table, legacy: ipv6.legacy}
-			f.(inside).f.families[1].program = "ip6tables-is-not-installed"
-			err := f.Change(background, guest(2), nil)
-			require.ErrorContains(t, err, "ip6tables-is-not-installed")
+			absent := *ipv6
+			absent.program = "ip6tables-is-not-installed"
+			f.(inside).f.families[1] = &absent
+			require.ErrorContains(t, f.Change(background, guest(2), nil), "ip6tables-is-not-installed")
 			f.(inside).f.families[1] = ipv6
 			wantDump(t, before, b.dump(m))
 			wantInForce(t, f, true, guest(1)...)
-			wantInForce(t, f, false, guest(2)...)
+
+			m = newMachine(t)
+			f = b.open(m, Options{Uplinks: []string{"longer-than-any-interface"}})
+			require.ErrorContains(t, f.Change(background, guest(2), nil), "-restore failed")
+			wantInForce(t, f, false, guest(2)[len(guest(2))-1])
+			mustChange(t, f, nil, guest(2))
+			require.NotContains(t, b.dump(m), "vif2.0")
 		})
 	}
 }

@@ -1,13 +1,23 @@
 package firewall
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+)
 
-	"github.com/google/nftables"
+// Variant is one of the two programs called iptables: each has rules that the
+// other does not see, and the kernel goes by both.
+type Variant string
+
+// The variants.
+const (
+	VariantNFT    Variant = "nft"
+	VariantLegacy Variant = "legacy"
 )
 
 // programFolders are where the programs may be.
@@ -33,6 +43,15 @@ func programOf(v Variant, program, suffix string) (path string, ok bool) {
 	return "", false
 }
 
+// programFor is a family's program of a variant.
+func (f *xtFamily) programFor(v Variant, suffix string) (string, error) {
+	path, ok := programOf(v, f.program, suffix)
+	if !ok {
+		return "", fmt.Errorf("the program %s%s (%s) is not installed: install iptables", f.program, suffix, v)
+	}
+	return path, nil
+}
+
 // variantOf tells from the program behind all names which variant it is. One
 // from before there were two is the legacy one.
 func variantOf(program string) Variant {
@@ -42,33 +61,35 @@ func variantOf(program string) Variant {
 	return VariantLegacy
 }
 
-// chooseVariant is the variant that has our rules, or else any; where both have,
-// or neither, the one that `iptables` is.
+// chooseVariant is the variant that has our chains, or else the one that has any
+// rules; where both have, or neither, the one that `iptables` is.
 func (x *IPTables) chooseVariant() (Variant, error) {
-	if v, err := x.variantInUse(); v != "" || err != nil {
-		return v, err
-	}
-	legacy, nft := false, false
-	for _, f := range x.families {
-		has, err := f.legacy.holds()
-		if err != nil {
-			return "", err
-		}
-		legacy = legacy || has
-		if has, err = x.nftHolds(f); err != nil {
-			return "", err
-		}
-		nft = nft || has
-	}
 	_, canLegacy := programOf(VariantLegacy, "iptables", "-restore")
 	_, canNFT := programOf(VariantNFT, "iptables", "-restore")
 	canNFT = canNFT && x.guard != nil
-	switch {
-	case !canLegacy && !canNFT:
+	if !canLegacy && !canNFT {
 		return "", errors.New("the program iptables-restore is not installed: install iptables, or set firewall = \"nftables\"")
-	case legacy != nft && legacy && canLegacy:
+	}
+	var nft, legacy holding
+	var err error
+	for _, f := range x.families {
+		if x.guard != nil {
+			err = nft.lookNFT(x.socket, f)
+		}
+		if err == nil {
+			err = legacy.lookLegacy(f)
+		}
+	}
+	switch {
+	case err != nil:
+		return "", err
+	case nft.ours && canNFT:
+		return VariantNFT, nil
+	case legacy.ours && canLegacy:
 		return VariantLegacy, nil
-	case legacy != nft && nft && canNFT:
+	case legacy.any && !nft.any && canLegacy:
+		return VariantLegacy, nil
+	case nft.any && !legacy.any && canNFT:
 		return VariantNFT, nil
 	}
 	v := VariantLegacy
@@ -84,59 +105,72 @@ func (x *IPTables) chooseVariant() (Variant, error) {
 	return v, nil
 }
 
-// variantInUse is the variant that the book says our rules are in, if there are
-// any; "" where it is to be chosen.
-func (x *IPTables) variantInUse() (Variant, error) {
-	for _, f := range x.families {
-		for _, table := range []string{"nat", "mangle", "raw"} {
-			word, _, _ := strings.Cut(x.book.stamp(f, table), " ")
-			v := Variant(word)
-			there, err := false, error(nil)
-			switch {
-			case v == VariantLegacy:
-				there, err = f.legacy.holdsIn(table)
-			case v == VariantNFT && x.guard != nil:
-				first := x.fixed(f, table, nil)[0].name
-				var c tally
-				c, err = x.chains.someChains(&nftables.Table{Name: table, Family: f.table}, first)
-				there = len(c.uses) > 0
-			}
-			if err != nil {
-				return "", err
-			}
-			if _, can := programOf(v, f.program, "-restore"); there && can {
-				return v, nil
-			}
+// holding is what a variant holds: chains of ours, rules or policies of any. A
+// table that is empty holds none: looking at it has made it.
+type holding struct{ ours, any bool }
+
+// xtTables are those that iptables' own programs make.
+var xtTables = []string{"filter", "nat", "mangle", "raw"}
+
+func (h *holding) lookNFT(socket *NFTables, f *xtFamily) error {
+	chains, err := socket.chainsOf(f.nft)
+	for _, c := range chains {
+		if slices.Contains(xtTables, c.table) {
+			h.ours = h.ours || c.table != "filter" && strings.HasPrefix(c.name, chainPrefix)
+			h.any = h.any || c.uses > 0 || c.drops
 		}
 	}
-	return "", nil
+	return err
 }
 
-// nftHolds reports whether iptables-nft has rules.
-func (x *IPTables) nftHolds(f *xtFamily) (bool, error) {
-	if x.guard == nil {
-		return false, nil
+func (h *holding) lookLegacy(f *xtFamily) error {
+	tables, err := f.readLegacy(context.Background())
+	for name, t := range tables {
+		h.ours = h.ours || name != "filter" && len(t.ours()) > 0
+		for chain, rules := range t.rules {
+			h.any = h.any || len(rules) > 0 || t.policy[chain] == "DROP"
+		}
 	}
-	var known chainList
-	for _, table := range []string{"filter", "nat", "mangle", "raw"} {
-		c, err := x.chains.countXT(f, table, &known)
-		if err != nil {
+	return err
+}
+
+// readLegacy reads the tables of iptables-legacy, without a process where there
+// are none; it reads none where no program could.
+func (f *xtFamily) readLegacy(ctx context.Context) (map[string]*xtTable, error) {
+	// The file is the real root's, also in the namespaces of an ordinary user,
+	// where no program has made tables of this kind.
+	names, err := os.ReadFile(f.names)
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) || err == nil && len(names) == 0 {
+		return nil, nil
+	}
+	if _, can := programOf(VariantLegacy, f.program, "-save"); err != nil || !can {
+		return nil, err
+	}
+	return readTables(ctx, VariantLegacy, f)
+}
+
+// HoldsIPTables reports whether chains of ours are in either iptables, of a host
+// whose firewall is nftables by now.
+func (n *NFTables) HoldsIPTables() (bool, error) {
+	var h holding
+	for _, f := range familiesHere() {
+		if err := errors.Join(h.lookNFT(n, f), h.lookLegacy(f)); err != nil {
 			return false, err
 		}
-		for chain, uses := range c.uses {
-			if uses > 0 || c.drops[chain] {
-				return true, nil
+	}
+	return h.ours, nil
+}
+
+// clearEnvironment takes out of our own environment, for good, what would make
+// the programs of iptables, or the loader and the C library below them, do
+// something else: nothing here reads it, and no program that vifctl runs is to.
+func clearEnvironment() {
+	for _, variable := range os.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		for _, prefix := range []string{"XTABLES_", "IPTABLES_", "IP6TABLES_", "LD_", "GLIBC_", "GCONV_", "LOCPATH", "NLSPATH", "MALLOC_"} {
+			if strings.HasPrefix(name, prefix) {
+				_ = os.Unsetenv(name)
 			}
 		}
 	}
-	return false, nil
-}
-
-// restoreProgram is what a family's rules are given to.
-func (x *IPTables) restoreProgram(f *xtFamily, suffix string) (string, error) {
-	path, ok := programOf(x.variant, f.program, suffix)
-	if !ok {
-		return "", fmt.Errorf("the program %s%s (%s) is not installed: install iptables", f.program, suffix, x.variant)
-	}
-	return path, nil
 }

@@ -17,17 +17,17 @@ import (
 // machine is a network namespace of its own on a thread of its own, which is
 // never given back: the namespace goes with it.
 type machine struct {
-	t    testing.TB
-	jobs chan func()
-	fd   int
-	nl   *netlink.Handle
-	book string // of the iptables backend
+	t       testing.TB
+	jobs    chan func()
+	fd      int
+	nl      *netlink.Handle
+	records records
 }
 
 func newMachine(t testing.TB) *machine {
 	t.Helper()
 	need(t, "nft")
-	m := &machine{t: t, jobs: make(chan func()), book: t.TempDir()}
+	m := &machine{t: t, jobs: make(chan func())}
 	ready := make(chan error)
 	go m.live(ready)
 	require.NoError(t, <-ready, "make a network namespace")

@@ -26,7 +26,8 @@ type part struct {
 	version  uint32
 	counters []string
 	sets     []setDef
-	families []family
+	// byLength are made on demand, one for each prefix length in use.
+	byLength []setDef
 	chains   func(o Options, inUse lengths) []chain
 }
 

@@ -40,7 +40,7 @@ func (n *NFTables) Prune(ctx context.Context, keep func() ([]plan.Rule, error), 
 		if err != nil {
 			continue
 		}
-		if slices.ContainsFunc(needed.entries(), func(e entry) bool { _, gone := orphans[e]; return gone }) {
+		if slices.ContainsFunc(needed, func(e element) bool { _, gone := orphans[e.entry()]; return gone }) {
 			again = append(again, r)
 		}
 	}
@@ -76,15 +76,8 @@ func (n *NFTables) removeOrphans(ctx context.Context, keep func() ([]plan.Rule, 
 		if err != nil {
 			return nil, err
 		}
-		for _, e := range needed.all() {
+		for _, e := range needed {
 			delete(orphans, e.entry())
-		}
-		for _, c := range needed.claims {
-			for _, s := range c.slots() {
-				if orphans[s] == c.value {
-					delete(orphans, s)
-				}
-			}
 		}
 	}
 	maps.DeleteFunc(orphans, func(e entry, _ string) bool {
@@ -101,18 +94,6 @@ func (n *NFTables) removeOrphans(ctx context.Context, keep func() ([]plan.Rule, 
 		return nil, err
 	}
 	return orphans, nil
-}
-
-// entries are all that a rule may have in the kernel.
-func (n needs) entries() []entry {
-	var list []entry
-	for _, e := range n.all() {
-		list = append(list, e.entry())
-	}
-	for _, c := range n.claims {
-		list = append(list, c.slots()...)
-	}
-	return list
 }
 
 // String tells of an element, for a log.

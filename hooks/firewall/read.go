@@ -22,8 +22,8 @@ type present struct {
 func (t present) inUse(p *part) lengths {
 	found := lengths{}
 	for set := range t.sets {
-		for _, f := range p.families {
-			stem := f[0].name
+		for _, d := range p.byLength {
+			stem := d.name
 			if digits, ok := strings.CutPrefix(set, stem+"_"); ok {
 				if n, err := strconv.Atoi(digits); err == nil {
 					found.grow(lengths{stem: {n}})

@@ -101,11 +101,9 @@ func shapeOf(set string) (shape, bool) {
 				return d.shape, true
 			}
 		}
-		for _, f := range p.families {
-			for _, d := range f {
-				if d.name == stem {
-					return d.shape, true
-				}
+		for _, d := range p.byLength {
+			if d.name == stem {
+				return d.shape, true
 			}
 		}
 	}

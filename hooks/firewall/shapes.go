@@ -35,20 +35,17 @@ var (
 	number = nftables.TypeMark
 )
 
-// A family of sets is made on demand: one set of each for each prefix length in
-// use, so that looking an address up is a mask and a hash. The kernel's own sets
-// of intervals remove in a time that grows with them, 10 to 18 ms at 5,000, and
-// refuse some overlaps depending on the order they come in. The names here are
-// stems: of net4 there are net4_24, net4_29.
-type family []setDef
-
-// setDef is a named set.
+// setDef is a named set. Of those that are made for each prefix length in use the
+// name is a stem: of net4 there are net4_24, net4_29. So looking an address up is
+// a mask and a hash; the kernel's own sets of intervals remove in a time that grows
+// with them, 10 to 18 ms at 5,000, and refuse some overlaps depending on the order
+// they come in.
 type setDef struct {
 	name  string
 	shape shape
 }
 
-// of names the set of a family for one prefix length.
+// of names the set of a stem for one prefix length.
 func of(stem string, length int) string { return stem + "_" + strconv.Itoa(length) }
 
 // define is a set as the library wants it.

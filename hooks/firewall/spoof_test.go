@@ -172,6 +172,9 @@ func ownRules(kind plan.RuleKind, bridged bool) []plan.Rule {
 		r := ownAddressRule(dev.Name, p)
 		r.Bridged = bridged
 		rules = append(rules, r)
+		if !bridged && !r.Prefix.Addr().IsLinkLocalUnicast() {
+			rules = append(rules, plan.Rule{Kind: plan.RuleGuestAddress, Prefix: r.Prefix})
+		}
 	}
 	return rules
 }

@@ -13,7 +13,7 @@ import (
 // all there is to know, and opening one takes a twentieth of a call.
 func Untouched() bool {
 	for _, f := range []*xtFamily{ipv4, ipv6} {
-		if !emptyFile(f.legacy.names) {
+		if !emptyFile(f.names) {
 			return false
 		}
 	}

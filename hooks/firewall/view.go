@@ -27,57 +27,27 @@ func (e element) entry() entry {
 	return entry{e.part.table, set, e.key}
 }
 
-// slots are where a claim may be.
-func (c claim) slots() []entry {
-	all := make([]entry, slots)
-	for i := range all {
-		all[i] = entry{c.part.table, c.set, c.key + string(host(uint32(i)))}
-	}
-	return all
-}
-
-// look reads all that the rules are about, and the state of the parts of the
-// base they lean on.
-func (n *NFTables) look(rules []needs) (view, error) {
+// look reads all those of elements that are there, and the state of the parts of
+// the base they lean on.
+func (n *NFTables) look(elements []element) (view, error) {
 	v := view{options: n.options, tables: map[*nftables.Table]present{}, known: map[*part]bool{}}
-	seen := map[*part]bool{}
 	asked := map[entry]bool{}
-	for _, r := range rules {
-		for _, e := range r.all() {
-			asked[e.entry()] = true
-			for _, p := range append(slices.Clone(e.part.needs), e.part) {
-				seen[p] = true
+	for _, e := range elements {
+		asked[e.entry()] = true
+		for _, p := range append(slices.Clone(e.part.needs), e.part) {
+			asked[v.mark(p)] = true
+			if _, ok := v.tables[p.table]; ok {
+				continue
 			}
-		}
-		for _, c := range r.claims {
-			for _, s := range c.slots() {
-				asked[s] = true
+			var err error
+			if v.tables[p.table], err = n.readTable(p.table); err != nil {
+				return view{}, err
 			}
-			seen[c.part] = true
-		}
-	}
-	for p := range seen {
-		asked[v.mark(p)] = true
-		if _, ok := v.tables[p.table]; ok {
-			continue
-		}
-		var err error
-		if v.tables[p.table], err = n.readTable(p.table); err != nil {
-			return view{}, err
 		}
 	}
 	var err error
 	v.there, err = n.lookup(slices.Collect(maps.Keys(asked)))
 	return v, err
-}
-
-// all are a rule's own elements and those that its claims hold.
-func (n needs) all() []element {
-	all := slices.Clone(n.elements)
-	for _, c := range n.claims {
-		all = append(all, c.holding...)
-	}
-	return all
 }
 
 // mark is the element that says which version of a part is there.
@@ -113,20 +83,10 @@ func (v view) isWhole(p *part) bool {
 	return !slices.ContainsFunc(p.needs, func(needed *part) bool { return !v.whole(needed) })
 }
 
-// holds reports whether all that a rule comes to is there.
-func (v view) holds(n needs) bool {
-	for _, e := range n.all() {
-		if value, ok := v.there[e.entry()]; !ok || value != e.value {
-			return false
-		}
-	}
-	for _, c := range n.claims {
-		if !slices.ContainsFunc(c.slots(), func(s entry) bool {
-			holder, ok := v.there[s]
-			return ok && holder == c.value
-		}) {
-			return false
-		}
-	}
-	return true
+// holds reports whether all elements of a rule are there.
+func (v view) holds(elements []element) bool {
+	return !slices.ContainsFunc(elements, func(e element) bool {
+		value, ok := v.there[e.entry()]
+		return !ok || value != e.value
+	})
 }

@@ -3,16 +3,18 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 
 	"github.com/google/renameio/v2"
+	"golang.org/x/sys/unix"
 )
 
 // get reads a record into what into points at. there is false where there is
 // none.
 func (j *Journal) get(path string, into any) (there bool, err error) {
-	data, err := os.ReadFile(path)
+	data, err := readRegular(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -23,6 +25,35 @@ func (j *Journal) get(path string, into any) (there bool, err error) {
 		return false, fmt.Errorf("journal %s is damaged: %w", path, err)
 	}
 	return true, nil
+}
+
+// mostBytes is more than any record has: a port with thousands of forwards has a few
+// hundred KiB.
+const mostBytes = 16 << 20
+
+// readRegular reads a regular file; whatever else stands in its place, a FIFO for one, is
+// an error and hangs no call.
+func readRegular(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is damaged: it is no regular file", path)
+	}
+	if info.Size() > mostBytes {
+		return nil, fmt.Errorf("%s is damaged: it has %d bytes", path, info.Size())
+	}
+	data := make([]byte, info.Size())
+	if _, err := io.ReadFull(f, data); err != nil {
+		return nil, err
+	}
+	return data, nil
 }
 
 // put puts a record in place, whole or not at all.

@@ -32,7 +32,7 @@ func TestGuest(t *testing.T) {
 	write(old, boot)
 	wanted, err := g.Wanted(boot, old, plan.Vif)
 	require.NoError(t, err)
-	require.Empty(t, wanted, "nobody else is there")
+	require.Empty(t, wanted, "no other port is there")
 
 	require.NoError(t, g.Add(moved, plan.Vif))
 	wanted, err = g.Wanted(boot, old, plan.Vif)

@@ -76,8 +76,12 @@ func (j *Journal) Read(nic plan.NIC, kind plan.Kind) (*Record, error) {
 	if there, err := j.get(path, &r); !there || err != nil {
 		return nil, err
 	}
-	if r.NIC != nic || r.Kind != kind || r.Index <= 0 {
+	switch {
+	case r.NIC != nic || r.Kind != kind || r.Index <= 0:
 		return nil, fmt.Errorf("journal %s is damaged: it does not speak of %s %s", path, kind, nic)
+	case len(r.Entries) == 0:
+		// Every port wants something: what it was is lost.
+		return nil, fmt.Errorf("journal %s is damaged: it has no entries", path)
 	}
 	return &r, nil
 }

@@ -225,7 +225,7 @@ func TestReadWriteDelete(t *testing.T) {
 	require.NoError(t, j.Delete(nic, plan.Vif))
 
 	vif, tap := record(nic, plan.Vif, entry(up(true), up(false))), record(nic, plan.Tap, entry(mtu(9000)))
-	other := record(plan.NIC{Domid: 7, Devid: 10}, plan.Vif)
+	other := record(plan.NIC{Domid: 7, Devid: 10}, plan.Vif, entry(mtu(1400)))
 	for _, r := range []*journal.Record{vif, tap, other} {
 		require.NoError(t, j.Write(r))
 	}
@@ -325,12 +325,12 @@ func damaged(t *testing.T, text string) (j *journal.Journal, path string) {
 	return journal.Open(dir), path
 }
 
-// Whoever reads while others write sees a whole record, the old or the new one.
+// A reader beside writers sees a whole record, the old or the new one.
 func TestWriteIsAtomic(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	j := journal.Open(dir)
-	small, large := record(nic, plan.Vif), record(nic, plan.Vif)
+	small, large := record(nic, plan.Vif, entry(mtu(1400))), record(nic, plan.Vif)
 	for range 400 {
 		large.Entries = append(large.Entries, entry(route("192.0.2.1/32"), noRoute("192.0.2.1/32")))
 	}
@@ -361,12 +361,12 @@ func TestWriteIsAtomic(t *testing.T) {
 		r, err := j.Read(nic, plan.Vif)
 		require.NoError(t, err)
 		require.NotNil(t, r)
-		require.Contains(t, []int{0, len(large.Entries)}, len(r.Entries))
+		require.Contains(t, []int{len(small.Entries), len(large.Entries)}, len(r.Entries))
 	}
 }
 
 // The caller's environment is hostile: no file of the journal's is made in a
-// folder that TMPDIR names, where somebody else could exchange it.
+// folder that TMPDIR names, where another user could exchange it.
 func TestWriteStaysInItsFolder(t *testing.T) {
 	t.Parallel()
 	base := t.TempDir()
@@ -405,7 +405,7 @@ func TestRoundTrip(t *testing.T) {
 			Mode: rapid.String().Draw(t, "mode"), Guest: rapid.String().Draw(t, "guest"), Bridge: rapid.String().Draw(t, "bridge"),
 			Entries: []journal.Entry{},
 		}
-		for _, s := range rapid.SliceOfN(steps(), 0, 6).Draw(t, "steps") {
+		for _, s := range rapid.SliceOfN(steps(), 1, 6).Draw(t, "steps") {
 			e := entry(s)
 			if undo := rapid.SliceOfN(steps(), 0, 3).Draw(t, "undo"); len(undo) > 0 {
 				e.Undo = undo

@@ -17,7 +17,7 @@ import (
 	"vifctl/hooks/plan"
 )
 
-// Stored is what whoever watches the journal wants to know of a record.
+// Stored is what the watcher needs to know of a record.
 type Stored struct {
 	Port
 	Mode, Guest, Bridge string
@@ -27,7 +27,7 @@ type Stored struct {
 	Addresses []netip.Addr
 	// Neighbours are those addresses whose hardware address the port was told.
 	Neighbours []netip.Addr
-	// Quiet are the steps of whose undoing the kernel tells nobody: settings and
+	// Quiet are the steps whose loss the kernel does not report: settings and
 	// proxy entries.
 	Quiet []plan.Step
 	// Written is when the record was last put in place, by the clock on the
@@ -99,7 +99,7 @@ func (j *Journal) All() ([]*Stored, error) {
 }
 
 // Rules are the firewall's rules that the records of a boot have. Where one
-// cannot be read, nobody knows, which is the error.
+// cannot be read, they are not known, which is the error.
 func (j *Journal) Rules(boot string) ([]plan.Rule, error) {
 	names, err := j.names()
 	if err != nil {
@@ -130,7 +130,7 @@ func (j *Journal) Rules(boot string) ([]plan.Rule, error) {
 	return rules, nil
 }
 
-// PortOf tells whose record a file of the folder is; ok is false for what is
+// PortOf tells which port a file of the folder records; ok is false for what is
 // no record.
 func PortOf(file string) (nic plan.NIC, kind plan.Kind, ok bool) {
 	for _, kind := range []plan.Kind{plan.Vif, plan.Tap} {
@@ -155,8 +155,8 @@ func parseNIC(s string) (nic plan.NIC, ok bool) {
 const lockOpening = 5 * lockRetry
 
 // Interrupted lists the NICs of which a call was killed before its end: it
-// takes a lock's file away with it, so a file that nobody holds is a dead
-// one's.
+// removes its lock's file when it ends, so a file that no process holds was
+// left by a dead call.
 func (j *Journal) Interrupted() ([]plan.NIC, error) {
 	names, err := j.names()
 	if err != nil {
@@ -172,7 +172,7 @@ func (j *Journal) Interrupted() ([]plan.NIC, error) {
 	if len(left) == 0 {
 		return nil, nil
 	}
-	// Somebody may just have made the file, and not hold it yet.
+	// A call may just have made the file, and not hold it yet.
 	time.Sleep(lockOpening)
 	var dead []plan.NIC
 	for _, nic := range left {
@@ -183,7 +183,7 @@ func (j *Journal) Interrupted() ([]plan.NIC, error) {
 	return dead, nil
 }
 
-// ownerless reports whether the lock's file is there and nobody holds it.
+// ownerless reports whether the lock's file is there and no process holds it.
 func (j *Journal) ownerless(name string) bool {
 	path := filepath.Join(j.dir, name)
 	f := flock.New(path, flock.SetFlag(os.O_RDONLY)) // not made where it is missing

@@ -22,7 +22,9 @@ func TestAll(t *testing.T) {
 	require.Empty(t, all)
 
 	began := time.Now().Add(-time.Second)
-	r := journal.Record{Port: journal.Port{NIC: plan.NIC{Domid: 1}, Kind: plan.Vif, Index: 7, Boot: "b", Name: "web0", Device: "vif1.0"}, Mode: "route"}
+	r := journal.Record{Port: journal.Port{NIC: plan.NIC{Domid: 1}, Kind: plan.Vif, Index: 7, Boot: "b", Name: "web0", Device: "vif1.0"}, Mode: "route",
+		Entries: []journal.Entry{{Step: plan.Up{Dev: plan.Dev{Name: "web0", Index: 7}, Want: true}}},
+	}
 	require.NoError(t, j.Write(&r))
 	other := r
 	other.Kind = plan.Tap
@@ -80,7 +82,7 @@ func TestInterrupted(t *testing.T) {
 	require.NoError(t, err)
 	host, err := j.LockHost(t.Context())
 	require.NoError(t, err)
-	require.Empty(t, interrupted(), "somebody is at work")
+	require.Empty(t, interrupted(), "a call is at work")
 	held.Release()
 	host.Release()
 	require.Empty(t, interrupted(), "whoever ends takes it away")

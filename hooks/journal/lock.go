@@ -35,7 +35,7 @@ func (j *Journal) LockNIC(ctx context.Context, nic plan.NIC) (*Lock, error) {
 }
 
 // LockCall is LockNIC for a call. Its file is opened for writing, though nothing is
-// written: whoever watches the folder tells a call by that from all others.
+// written: by that the watcher of the folder tells a call from other programs.
 func (j *Journal) LockCall(ctx context.Context, nic plan.NIC) (*Lock, error) {
 	return j.lock(ctx, nic.String()+".lock", os.O_RDWR, false, wait)
 }
@@ -43,6 +43,12 @@ func (j *Journal) LockCall(ctx context.Context, nic plan.NIC) (*Lock, error) {
 // LockHost holds what belongs to the whole host; it is to be held briefly.
 func (j *Journal) LockHost(ctx context.Context) (*Lock, error) {
 	return j.lock(ctx, "host.lock", os.O_RDONLY, true, wait)
+}
+
+// LockFirewall holds the chains of iptables while a call fills them. Whoever holds
+// LockHost may ask for it, not the other way round.
+func (j *Journal) LockFirewall(ctx context.Context) (*Lock, error) {
+	return j.lock(ctx, "firewall.lock", os.O_RDONLY, true, wait)
 }
 
 // wait takes a lock as soon as the kernel gives it. It returns when ctx ends; then the lock

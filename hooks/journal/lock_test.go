@@ -87,8 +87,8 @@ func TestLockExcludesProcesses(t *testing.T) {
 	require.NoFileExists(t, filepath.Join(dir, lockFile))
 }
 
-// A lock that ends with its holder keeps nobody out, even one that was killed
-// and left its file.
+// A lock ends with the process that holds it, even one that was killed and
+// left its file.
 func TestLockOfAKilledProcess(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -43,7 +43,7 @@ func exit(err error) {
 }
 
 // count adds one to the number in dir/number, often, each time under the lock,
-// and fails when it meets anybody else there.
+// and fails when another process is there as well.
 func count(dir, times string) error {
 	n, err := strconv.Atoi(times)
 	if err != nil {
@@ -66,7 +66,7 @@ func count(dir, times string) error {
 }
 
 func addOne(dir string) error {
-	mark := filepath.Join(dir, "somebody")
+	mark := filepath.Join(dir, "held")
 	f, err := os.OpenFile(mark, os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return fmt.Errorf("two hold the lock: %w", err)

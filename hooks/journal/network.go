@@ -36,8 +36,8 @@ type Network struct {
 	State State  `json:"state"`
 	// Token tells one start from another of the same name.
 	Token string `json:"token"`
-	// ConfirmBy is until when, in nanoseconds since boot, somebody has to
-	// confirm it, 0 where nobody has to.
+	// ConfirmBy is until when, in nanoseconds since boot, the administrator
+	// has to confirm it; 0 for never.
 	ConfirmBy int64 `json:"confirm_by,omitempty"`
 	// ForGuests is what the network's guests get where the configuration does
 	// not say.
@@ -122,11 +122,11 @@ func (j *Journal) WriteNetwork(n *Network) error {
 // error.
 func (j *Journal) DeleteNetwork(mode, name string) error { return j.remove(j.networkPath(mode, name)) }
 
-// lastWords is the file of what happened to the networks while nobody was
-// looking.
+// lastWords is the file that says what vifctl undid by itself, for the next
+// call to show.
 const lastWords = "network.last"
 
-// SetLastWords leaves a sentence for whoever asks next, "" takes it away.
+// SetLastWords leaves a sentence for the next call to show, "" takes it away.
 func (j *Journal) SetLastWords(sentence string) error {
 	path := filepath.Join(j.dir, lastWords)
 	if sentence == "" {

@@ -21,7 +21,7 @@ const (
 	writing = time.Minute
 )
 
-// Tidy removes from the folder what is nobody's any more, and tells what it was:
+// Tidy removes from the folder what no call needs any more, and says what it was:
 // files of writes that were cut short, records of an earlier boot, records that
 // were set aside and locks that were left, of a guest that is gone, and names of
 // ports that have no record. gone says whether Xen knows nothing of a NIC any
@@ -136,7 +136,7 @@ func (j *Journal) discard(removed *[]string, name string) error {
 	return err
 }
 
-// nicOf tells whose a file of the folder is: a record, one that was set aside, a
+// nicOf tells which NIC a file of the folder is for: a record, one that was set aside, a
 // lock, or what a write that was cut short left beside a record.
 func nicOf(file string) (nic plan.NIC, ok bool) {
 	if words := strings.SplitN(strings.TrimPrefix(file, "."), ".", 4); len(words) > 2 {
@@ -155,7 +155,7 @@ func cutShort(file, of string) bool {
 	return ok && number != "" && strings.Trim(number, "0123456789") == ""
 }
 
-// old reports whether a file was written so long ago that nobody writes it any
+// old reports whether a file was written so long ago that no call writes it any
 // more, or in the future, by a clock that has been set back since.
 func old(path string) bool {
 	info, err := os.Stat(path)

@@ -31,11 +31,11 @@ type Host struct {
 type Neighbour struct {
 	Index int
 	IP    netip.Addr
-	// MAC is "" where nobody has answered.
+	// MAC is "" for no answer.
 	MAC string
-	// Proxy: the host answers for it. Permanent: somebody said so.
+	// Proxy: the host answers for it. Permanent: a program entered it.
 	Proxy, Permanent bool
-	// Failed: the host has asked, and nobody has answered.
+	// Failed: the host has asked and had no answer.
 	Failed bool
 }
 

@@ -81,7 +81,7 @@ func say(d plan.Dev, change string, err error) error {
 	return fmt.Errorf("%s: %s: %w", d, change, err)
 }
 
-// BootID identifies this run of the kernel: an ifindex means nothing after it.
+// BootID identifies this run of the kernel: an ifindex is void after a reboot.
 func BootID() (string, error) {
 	id, _, err := Setting("/proc/sys/kernel/random/boot_id")
 	if err != nil || id == "" {

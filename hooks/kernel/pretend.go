@@ -17,10 +17,10 @@ func (k *Kernel) Pretend(names ...string) {
 	}
 }
 
-// standardSysctl is what a new interface's setting begins with. A network
+// StandardSysctl is what a new interface's setting begins with. A network
 // namespace of its own does not show its neighbour tables' defaults, but lo has
-// them, as nobody changes them there.
-func standardSysctl(key plan.SysctlKey) (value string, ok bool, err error) {
+// them, as no program changes them there.
+func StandardSysctl(key plan.SysctlKey) (value string, ok bool, err error) {
 	for _, name := range []string{"default", "lo"} {
 		if value, ok, err = readSysctl(key.Table, name, key.Name); ok || err != nil {
 			break

@@ -393,7 +393,7 @@ func gatewayAttr(gateway netip.Addr, is6 bool) (kind int, value []byte) {
 }
 
 // holder returns the device of the route that stands in the way of s, 0 where
-// it cannot be told. It reads the table, which only a refusal is worth.
+// it cannot be told. It reads the whole table, so only after a refusal.
 func (k *Kernel) holder(s plan.Route) (index int) {
 	w := attrsOf(s.Route)
 	err := k.routes(routeFilter{family: family(s.Route.Dst.Addr()), table: w.Table}, func(rt Route) error {

@@ -33,7 +33,7 @@ func (k *Kernel) readSysctls(q plan.Query, s *plan.Snapshot) error {
 		}
 		read := func(name string) (string, bool, error) { return readSysctl(key.Table, name, key.Name) }
 		if _, pretended := k.pretended[key.Index]; pretended {
-			read = func(string) (string, bool, error) { return standardSysctl(key) }
+			read = func(string) (string, bool, error) { return StandardSysctl(key) }
 		}
 		value, ok, err := read(link.Name)
 		if err != nil {

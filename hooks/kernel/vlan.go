@@ -116,7 +116,7 @@ func parseVLANs(m []byte) (index int, list []plan.VLANRange, err error) {
 }
 
 // SetBridgeVLAN takes a port out of all VLANs and puts it into those it is to be
-// in. What is not there goes without a word.
+// in. Removing what is not there is no error.
 func (k *Kernel) SetBridgeVLAN(s plan.BridgeVLAN) error {
 	all := []plan.VLANRange{{First: plan.MinVLAN, Last: plan.MaxVLAN}}
 	if err := k.conn.ask(vlanRequest(unix.RTM_DELLINK, s.Dev, all), 0, nil); err != nil {

@@ -1,6 +1,6 @@
 // Package limit bounds what comes from an interface: a chain of nf_tables at
 // the interface's own ingress, in front of everything else, which drops what is
-// too much and leaves the rest to whoever looks next. A redirection to an ifb
+// too much and lets the rest pass to the next chain. A redirection to an ifb
 // would have gone past the filters there. It decides nothing.
 package limit
 

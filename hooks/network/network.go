@@ -64,7 +64,7 @@ func (r *Networks) records() ([]*journal.Network, error) {
 	return ours, nil
 }
 
-// tidy undoes what processes left that died at work, as no other can be at work now:
+// tidy undoes what dead processes left unfinished, as no other can be at work now:
 // starts and stops that did not come to their end, and starts that were not
 // confirmed in time while no process watched. What cannot be undone is forgotten
 // with forget, else it is an error.
@@ -101,7 +101,7 @@ func (r *Networks) tidy(ctx context.Context, forget bool) error {
 // watches it.
 const watcherSlack = 5 * time.Second
 
-// sinceBoot is the time that no clock's setting changes.
+// sinceBoot is the time since boot, which setting the clock does not change.
 func sinceBoot() (time.Duration, error) {
 	var t unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &t); err != nil {
@@ -121,7 +121,7 @@ func renamesOnlyDown() bool {
 	return err != nil || major < 6 || major == 6 && minor < 2
 }
 
-// token is a word that no other start has.
+// token is a random word that tells this start from all others.
 func token() string {
 	return fmt.Sprintf("%016x", rand.Uint64())
 }

@@ -29,7 +29,7 @@ func (d *Decision) WriteText(out io.Writer) error {
 	for _, a := range d.Actions() {
 		for _, c := range a.Step.Commands() {
 			if a.Satisfied {
-				c = "# already so: " + c
+				c = "# already done: " + c
 			}
 			p.line("%s", c)
 		}

@@ -10,7 +10,7 @@ import (
 )
 
 // Start does what a request asks for, all of it or nothing. With confirm, it is
-// undone after that time unless somebody confirms it.
+// undone after that time unless the administrator confirms it.
 func (r *Networks) Start(ctx context.Context, req Request, confirm time.Duration) (*Decision, error) {
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
@@ -28,7 +28,7 @@ func (r *Networks) Start(ctx context.Context, req Request, confirm time.Duration
 	return &s.Decision, engine.Carry(ctx, s)
 }
 
-// Record implements engine.Subject: the intent first, which whoever finds it undoes, then
+// Record implements engine.Subject: the intent first, which a later call can undo, then
 // the process that takes over when this one dies, where the host's own connection is at
 // stake.
 func (s *start) Record(context.Context) error {

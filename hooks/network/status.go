@@ -23,7 +23,7 @@ type Status struct {
 	Ports []string `json:"ports,omitempty"`
 	// Addresses of the host, on the bridge or else on the uplink.
 	Addresses []string `json:"addresses,omitempty"`
-	// ConfirmWithin is in seconds, 0 where nobody needs to confirm.
+	// ConfirmWithin is in seconds, 0 where no confirmation is due.
 	ConfirmWithin int `json:"confirm_within,omitempty"`
 	// ForGuests is what guests on it get where the configuration does not say.
 	ForGuests plan.ForGuests   `json:"for_guests,omitzero"`
@@ -36,7 +36,7 @@ type Status struct {
 type SettingsStatus struct {
 	Path  string `json:"path"`
 	Value string `json:"value"`
-	// Was is what stop sets it back to, "" where it was so already.
+	// Was is what stop sets it back to, "" where start did not change it.
 	Was string `json:"was,omitempty"`
 }
 
@@ -160,7 +160,7 @@ func (s Status) WriteText(out io.Writer) error {
 	p.list("ports", s.Ports)
 	p.list("guests", s.ForGuests.Words())
 	for _, set := range s.Settings {
-		was := "already so before"
+		was := "unchanged"
 		if set.Was != "" {
 			was = "was " + set.Was
 		}

@@ -49,7 +49,7 @@ func (r *Networks) Stop(ctx context.Context, req Request, force bool) (name stri
 		}
 		defer release()
 	}
-	// From here on there is no way back but to the end.
+	// From here on a stop that dies is finished, not undone.
 	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), undoDeadline)
 	defer cancel()
 	err = r.undo(ctx, n, all)
@@ -117,9 +117,9 @@ func (r *Networks) unused(n *journal.Network) error {
 	return nil
 }
 
-// undo takes back all that was done for a network, newest first, whatever fails
-// on the way; what another network wants as well is left to it. all are the
-// records there are.
+// undo takes back all that was done for a network, newest first, and goes on after
+// a failure; what another network wants as well is left to it. all are all
+// records.
 func (r *Networks) undo(ctx context.Context, n *journal.Network, all []*journal.Network) error {
 	if err := r.handOver(n, all); err != nil {
 		return err

@@ -9,7 +9,7 @@ import (
 	"vifctl/hooks/journal"
 )
 
-// confirmPoll is how often is looked whether somebody has confirmed.
+// confirmPoll is how often the guard looks for a confirmation.
 const confirmPoll = 500 * time.Millisecond
 
 // Watch is what the guarding process does: it waits until parent ends, which is
@@ -27,7 +27,7 @@ func (r *Networks) Watch(ctx context.Context, mode, name, token string, parent i
 	}
 }
 
-// look looks once at what became of it; over: there is nothing more to wait for.
+// look checks the start or stop once; over: there is nothing more to wait for.
 func (r *Networks) look(ctx context.Context, mode, name, token string) (over bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, deadline+undoDeadline)
 	defer cancel()
@@ -51,7 +51,7 @@ func (r *Networks) look(ctx context.Context, mode, name, token string) (over boo
 		if err != nil || n.ConfirmBy == 0 || int64(now) < n.ConfirmBy {
 			return n.ConfirmBy == 0, err
 		}
-		why = fmt.Sprintf("the start of %s %s was undone: nobody confirmed it in time", mode, name)
+		why = fmt.Sprintf("the start of %s %s was undone: it was not confirmed in time", mode, name)
 	}
 	all, err := r.records()
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 const answerTimeout = 5 * time.Second
 
 // ErrNotThere says that Open vSwitch does not run on this host.
-var ErrNotThere = errors.New("Open vSwitch does not run here: nobody answers at " + RunDir + "/db.sock") //nolint:staticcheck // a name
+var ErrNotThere = errors.New("Open vSwitch does not run here: no server answers at " + RunDir + "/db.sock") //nolint:staticcheck // a name
 
 // A query is one select of OVSDB (RFC 7047, section 5.2.2).
 type query struct {
@@ -95,7 +95,7 @@ func (d *database) ask(queries []query) ([][]row, error) {
 			return nil, err
 		}
 		if m.Method != "" {
-			// It asks whether we are alive, which our next word shows.
+			// An echo request, which our next message answers.
 			continue
 		}
 		if len(m.Error) > 0 && string(m.Error) != "null" {

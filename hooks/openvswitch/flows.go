@@ -7,10 +7,10 @@ import (
 	"vifctl/hooks/plan"
 )
 
-// What comes from a guarded port takes a way through two tables of ours before
-// table 0 sees it: the first checks whose it is, the second what it is. What
-// passes goes back to table 0 with a register set, for everybody else's flows
-// to go on with, so that a bridge without any does what it always does.
+// What comes from a guarded port passes two tables of ours before table 0 sees
+// it: the first checks who sent it, the second what it is. What passes goes back
+// to table 0 with a register set, for other programs' flows to go on with, so that
+// a bridge without any does what it always does.
 const (
 	entry = 65000 // the priority of what leads there, in table 0
 	whose = 240
@@ -134,7 +134,7 @@ func (f *list) roles() {
 	}
 	// Its type could be in another fragment than the first.
 	f.add(what, 400, "icmp6,ip_frag=yes", drop)
-	// What has one of its options twice reads as about nobody.
+	// Open vSwitch reads a target of :: where an option comes twice.
 	f.add(what, 300, "icmp6,icmp_type=135,icmp_code=0,nd_target=::", drop)
 	for _, mac := range []string{noMAC, f.mac} {
 		f.add(what, 200, "icmp6,icmp_type=135,icmp_code=0,nd_sll="+mac, pass)

@@ -90,7 +90,7 @@ func (Host) Dropped(ctx context.Context, g plan.SwitchGuard) (packets uint64, er
 	return packets, nil
 }
 
-// A cookie tells whose flows they are: its first bit is set, then come the
+// A cookie tells which port the flows are for: its first bit is set, then come the
 // port's domid, devid and kind (ofPort covers these), then a hash of all that
 // the guard wants.
 const (

@@ -46,7 +46,7 @@ func (Host) SetPort(ctx context.Context, port plan.SwitchPort) error {
 	}
 	complain := func(err error) error { return fmt.Errorf("%s: %s: %w", port.Dev, change, err) }
 	if port.Bridge == "" {
-		// What is gone needs no program to go.
+		// A port that is gone needs no program to remove it.
 		if there, err := readPort(ctx, port.Dev.Name); err == nil && there == nil {
 			return nil
 		} else if err != nil {
@@ -64,7 +64,7 @@ func (Host) SetPort(ctx context.Context, port plan.SwitchPort) error {
 	case err != nil:
 		return complain(err)
 	case now == nil:
-		return complain(errors.New("somebody else has taken it off again"))
+		return complain(errors.New("another program has taken it off again"))
 	case now.Broken != "":
 		return complain(fmt.Errorf("the switch refused it: %s", now.Broken))
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Values as ovsdb-server writes them, and as somebody else might.
+// Values as ovsdb-server writes them, and as another server might.
 func TestValues(t *testing.T) {
 	t.Parallel()
 	r := row{}

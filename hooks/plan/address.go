@@ -37,7 +37,7 @@ type Addr struct {
 	ManageTemporary bool `json:"manage_temporary,omitempty"`
 	// Origin is the kernel's IFAPROT_* number of who made it, 0 for a person.
 	Origin int `json:"origin,omitempty"`
-	// Proven: it was in use on another interface of ours, so nobody else has
+	// Proven: it was in use on another interface of ours, so no other host has
 	// it, and it is usable at once (IPv6 only).
 	Proven bool `json:"proven,omitempty"`
 

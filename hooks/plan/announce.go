@@ -17,7 +17,7 @@ type Announce struct {
 }
 
 // Announce adds the announcements of those of ips that belong to a network the
-// uplink is in: nobody asks there for any other.
+// uplink is in: no host there asks for any other.
 func (p *Plan) Announce(up *Uplink, ips []netip.Addr) {
 	if up == nil || up.MAC == "" {
 		return

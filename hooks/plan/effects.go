@@ -12,7 +12,7 @@ type XenstoreWrite struct {
 	Path  string `json:"path"`
 	Value string `json:"value"`
 	// Tolerant: the reader may have gone (a guest can remove its own
-	// frontend), which is worth a word in the log and no more.
+	// frontend), which is logged and no error.
 	Tolerant bool `json:"tolerant,omitempty"`
 }
 

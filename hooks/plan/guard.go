@@ -31,6 +31,10 @@ func (p *Plan) Guard(r Request, bridged bool) ([]Step, error) {
 	steps := []Step{rule(Rule{Kind: RuleOwnMAC, Dev: r.Port, MAC: r.MAC})}
 	for _, a := range own {
 		steps = append(steps, rule(Rule{Kind: RuleOwnAddress, Dev: r.Port, Prefix: a}))
+		// A link-local address is a link's: on another one it is another's by right.
+		if !bridged && !a.Addr().IsLinkLocalUnicast() {
+			steps = append(steps, Rule{Kind: RuleGuestAddress, Prefix: a})
+		}
 	}
 	kind := RuleMAC
 	if level == AntispoofStrict {

@@ -25,7 +25,7 @@ type HostRequest struct {
 
 // Bridge wants a bridge to be there, or not to be: without spanning tree and
 // without the 15 s that a port of it would wait for one. It is made down, under
-// an ifindex that was chosen for it, so that whoever takes it away again takes
+// an ifindex that was chosen for it, so that a process that removes it takes
 // no other.
 type Bridge struct {
 	Dev Dev `json:"dev"`

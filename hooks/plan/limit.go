@@ -6,7 +6,7 @@ import "fmt"
 type Rate struct {
 	// BytesPerSecond on the average, 0 for any number.
 	BytesPerSecond uint64 `json:"bytes_per_second"`
-	// Interval is how many bytes may come at once, by the toolstack's word.
+	// Interval is how many bytes may come at once, as the toolstack says.
 	Interval uint32 `json:"interval,omitempty"`
 	// Burst is how many bytes may come at once besides those of a second.
 	Burst uint32 `json:"burst,omitempty"`
@@ -19,7 +19,7 @@ const leastBucket = 128 << 10
 
 // Limit wants what a guest sends through a port to be no more than Rate: what
 // is more, is dropped. netback limits what comes through a vif by itself, and
-// holds it back; nobody does that for an emulated NIC's tap.
+// holds it back; the kernel has no such limit for an emulated NIC's tap.
 type Limit struct {
 	Dev    Dev  `json:"dev"`
 	Rate   Rate `json:"rate"`

@@ -237,7 +237,7 @@ func Reshape(now Link, name, mac string) []Step {
 	if now.Up && (now.Name != name || mac != "" && now.MAC != mac) {
 		steps = append(steps, Up{Dev: now.Dev, Want: false})
 	}
-	// Wanted also where it is so: an earlier call may have made it so.
+	// Wanted even where it is set: an earlier call may have set it.
 	steps = append(steps, Name{Dev: now.Dev, Want: name})
 	if mac != "" {
 		steps = append(steps, MAC{Dev: port, Want: mac, Tolerant: true})

@@ -76,7 +76,7 @@ type Request struct {
 	// IPs are the guest's addresses and the prefixes routed to it. An address
 	// without a prefix length has its family's full length.
 	IPs []netip.Prefix
-	// MTU in bytes, 0 where nobody asked for one.
+	// MTU in bytes, 0 where none was asked for.
 	MTU int
 	// Rate is how much the guest may send.
 	Rate Rate

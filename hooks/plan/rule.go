@@ -22,8 +22,12 @@ const (
 	// RuleOwnMAC: MAC is the hardware address of the guest behind Dev.
 	RuleOwnMAC RuleKind = "own_mac"
 	// RuleOwnAddress: Prefix, an address or a whole prefix, is the guest's
-	// behind Dev; on a routed port, no other interface may use it as a source.
+	// behind Dev.
 	RuleOwnAddress RuleKind = "own_address"
+	// RuleGuestAddress: Prefix is a guest's behind a routed port: no interface may
+	// use it as a source but those whose own it is by RuleOwnAddress. A vif and its
+	// tap want it both.
+	RuleGuestAddress RuleKind = "guest_address"
 	// RuleRouted: Dev is a routed guest port; what it forwards is marked, for
 	// other people's firewalls to know it by.
 	RuleRouted RuleKind = "routed"
@@ -85,7 +89,7 @@ func (s Rule) Traits() Traits {
 		Addresses: [3]netip.Addr{s.Public, s.Private, s.Prefix.Masked().Addr()},
 	}
 	switch s.Kind {
-	case RuleOneToOne, RuleMasquerade, RuleForward:
+	case RuleGuestAddress, RuleOneToOne, RuleMasquerade, RuleForward:
 		t.Owner = OwnerNIC
 	}
 	return t
@@ -126,6 +130,8 @@ func (s Rule) sentence() []string {
 		return []string{s.MAC, "is the guest behind", s.Dev.Name}
 	case RuleOwnAddress:
 		return []string{Bare(s.Prefix), "is the guest's behind", s.Dev.Name}
+	case RuleGuestAddress:
+		return []string{"no other interface may use", Bare(s.Prefix), "as a source"}
 	case RuleRouted:
 		return []string{"mark what", s.Dev.Name, "forwards"}
 	case RuleTrusted:

@@ -14,7 +14,7 @@ type Switch struct {
 	// "" for a real one.
 	Parent string
 	Tag    int
-	// Controlled: a controller, or nobody at all, says where frames go
+	// Controlled: only a controller says where frames go, be there one or not
 	// (fail_mode=secure), so that flows of ours would be in its way.
 	Controlled bool
 }
@@ -75,8 +75,8 @@ func (s SwitchPort) Satisfied(h *Snapshot) bool {
 }
 
 // Inverse implements Step. A guest's port that is there already was left
-// behind by somebody who has gone (the database outlives a crash), and nobody
-// wants it back; anybody else's is put back.
+// behind by a guest that has gone (the database outlives a crash) and is not
+// wanted back; any other port is put back.
 func (s SwitchPort) Inverse(h *Snapshot) []Step {
 	undo := SwitchPort{Dev: s.Dev}
 	if now, ok := h.SwitchPorts[s.Dev.Name]; ok && (s.Bridge == "" || now.IDs[GuestID] == "") {
@@ -119,8 +119,8 @@ func (s SwitchPort) Argv() []string {
 const SwitchTimeout = 10
 
 func (s SwitchPort) pretend(h *Snapshot) {
-	// Another port, and be it of the same name, has another number: the flows
-	// of before are about nobody.
+	// A new port, even of the same name, has another number: the flows of the
+	// old one match no packet.
 	maps.DeleteFunc(h.SwitchGuards, func(key string, _ bool) bool { return strings.HasPrefix(key, guardOf(s.Dev)) })
 	if s.Bridge == "" {
 		delete(h.SwitchPorts, s.Dev.Name)

@@ -22,7 +22,7 @@ func TestQuoteJSON(t *testing.T) {
 	require.Equal(t, `"a \" \\ \u000a -- del-br ovs0"`, quoteJSON("a \" \\ \n -- del-br ovs0\x00"))
 }
 
-// A guest's port that was left behind is not wanted back; anybody else's is.
+// A guest's port that was left behind is not wanted back; any other port is.
 func TestSwitchPortInverse(t *testing.T) {
 	t.Parallel()
 	want := SwitchPort{Dev: Dev{Name: "vif1.0"}, Bridge: "ovs0", IDs: map[string]string{GuestID: "new"}}

@@ -27,7 +27,7 @@ const (
 // ParseVLANs reads what xl's vlan= says (xl-network-configuration(5)): terms
 // with a '/' between them, each VID, FIRST-LAST, or FIRST+STEPxCOUNT; tagged,
 // or untagged with a 'u' behind it. One VID, with a 'p' behind it, is that of
-// untagged frames; where there is but one VLAN, it is so without. The error
+// untagged frames; a single VLAN needs no 'p'. The error
 // ends a sentence about the value.
 func ParseVLANs(s string) ([]VLANRange, error) {
 	var all vlanSet

@@ -13,8 +13,8 @@ import (
 )
 
 // whoHas asks for an address at an interface, by ARP or by neighbour discovery,
-// and returns who answers, nil where nobody does. It sees answers also on the
-// port of a bridge, which the bridge takes away from the host's own ARP.
+// and returns who answers, nil for no answer. It sees answers also on the port
+// of a bridge, which the bridge takes away from the host's own ARP.
 func whoHas(ctx context.Context, index int, source, ip netip.Addr) (mac net.HardwareAddr, took time.Duration, err error) {
 	own, err := ownMAC(index)
 	if err != nil {

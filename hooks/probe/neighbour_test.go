@@ -49,7 +49,7 @@ func TestChecksum(t *testing.T) {
 	}
 }
 
-// Whatever a guest sends, reading it does nobody harm.
+// Whatever a guest sends, reading it does no harm.
 func FuzzAnswer(f *testing.F) {
 	f.Add(reply(four))
 	f.Add(solicitation(theirs, six, six))

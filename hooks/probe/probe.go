@@ -26,7 +26,7 @@ type Answer struct {
 	// Question is "arp", "neighbour", "ping", "gateway" or "trace".
 	Question string `json:"question"`
 	Address  string `json:"address,omitempty"`
-	// Good: it is as it should be.
+	// Good: the answer is the expected one.
 	Good bool `json:"good"`
 	// Unasked: the question could not be put.
 	Unasked bool `json:"unasked,omitempty"`
@@ -69,7 +69,7 @@ func NIC(ctx context.Context, f *inventory.Facts, n *inventory.NIC) (answers []A
 			add(question, ip.String(), false, "%s could not be asked for at %s: %v", ip, p.Name, err)
 			continue
 		case mac == nil:
-			add(question, ip.String(), false, "nobody behind %s answers for %s: the guest has not that address, or is not up", p.Name, ip)
+			add(question, ip.String(), false, "no machine behind %s answers for %s: the guest does not have that address, or is not up", p.Name, ip)
 			continue
 		case n.MAC != "" && mac.String() != n.MAC:
 			add(question, ip.String(), false, "%s answers for %s, and the guest's hardware address is %s", mac, ip, n.MAC)
@@ -93,14 +93,14 @@ func NIC(ctx context.Context, f *inventory.Facts, n *inventory.NIC) (answers []A
 		case err != nil:
 			add("gateway", g.String(), false, "%s, the gateway of this network, could not be asked for at %s: %v", g, bridge.Name, err)
 		case mac == nil:
-			add("gateway", g.String(), false, "nobody at %s answers for %s, the gateway of this network", bridge.Name, g)
+			add("gateway", g.String(), false, "no machine at %s answers for %s, the gateway of this network", bridge.Name, g)
 		default:
 			add("gateway", g.String(), true, "%s, the gateway of this network, answers at %s after %s; whether the guest reaches it only the guest can tell: ping %s there",
 				g, bridge.Name, took.Round(10*time.Microsecond), g)
 		}
 	}
 	if !asked {
-		add("arp", "", true, "nobody told vifctl of an address of the guest's, so it is asked for none")
+		add("arp", "", true, "vifctl was told no address of the guest, so it asks for none")
 		answers[len(answers)-1].Unasked = true
 	}
 	return answers

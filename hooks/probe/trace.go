@@ -20,7 +20,7 @@ import (
 // there only while a packet is waited for.
 const tableName = "vifctl_probe"
 
-// beforeAll is a priority before anybody's rules.
+// beforeAll is a priority before all other rules.
 const beforeAll = -450
 
 // A trace listens to what the kernel tells of the packets that come from one

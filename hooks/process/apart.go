@@ -12,8 +12,8 @@ import (
 const (
 	systemdRun = "/usr/bin/systemd-run"
 	systemctl  = "/usr/bin/systemctl"
-	// unitGrace is how much longer than its caller wants it a unit may live where
-	// nobody is left to end it.
+	// unitGrace is how much longer than its caller wants it a unit may live when
+	// the caller has died without ending it.
 	unitGrace = time.Second
 	// unitEnd bounds the word to systemd that ends one.
 	unitEnd = 2 * time.Second

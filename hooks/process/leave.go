@@ -13,10 +13,10 @@ import (
 const holding = 100 * 1000 * 1000 // ns
 
 // Leave closes a file whose closing takes the kernel long: a packet socket's
-// waits until every processor has seen it go, 7 to 40 ms, and whoever ends with
-// one open waits as well. So that the last to hold it is somebody for whom
-// nobody waits, it is left to a child that does nothing else; forking takes 0.2
-// ms. Where that fails, it is waited for.
+// waits until every processor has seen it go, 7 to 40 ms, and so does the exit
+// of a process that has one open. It is left to a child that does nothing else
+// and that no process waits for; forking takes 0.2 ms. Where that fails, Leave
+// closes it and waits.
 func Leave(fd int) {
 	moment := syscall.Timespec{Nsec: holding}
 	pid, _, errno := syscall.RawSyscall6(syscall.SYS_CLONE, uintptr(syscall.SIGCHLD), 0, 0, 0, 0, 0)

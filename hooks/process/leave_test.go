@@ -13,8 +13,8 @@ import (
 	"vifctl/tests/speed"
 )
 
-// Somebody else is the last to hold what is left, for a moment, and holds
-// nothing else of ours.
+// For a moment a child is the last to hold what is left, and it holds nothing
+// else of ours.
 func TestLeave(t *testing.T) {
 	require.Eventually(t, func() bool { return leftToAChild(t) }, speed.Patience, time.Millisecond, "on a busy machine the moment may pass unseen, but not always")
 }

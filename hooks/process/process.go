@@ -34,13 +34,14 @@ func Run(ctx context.Context, argv, env []string) error {
 	return run(ctx, task{name: name(argv), argv: argv, env: env, out: os.Stderr})
 }
 
-// outputLimit is how much a program may say to Output, in bytes.
-const outputLimit = 1 << 20
+// outputLimit is how much a program may say to Output, in bytes: a table of
+// iptables with a hundred thousand rules is a tenth of it.
+const outputLimit = 128 << 20
 
 // Output is Run for a program that is asked something: input is what it reads,
 // and what it writes is returned. It gets no environment but the clean one, and
-// does not outlive us: whoever comes after a call that was killed finds nobody
-// at work.
+// does not outlive us: the call after one that was killed finds no program
+// still at work.
 func Output(ctx context.Context, argv []string, input string) (string, error) {
 	var said bytes.Buffer
 	// It dies with the thread that starts it.

@@ -193,7 +193,7 @@ func pids(t *testing.T, file string, n int) []int {
 	return got
 }
 
-// gone: no process of that id is left, but for one whose death nobody looked at.
+// gone: no process of that id is left, but for a zombie.
 func gone(pid int) bool {
 	if errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
 		return true

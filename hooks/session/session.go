@@ -139,7 +139,7 @@ func (s *Session) OpenTools() error {
 
 // Firewall is one of its own, as s.Config says: whoever asks for it closes it.
 func (s *Session) Firewall() *engine.HostFirewall {
-	return &engine.HostFirewall{Host: s.Config.Host, Book: filepath.Join(s.Dir, "iptables")}
+	return &engine.HostFirewall{Host: s.Config.Host, Journal: s.Journal}
 }
 
 // OneMistake is the first of a configuration's mistakes, and how many there are:

@@ -179,7 +179,7 @@ func TestConcurrentCallsOnOneClient(t *testing.T) {
 	})
 }
 
-// With its backlog full and nobody accepting, a dial waits as long as its context and no longer.
+// With its backlog full and no process accepting, a dial waits as long as its context and no longer.
 func TestDialGivesUpWithItsContext(t *testing.T) {
 	d := startReal(t)
 	resume := d.hang()

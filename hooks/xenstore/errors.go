@@ -14,8 +14,8 @@ var (
 	ErrNotExist = errors.New("no such path")
 	// ErrPermission is the daemon's EACCES or EPERM, or a socket this process may not open.
 	ErrPermission = errors.New("permission denied")
-	// ErrAgain is the daemon's EAGAIN: somebody changed what the transaction read. Transaction handles it itself.
-	ErrAgain = errors.New("changed by somebody else meanwhile, to be tried again")
+	// ErrAgain is the daemon's EAGAIN: another client changed what the transaction read. Transaction handles it itself.
+	ErrAgain = errors.New("changed by another client meanwhile, to be tried again")
 	// ErrClosed says that the connection is gone: the daemon ended, it spoke nonsense, or Close was called.
 	ErrClosed = errors.New("the connection to xenstored is closed")
 )

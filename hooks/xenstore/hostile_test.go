@@ -102,7 +102,7 @@ func TestShortAnswer(t *testing.T) {
 	}
 }
 
-// A call that is given up in the middle of its answer spoils nobody else's, nor does it leave the connection to nobody.
+// A call that is given up in the middle of its answer spoils no other call's, and another call reads on.
 func TestGivenUpInTheMiddleOfAnAnswer(t *testing.T) {
 	c, peer := pair(t, unix.SOCK_STREAM, false)
 	first := wire.AppendFrame(nil, wire.Header{Type: wire.TypeRead, RequestID: 1}, "first")
@@ -125,7 +125,7 @@ func TestGivenUpInTheMiddleOfAnAnswer(t *testing.T) {
 	require.Equal(t, "second", second)
 }
 
-// The names of a directory come in parts whose every field is the daemon's word.
+// The names of a directory come in parts, and the daemon could lie in every field.
 func TestHostileListings(t *testing.T) {
 	for name, part := range map[string]string{
 		"nothing":           "",

@@ -29,7 +29,7 @@ func (tx *Tx) listInParts(ctx context.Context, path string) ([]string, error) {
 		if !ok || names == "" || !strings.HasSuffix(names, "\x00") {
 			return nil, pathError("list", path, errListing)
 		}
-		if collected.Len() > 0 && seen != generation { // somebody changed the list: its offsets mean nothing any more
+		if collected.Len() > 0 && seen != generation { // another client changed the list: the old offsets are void
 			collected.Reset()
 			generation = ""
 			continue

@@ -11,8 +11,8 @@ import (
 	"vifctl/hooks/xenstore/internal/wire"
 )
 
-// await reads until the batch is answered, or leaves that to whoever is reading: a call on its own needs no second
-// goroutine. Only an event needs somebody who always listens.
+// await reads until the batch is answered, or leaves that to the call that is reading: a call on its own needs no second
+// goroutine. Only events need one that always reads.
 func (c *Client) await(ctx context.Context, b *batch) error {
 	for {
 		select {

@@ -32,7 +32,7 @@ type batch struct {
 	done chan struct{}
 }
 
-// slot says whose answer a request id is. A batch that nobody waits for any more keeps its slots until the daemon has
+// slot says which batch a request id belongs to. A batch that no call waits for keeps its slots until the daemon has
 // answered: a late answer is normal, an answer to a question never asked is not.
 type slot struct {
 	batch *batch
@@ -66,7 +66,7 @@ func (c *Client) ask(ctx context.Context, tx uint32, requests []request) ([]answ
 	return answers, nil
 }
 
-// tell is ask for somebody to whom the answers do not matter: over a socket it does not wait for them.
+// tell is ask for a caller that does not need the answers: over a socket it does not wait for them.
 func (c *Client) tell(ctx context.Context, tx uint32, r request) {
 	if c.device {
 		_, _ = c.inTurn(ctx, tx, r)
@@ -100,7 +100,7 @@ func (c *Client) exchange(ctx context.Context, tx uint32, requests []request) ([
 	return b.answers, nil
 }
 
-// send writes the requests and leaves the answers to whoever wants them.
+// send writes the requests and does not wait for the answers.
 //
 // The kernel's xenbus device (drivers/xen/xenbus/xenbus_dev_frontend.c) takes one frame a write, drops what follows it,
 // and buffers 4096 bytes with the header: there it is called with one request only, see inTurn.

@@ -11,7 +11,7 @@ import (
 	"vifctl/hooks/xenstore/internal/wire"
 )
 
-// Tx is a transaction: what it reads and writes is one step to everybody else. It is valid inside Transaction's function.
+// Tx is a transaction: to other clients, all it reads and writes is one step. It is valid inside Transaction's function.
 type Tx struct {
 	client *Client
 	id     uint32
@@ -21,7 +21,7 @@ type Tx struct {
 // takes longer only when the daemon hangs; then the daemon ends the transaction with the connection.
 const abortGrace = 20 * time.Millisecond
 
-// Transaction runs fn in a transaction and commits it. When somebody changed what fn read, nothing was done and fn is run
+// Transaction runs fn in a transaction and commits it. When another client changed what fn read, nothing was done and fn is run
 // again, until the context ends: fn must start over each time. An error of fn aborts the transaction and is returned.
 // When the context ends during the commit itself, whether it happened is unknown; the error says so.
 func (c *Client) Transaction(ctx context.Context, fn func(tx *Tx) error) error {
@@ -69,7 +69,7 @@ func (c *Client) attempt(ctx context.Context, fn func(tx *Tx) error) error {
 	return nil
 }
 
-// abort ends the transaction without a change. Nobody waits for the answer: there is nothing to do about it.
+// abort ends the transaction without a change. It does not wait for the answer, which would change nothing.
 func (tx *Tx) abort(ctx context.Context) {
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortGrace)
 	defer cancel()

@@ -19,7 +19,7 @@ type Watch struct {
 	// register, then read. Events may be spurious, and say nothing about what changed or whether the path still exists.
 	//
 	// A receiver that falls 256 events behind finds one event instead, with the watched path itself: anything below it may
-	// have changed. So nothing is lost that a fresh look would not show, and no receiver holds up anybody's answers.
+	// have changed. So nothing is lost that a fresh look would not show, and no receiver holds up other calls' answers.
 	//
 	// C is closed by Close, and when the connection ends.
 	C <-chan string
@@ -124,6 +124,6 @@ func (c *Client) fired(payload string) error {
 		default: // the receiver was faster
 		}
 	}
-	w.events <- w.path // never blocks: nobody else sends, and it is empty
+	w.events <- w.path // never blocks: only this sends, and it is empty
 	return nil
 }

@@ -55,7 +55,7 @@ func rewire(p *plan.Plan, r plan.HostRequest, s *plan.Snapshot, port plan.Dev) e
 	for _, a := range slices.Backward(addresses) {
 		add(plan.Address{Dev: up.Dev, Addr: a, Absent: true})
 	}
-	// A bridge's port speaks to nobody itself.
+	// A bridge's port needs no addresses of its own.
 	add(plan.Sysctl{Dev: up.Dev, Table: "ipv6/conf", Name: "disable_ipv6", Want: "1", Optional: true})
 	if port != up.Dev {
 		add(plan.Name{Dev: up.Dev, Want: port.Name})
@@ -130,7 +130,7 @@ func linkLocal(up plan.Link, s *plan.Snapshot) (plan.Addr, bool) {
 	return plan.Addr{}, false
 }
 
-// neighbour is an entry that somebody wrote down.
+// neighbour is an entry that an administrator or a program made.
 type neighbour struct {
 	absent plan.Step
 	on     func(plan.Dev) plan.Step

@@ -1,5 +1,5 @@
 // Package route makes a port a routed interface of its own: what vif-route
-// does. The host answers for the guest on its uplink and for everybody on the
+// does. The host answers for the guest on its uplink and for all others on the
 // port (proxy ARP), and routes the guest's addresses to the port.
 package route
 

@@ -1,5 +1,5 @@
 // Package routed is what the modes have in common in which a port is a routed
-// interface of its own: the host has an address on it, answers for everybody
+// interface of its own: the host has an address on it, answers for all others
 // by proxy ARP, and routes the guest's addresses to it. It is no mode.
 package routed
 
@@ -84,8 +84,8 @@ func Steps(p *plan.Plan, r plan.Request, s *plan.Snapshot, port Port) error {
 	if !has6 || !addrGenMode(dev).Satisfied(s) {
 		// Off also while the mode is changed: the kernel answers a change by
 		// making the address at once, even on a port that is down.
-		// It takes the addresses that somebody gave the port with it, which
-		// therefore go one by one, to come back one by one.
+		// The addresses that the port has already go with it, so they are removed
+		// one by one, to come back one by one.
 		for _, a := range slices.Backward(s.Addresses[dev.Index]) {
 			if is6(a.Prefix) && !a.Dynamic && a.Prefix.Addr() != port.Host6 {
 				add(plan.Address{Dev: dev, Addr: a, Absent: true})
@@ -131,7 +131,7 @@ func Steps(p *plan.Plan, r plan.Request, s *plan.Snapshot, port Port) error {
 }
 
 // route leads one of the guest's addresses or prefixes to the port. held: the
-// guest is held to its hardware address, so nobody needs to ask for it.
+// guest is held to its hardware address, so the host need not ask for it.
 func route(p *plan.Plan, r plan.Request, port Port, ip netip.Prefix, held bool) {
 	entry := plan.RouteEntry{Dst: ip, Metric: metricPV, Protocol: plan.RouteProtocol, Source: port.Host4}
 	if r.Emulated {

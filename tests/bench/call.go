@@ -21,7 +21,7 @@ const settleTime = 3 * time.Millisecond
 // A timing is what one process took.
 type timing struct{ wall, cpu time.Duration }
 
-// errInterrupted ends everything: somebody pressed Ctrl-C.
+// errInterrupted ends everything: the user pressed Ctrl-C.
 var errInterrupted = errors.New("interrupted")
 
 // command is a call's words, the path of the program first.
@@ -94,7 +94,7 @@ func (h *host) call(argv, env []string) (t timing, err error) {
 	return t, err
 }
 
-// failed makes an error of a failed call: with what it said, unless it failed because somebody pressed Ctrl-C, which
+// failed makes an error of a failed call: with what it said, unless it failed because the user pressed Ctrl-C, which
 // goes to all processes of the terminal and may come to us last.
 func (h *host) failed(ctx context.Context, what string, err error) error {
 	sleep(ctx, 200*time.Millisecond)

@@ -30,7 +30,7 @@ type scope struct {
 	// crowds is how often, at the first and the last size, fifty ports go up and down at once.
 	crowds int
 	// perBridge is how many ports are on a bridge before there is another. The port that is measured joins the first,
-	// and the kernel goes through a bridge's ports when one joins or leaves, whoever asks for it.
+	// and the kernel goes through a bridge's ports when one joins or leaves, for any program.
 	perBridge int
 }
 
@@ -129,7 +129,7 @@ func measure(ctx context.Context, s scope, m mode, made *programs, r *report) (e
 	return nil
 }
 
-// progress tells whoever waits what is going on.
+// progress tells the user what is going on.
 func progress(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...)
 }

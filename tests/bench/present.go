@@ -139,7 +139,7 @@ func (h *host) routeTo(link netlink.Link, p port) error {
 	})
 }
 
-// remember writes a record into vifctl's journal. Nobody reads it: it is there to be one of many.
+// remember writes a record into vifctl's journal. No call reads it: it is there to be one of many.
 func remember(p port, index int, mode string) error {
 	return journal.Open(journalDir).Write(&journal.Record{
 		Port: journal.Port{
@@ -170,7 +170,7 @@ func allowFiles(n uint64) error {
 	return nil
 }
 
-// sleep waits, but not for somebody who wants to go.
+// sleep waits until d has passed or the context ends.
 func sleep(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():

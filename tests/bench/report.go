@@ -72,7 +72,7 @@ func (r *report) lines() []row {
 	return all
 }
 
-// of is the sample of somebody beside k; never nil.
+// of is the sample that who gave for k; never nil.
 func (r *report) of(k row, who string) *sample {
 	k.who = who
 	if who == empty || who == prototype {

@@ -56,12 +56,12 @@ var differences = []difference{
 	},
 	{
 		Name:     "routes carry vifctl's protocol number",
-		Why:      "they can be told from everybody else's, by people and by repair",
+		Why:      "people and repair can tell them from other programs' routes",
 		In:       `vif-(route|nat)/.*`,
 		OurEdits: []edit{{`^(route6? .* dev PORT) proto (118|vifctl)`, "$1"}},
 	},
 	{
-		Name:  "proxy ARP answers at once, and nobody is redirected",
+		Name:  "proxy ARP answers at once, and no guest is redirected",
 		Why:   "the kernel delays proxy ARP by up to 0.8 s; redirects would send guests past the host that filters them",
 		In:    `vif-(route|nat)/.*`,
 		Stock: `sysctl net/ipv4/(conf/PORT/send_redirects = 1|neigh/PORT/proxy_delay = 80)`,

@@ -41,7 +41,7 @@ func withEnv(env map[string]string, args ...string) step {
 	}}
 }
 
-// happens is a step in which somebody else does something to the host.
+// happens is a step in which another program does something to the host.
 func happens(what string, command ...string) step {
 	return step{name: what, do: func(w *world) (dom0.Result, error) {
 		return w.Run(command[0], command[1:]...), nil

@@ -40,17 +40,19 @@ func (d *Dom0) cable() error {
 		}
 		holder = d.options.Switch
 	}
-	if err := d.Client.configure("eth0", ClientAddress+"/24", ClientIPv6+"/64"); err != nil {
+	if err := d.Client.Configure("eth0", ClientAddress+"/24", ClientIPv6+"/64"); err != nil {
 		return err
 	}
 	if err := d.up(Uplink); err != nil {
 		return err
 	}
-	if err := d.configure(holder, HostAddress+"/24", HostIPv6+"/64"); err != nil {
+	if err := d.Configure(holder, HostAddress+"/24", HostIPv6+"/64"); err != nil {
 		return err
 	}
-	if err := d.defaultRoutes(ClientAddress, ClientIPv6); err != nil {
-		return err
+	for _, gateway := range []string{ClientAddress, ClientIPv6} {
+		if err := d.DefaultRoute(gateway, ""); err != nil {
+			return err
+		}
 	}
 	if !d.options.Router {
 		return nil
@@ -122,8 +124,9 @@ func (n *Namespace) up(name string) error {
 	return n.nl.LinkSetUp(link)
 }
 
-// configure brings an interface up with addresses, given with their prefix length.
-func (n *Namespace) configure(name string, addresses ...string) error {
+// Configure brings an interface up with addresses, given with their prefix length. IPv6 ones are left out where the kernel
+// has no IPv6.
+func (n *Namespace) Configure(name string, addresses ...string) error {
 	if err := n.up(name); err != nil {
 		return err
 	}
@@ -136,6 +139,9 @@ func (n *Namespace) configure(name string, addresses ...string) error {
 		if err != nil {
 			return fmt.Errorf("%s: %s: address %q: %w", n.Name, name, address, err)
 		}
+		if addr.IP.To4() == nil && !HasIPv6() {
+			continue
+		}
 		if err := n.nl.AddrReplace(link, addr); err != nil {
 			return fmt.Errorf("%s: %s: address %s: %w", n.Name, name, address, err)
 		}
@@ -143,11 +149,22 @@ func (n *Namespace) configure(name string, addresses ...string) error {
 	return nil
 }
 
-func (n *Namespace) defaultRoutes(gateways ...string) error {
-	for _, gateway := range gateways {
-		if err := n.nl.RouteReplace(&netlink.Route{Gw: net.ParseIP(gateway)}); err != nil {
-			return fmt.Errorf("%s: default route through %s: %w", n.Name, gateway, err)
+// DefaultRoute makes a default route through a gateway. With a device the gateway is taken to be right behind it, even outside
+// of the namespace's own networks. One of IPv6 is left out where the kernel has no IPv6.
+func (n *Namespace) DefaultRoute(gateway, device string) error {
+	route := &netlink.Route{Gw: net.ParseIP(gateway)}
+	if route.Gw.To4() == nil && !HasIPv6() {
+		return nil
+	}
+	if device != "" {
+		link, err := n.nl.LinkByName(device)
+		if err != nil {
+			return fmt.Errorf("%s: %s: %w", n.Name, device, err)
 		}
+		route.LinkIndex, route.Flags = link.Attrs().Index, int(netlink.FLAG_ONLINK)
+	}
+	if err := n.nl.RouteReplace(route); err != nil {
+		return fmt.Errorf("%s: default route through %s: %w", n.Name, gateway, err)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package dom0
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -26,7 +27,8 @@ type Options struct {
 	Store Store
 	// Bridges are made in this order. The first one that lists the uplink among its ports takes over its addresses.
 	Bridges []Bridge
-	// Switch, where it is not "", is a bridge of Open vSwitch's, which the host then runs; the uplink is its port.
+	// Switch, where it is not "", is a bridge of Open vSwitch's, which the host then runs; the uplink is its port. It is the
+	// machine's Open vSwitch or, where that has none, the one that tests/deps unpacked.
 	Switch string
 	// Router makes the host what network-route leaves: forwarding, and answering ARP for its guests on the uplink.
 	Router bool
@@ -45,6 +47,7 @@ type Dom0 struct {
 	mu        sync.Mutex
 	guests    map[int]*Namespace
 	ports     map[string]*Port
+	socket    string // the xenstored's, on the machine
 	stopStore func()
 }
 
@@ -87,6 +90,7 @@ func (d *Dom0) start() error {
 		return fmt.Errorf("start a xenstored: %w", err)
 	}
 	d.stopStore = stop
+	d.socket = socket
 	if d.Client, err = newNamespace("client", nil); err != nil {
 		return err
 	}
@@ -94,7 +98,7 @@ func (d *Dom0) start() error {
 		if err := mountView(socket); err != nil {
 			return err
 		}
-		if d.options.Switch != "" {
+		if _, err := exec.LookPath("ovs-vsctl"); err != nil && d.options.Switch != "" {
 			if err := MountSwitch(); err != nil {
 				return err
 			}
@@ -111,7 +115,7 @@ func (d *Dom0) start() error {
 		return err
 	}
 	d.Settle()
-	return d.store("/local/domain/0/name", "Domain-0", "/local/domain/0/domid", "0", "/tool/xenstored", "")
+	return d.Write("/local/domain/0/name", "Domain-0", "/local/domain/0/domid", "0", "/tool/xenstored", "")
 }
 
 // Close takes everything down: what runs in the namespaces, the namespaces, the xenstored.
@@ -136,7 +140,7 @@ func (d *Dom0) Close() {
 	d.ports, d.guests, d.Namespace, d.Client, d.stopStore = nil, nil, nil, nil, func() {}
 }
 
-// StopStore ends the xenstored, as a crash of it would: its socket stays, and nobody answers there.
+// StopStore ends the xenstored, as a crash of it would: its socket stays, and is not served.
 func (d *Dom0) StopStore() {
 	d.mu.Lock()
 	defer d.mu.Unlock()

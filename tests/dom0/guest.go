@@ -50,7 +50,7 @@ const backendMAC = "fe:ff:ff:ff:ff:ff"
 // guest the device model makes its tap.
 func (d *Dom0) Attach(nic NIC) (*Port, error) {
 	p := d.port(nic)
-	if err := d.store(p.keys()...); err != nil {
+	if err := d.Write(p.keys()...); err != nil {
 		return nil, err
 	}
 	for _, key := range nic.Absent {
@@ -58,7 +58,7 @@ func (d *Dom0) Attach(nic NIC) (*Port, error) {
 			return nil, err
 		}
 	}
-	if _, err := d.Guest(nic.Domid); err != nil {
+	if _, err := d.guest(nic.Domid, p.Guest); err != nil {
 		return nil, err
 	}
 	d.mu.Lock()
@@ -68,6 +68,13 @@ func (d *Dom0) Attach(nic NIC) (*Port, error) {
 		return p, nil
 	}
 	return p, p.Plug()
+}
+
+// Port is an attached NIC, by its vif's first name (vif1.0); nil is none.
+func (d *Dom0) Port(vif string) *Port {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.ports[vif]
 }
 
 func (d *Dom0) port(nic NIC) *Port {
@@ -137,6 +144,10 @@ func (p *Port) keys() []string {
 // Guest is the guest's own namespace, where its NICs are eth0, eth1, …, and the emulated ones emu0, emu1, …; in OneRoom
 // they are eth1.0, eth2.0, ….
 func (d *Dom0) Guest(domid int) (*Namespace, error) {
+	return d.guest(domid, fmt.Sprintf("guest%d", domid))
+}
+
+func (d *Dom0) guest(domid int, name string) (*Namespace, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.options.OneRoom {
@@ -145,7 +156,7 @@ func (d *Dom0) Guest(domid int) (*Namespace, error) {
 	if guest, ok := d.guests[domid]; ok {
 		return guest, nil
 	}
-	guest, err := newNamespace(fmt.Sprintf("guest%d", domid), nil)
+	guest, err := newNamespace(name, nil)
 	if err == nil {
 		d.guests[domid] = guest
 	}

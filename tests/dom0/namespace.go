@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"runtime"
@@ -79,22 +80,19 @@ func (n *Namespace) enter() error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make the mounts private: %w", err)
 	}
-	// A sysfs shows the network namespace it was mounted in.
-	if err := unix.Mount("sysfs", "/sys", "sysfs", 0, ""); err != nil {
+	// A sysfs shows the network namespace it was mounted in. Below a container's masked one an ordinary user may mount none.
+	if err := unix.Mount("sysfs", "/sys", "sysfs", 0, ""); err != nil && !errors.Is(err, unix.EPERM) {
 		return fmt.Errorf("mount /sys: %w", err)
 	}
 	var err error
 	if n.fd, err = unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
 		return err
 	}
-	if n.nl, err = netlink.NewHandle(); err != nil {
+	if n.nl, err = netlink.NewHandle(unix.NETLINK_ROUTE); err != nil {
 		return err
 	}
-	// Duplicate address detection would make every test wait a second for its IPv6 addresses.
-	for _, which := range []string{"all", "default"} {
-		if err := setSysctl("net/ipv6/conf/"+which+"/accept_dad", "0"); err != nil {
-			return err
-		}
+	if err := setDefaults(); err != nil {
+		return err
 	}
 	lo, err := n.nl.LinkByName("lo")
 	if err != nil {
@@ -209,7 +207,51 @@ func (n *Namespace) processes() []int {
 	return pids
 }
 
-// setSysctl writes one value below /proc/sys, on a thread that is in the namespace.
+// defaults make a namespace the same on every machine, since a new one inherits much of the first one's settings; and quick:
+// duplicate address detection would take a second for each IPv6 address.
+var defaults = []struct{ table, name, value string }{
+	{"ipv4/conf", "forwarding", "0"},
+	{"ipv4/conf", "rp_filter", "0"},
+	{"ipv4/conf", "arp_ignore", "0"},
+	{"ipv4/conf", "arp_filter", "0"},
+	{"ipv6/conf", "disable_ipv6", "0"},
+	{"ipv6/conf", "forwarding", "0"},
+	{"ipv6/conf", "accept_dad", "0"},
+}
+
+func setDefaults() error {
+	for _, d := range defaults {
+		for _, which := range []string{"all", "default"} {
+			if err := setSysctl("net/"+d.table+"/"+which+"/"+d.name, d.value); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// setSysctl writes one value below /proc/sys, on a thread that is in the namespace. A kernel without IPv6 has no settings
+// for it.
 func setSysctl(path, value string) error {
-	return os.WriteFile("/proc/sys/"+path, []byte(value), 0)
+	err := os.WriteFile("/proc/sys/"+path, []byte(value), 0)
+	if errors.Is(err, fs.ErrNotExist) && !HasIPv6() {
+		return nil
+	}
+	return err
+}
+
+// HasIPv6 reports whether this kernel speaks it at all.
+func HasIPv6() bool {
+	_, err := os.Stat("/proc/sys/net/ipv6")
+	return err == nil
+}
+
+// Path is a file that nsenter and ip enter the namespace by, for as long as this process lives.
+func (n *Namespace) Path() string {
+	// Below another process namespace's /proc we have another number than our own.
+	self, err := os.Readlink("/proc/self")
+	if err != nil {
+		self = strconv.Itoa(os.Getpid())
+	}
+	return fmt.Sprintf("/proc/%s/fd/%d", self, n.fd)
 }

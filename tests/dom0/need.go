@@ -1,10 +1,10 @@
 package dom0
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"strings"
 	"testing"
 )
 
@@ -29,6 +29,7 @@ var packages = map[string]string{
 	"journalctl":              "systemd",
 	"nft":                     "nftables",
 	"nsenter":                 "util-linux",
+	"ovs-vsctl":               "openvswitch-switch",
 	"ping":                    "iputils-ping",
 	"setpriv":                 "util-linux",
 	"systemctl":               "systemd",
@@ -45,34 +46,35 @@ var packages = map[string]string{
 }
 
 // Need ends the test when it is not run by root or a program is missing, with one sentence that says what to do. In CI
-// (CI=true) that is a failure, so that a root test never goes missing unseen; on somebody's own machine it is a skip.
+// (CI=true) that is a failure, so that a root test never goes missing unseen; on a developer's machine it is a skip.
 func Need(t testing.TB, programs ...string) {
 	t.Helper()
-	complaint := missing(programs)
+	err := Missing(programs...)
+	if os.Geteuid() != 0 {
+		err = errors.New("this test makes network namespaces: run it as root")
+	}
 	switch {
-	case complaint == "":
+	case err == nil:
 	case os.Getenv("CI") == "true":
-		t.Fatal(complaint)
+		t.Fatal(err)
 	default:
-		t.Skip(complaint)
+		t.Skip(err)
 	}
 }
 
-func missing(programs []string) string {
-	if os.Geteuid() != 0 {
-		return "this test makes network namespaces: run it as root"
-	}
+// Missing says which of some programs is not on this machine, and how Debian installs it; nil where all are.
+func Missing(programs ...string) error {
 	for _, program := range programs {
 		if _, err := exec.LookPath(program); err != nil {
-			return fmt.Sprintf("this test needs the program %s: apt-get install %s", program, packageOf(program))
+			return fmt.Errorf("there is no program %s on this machine: apt-get install %s", program, packageOf(program))
 		}
 	}
-	return ""
+	return nil
 }
 
 func packageOf(program string) string {
 	if name, ok := packages[program]; ok {
 		return name
 	}
-	return strings.TrimSpace(program)
+	return program
 }

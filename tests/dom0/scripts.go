@@ -22,11 +22,18 @@ func Vifctl() (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	links := map[string]string{xenscripts.Program: vifctl, xenscripts.HookProgram: Hook(vifctl)}
-	for _, name := range xenscripts.Names() {
-		links[name] = links[xenscripts.ProgramOf(name)]
+	return Built(vifctl)()
+}
+
+// Built is a vifctl that was built before, and the vif-hook beside it, under every name they answer to.
+func Built(vifctl string) Scripts {
+	return func() (map[string]string, error) {
+		links := map[string]string{xenscripts.Program: vifctl, xenscripts.HookProgram: Hook(vifctl)}
+		for _, name := range xenscripts.Names() {
+			links[name] = links[xenscripts.ProgramOf(name)]
+		}
+		return links, nil
 	}
-	return links, nil
 }
 
 // Debian is the scripts of Debian's package xen-utils-common, unpacked at root.

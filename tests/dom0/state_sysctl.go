@@ -62,7 +62,7 @@ func readSetting(path string) ([]byte, error) {
 // table that has nothing in it is still a fact.
 func (n *Namespace) firewall() []string {
 	var facts []string
-	if missing([]string{"nft"}) == "" {
+	if Missing("nft") == nil {
 		facts = append(facts, n.ruleset("nft", "nft", "--stateless", "list", "ruleset")...)
 	}
 	for file, program := range map[string]string{

@@ -17,7 +17,7 @@ func RealStore(t testing.TB) Store {
 	return func() (string, func(), error) { return realxenstore.Start(t), func() {}, nil }
 }
 
-// EmbeddedStore is the daemon of vifctl's lab, in this process.
+// EmbeddedStore is a daemon in this process, written in Go.
 func EmbeddedStore() (string, func(), error) {
 	dir, err := os.MkdirTemp("", "dom0")
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -43,12 +44,17 @@ func (d *Dom0) startSwitch(bridge string) error {
 		return err
 	}
 	const database, socket = switchRun + "/conf.db", switchRun + "/db.sock"
+	// Debian has it there, and a link to it where people look.
+	vswitchd := "/usr/lib/openvswitch-switch/ovs-vswitchd"
+	if path, err := exec.LookPath("ovs-vswitchd"); err == nil {
+		vswitchd = path
+	}
 	if _, err := d.run("ovsdb-tool", "create", database, "/usr/share/openvswitch/vswitch.ovsschema"); err != nil {
 		return err
 	}
 	for _, daemon := range [][]string{
 		{"ovsdb-server", database, "--remote=punix:" + socket, "--unixctl=" + switchRun + "/db.ctl"},
-		{"/usr/lib/openvswitch-switch/ovs-vswitchd", "unix:" + socket, "--unixctl=" + switchRun + "/switch.ctl"},
+		{vswitchd, "unix:" + socket, "--unixctl=" + switchRun + "/switch.ctl"},
 	} {
 		log, err := memoryFile("openvswitch")
 		if err != nil {
@@ -60,7 +66,7 @@ func (d *Dom0) startSwitch(bridge string) error {
 			return err
 		}
 		go func() { _ = cmd.Wait(); log.Close() }()
-		if err := d.appears(socket); err != nil {
+		if err := d.Appears(socket); err != nil {
 			return err
 		}
 		if daemon[0] == "ovsdb-server" {
@@ -80,8 +86,8 @@ func (d *Dom0) startSwitch(bridge string) error {
 	return errors.Join(d.Client.checksum("eth0"), d.checksum(bridge))
 }
 
-// appears waits for a file of the dom0's.
-func (d *Dom0) appears(path string) error {
+// Appears waits for a file of the dom0's.
+func (d *Dom0) Appears(path string) error {
 	for end := time.Now().Add(speed.Patience); ; time.Sleep(2 * time.Millisecond) {
 		err := d.Do(func() error {
 			_, err := os.Stat(path)

@@ -16,8 +16,9 @@ const (
 	storePath  = "/run/xenstored/socket"
 )
 
-// mountView gives the calling thread's mount namespace its own /etc (the host's below but for /etc/xen and /etc/iproute2,
-// what is written stays here), /run and /var/log, with the store's socket where Xen's programs look for it. The machine's own files are never written.
+// mountView gives the calling thread's mount namespace its own /etc (the machine's below, what is written stays here), /run,
+// /var/log, and an empty /etc/xen and /etc/iproute2, with the store's socket where Xen's programs look for it. The machine's
+// own files are never written. Every step is one that a user namespace's root may take, too.
 func mountView(storeSocket string) error {
 	// The socket is bound below the new /run, so it has to be held open before the old one disappears under it.
 	socket, err := unix.Open(storeSocket, unix.O_PATH|unix.O_CLOEXEC, 0)
@@ -35,21 +36,32 @@ func mountView(storeSocket string) error {
 			return err
 		}
 	}
-	// Empty, and nothing of the machine's shines through: Xen, or vifctl itself, may be installed there.
-	for _, dir := range []string{upper + "/xen", upper + "/iproute2"} {
-		if err := os.Mkdir(dir, 0o755); err != nil {
+	// Xen, or vifctl itself, may be installed on the machine. The folders below the new mounts are this view's own: an ordinary
+	// user could not make them in the machine's /etc.
+	empty := []string{"xen", "iproute2"}
+	for _, dir := range empty {
+		if err := os.Mkdir(filepath.Join(upper, dir), 0o755); err != nil {
 			return err
-		}
-		if err := unix.Setxattr(dir, "trusted.overlay.opaque", []byte("y"), 0); err != nil {
-			return fmt.Errorf("hide the machine's %s: %w", filepath.Base(dir), err)
 		}
 	}
 	overlay := "lowerdir=/etc,upperdir=" + upper + ",workdir=" + work
 	if err := unix.Mount("overlay", "/etc", "overlay", 0, overlay); err != nil {
 		return fmt.Errorf("mount an overlay on /etc: %w", err)
 	}
-	if err := unix.Mount("tmpfs", "/var/log", "tmpfs", 0, "mode=755"); err != nil {
-		return fmt.Errorf("mount /var/log: %w", err)
+	covered := []string{"/var/log"}
+	for _, dir := range empty {
+		covered = append(covered, filepath.Join("/etc", dir))
+	}
+	// The ways to a real dom0's own xenstored.
+	for _, dir := range []string{"/dev/xen", "/proc/xen"} {
+		if _, err := os.Stat(dir); err == nil {
+			covered = append(covered, dir)
+		}
+	}
+	for _, dir := range covered {
+		if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "mode=755"); err != nil {
+			return fmt.Errorf("mount %s: %w", dir, err)
+		}
 	}
 	for _, dir := range []string{ScriptsDir, filepath.Dir(hotplugLog)} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -65,14 +77,13 @@ func mountView(storeSocket string) error {
 // hidePrograms takes from the scripts what would make their result depend on the machine: the system's log, and brctl,
 // for which they have a second code path.
 func hidePrograms() error {
-	if err := bind("/bin/true", "/usr/bin/logger"); err != nil {
-		return err
-	}
-	for _, brctl := range []string{"/sbin/brctl", "/usr/sbin/brctl"} {
-		if _, err := os.Stat(brctl); err != nil {
+	for program, stand := range map[string]string{
+		"/usr/bin/logger": "/bin/true", "/sbin/brctl": "/dev/null", "/usr/sbin/brctl": "/dev/null",
+	} {
+		if _, err := os.Stat(program); err != nil {
 			continue
 		}
-		if err := bind("/dev/null", brctl); err != nil {
+		if err := bind(stand, program); err != nil {
 			return err
 		}
 	}

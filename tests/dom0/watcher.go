@@ -5,8 +5,13 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
+	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"vifctl/tests/speed"
 )
 
 // A Watcher is a `vifctl watch` at work in a dom0.
@@ -37,6 +42,20 @@ func (w *Watcher) Pid() int { return w.cmd.Process.Pid }
 func (w *Watcher) Log() string {
 	text, _ := io.ReadAll(io.NewSectionReader(w.log, 0, 1<<20))
 	return string(text)
+}
+
+// Says waits for a line that matches, and returns it; ok is false where none has come in a minute.
+func (w *Watcher) Says(pattern *regexp.Regexp) (line string, ok bool) {
+	for end := time.Now().Add(speed.Patience); ; time.Sleep(2 * time.Millisecond) {
+		for line := range strings.Lines(w.Log()) {
+			if pattern.MatchString(line) {
+				return strings.TrimSuffix(line, "\n"), true
+			}
+		}
+		if time.Now().After(end) {
+			return "", false
+		}
+	}
 }
 
 // Signal sends it one.

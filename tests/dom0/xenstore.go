@@ -1,12 +1,18 @@
 package dom0
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"vifctl/hooks/xenstore"
+	"vifctl/tests/speed"
 )
 
-// Xen's own programs read and write the store here, not vifctl's client: the tests' eyes are not the ones under test.
+// What libxl would write goes through vifctl's client. What tests look at is read by Xen's own programs: the tests' eyes are
+// not the ones under test.
 
 // Xenstore is the whole store as text, a line a key, sorted, without what the daemon keeps about itself.
 func (d *Dom0) Xenstore() string {
@@ -27,19 +33,49 @@ func (d *Dom0) Read(key string) (value string, ok bool) {
 	return strings.TrimSuffix(r.Stdout, "\n"), r.Exit == 0
 }
 
-// Write writes keys and their values, in pairs.
-func (d *Dom0) Write(pairs ...string) error { return d.store(pairs...) }
-
-// Remove removes keys and all below them.
-func (d *Dom0) Remove(keys ...string) error {
-	_, err := d.run("xenstore-rm", keys...)
-	return err
+// toolstack does something over a connection of the toolstack's, a new one each time: a xenstored may be started again.
+func (d *Dom0) toolstack(do func(context.Context, *xenstore.Client) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), speed.Patience)
+	defer cancel()
+	c, err := xenstore.DialPath(ctx, d.socket)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Close() }()
+	return do(ctx, c)
 }
 
-func (d *Dom0) store(pairs ...string) error {
+// Key reads a key as the toolstack does, without a program of Xen's; "" is also one that is not there.
+func (d *Dom0) Key(key string) (value string) {
+	_ = d.toolstack(func(ctx context.Context, c *xenstore.Client) (err error) {
+		value, err = c.Read(ctx, key)
+		return err
+	})
+	return value
+}
+
+// Write writes keys and their values, in pairs.
+func (d *Dom0) Write(pairs ...string) error {
 	if len(pairs)%2 != 0 {
 		return fmt.Errorf("a key without a value: %q", pairs)
 	}
-	_, err := d.run("xenstore-write", append([]string{"--"}, pairs...)...)
-	return err
+	return d.toolstack(func(ctx context.Context, c *xenstore.Client) error {
+		for pair := range slices.Chunk(pairs, 2) {
+			if err := c.Write(ctx, pair[0], pair[1]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Remove removes keys and all below them.
+func (d *Dom0) Remove(keys ...string) error {
+	return d.toolstack(func(ctx context.Context, c *xenstore.Client) error {
+		var failed []error
+		for _, key := range keys {
+			failed = append(failed, c.Remove(ctx, key))
+		}
+		return errors.Join(failed...)
+	})
 }

@@ -12,7 +12,7 @@ import (
 	"vifctl/tests/speed"
 )
 
-// TestConnectionSurvives: whoever works on a host from afar goes on working while it is rewired, and back, by either family
+// TestConnectionSurvives: a remote user's connection to the host survives its rewiring, and back, by either family
 // and with either way of naming; also when the gateway is found to be lost, and all of it is undone.
 func TestConnectionSurvives(t *testing.T) {
 	t.Parallel()

@@ -9,7 +9,7 @@ import (
 	"vifctl/tests/dom0"
 )
 
-// An example is a guest's NIC, and what its port was before anybody was called.
+// An example is a guest's NIC, and what its port was before the first call.
 type example struct {
 	Script string
 	// Tap: the calls are those for the emulated NIC's tap.

@@ -41,7 +41,7 @@ func kill(d *dom0.Dom0, c dom0.Call, nth int) (killed bool, r dom0.Result, err e
 		return false, r, err
 	}
 	defer null.Close()
-	// Whoever starts the process is its tracer: the one thread that lives in the dom0.
+	// The thread that starts the process traces it: the one thread that lives in the dom0.
 	err = d.Do(func() error {
 		pid, err := syscall.ForkExec(dom0.ScriptsDir+"/"+c.Script, append([]string{c.Script}, c.Args...), &syscall.ProcAttr{
 			Dir: "/", Env: c.Environment(), Files: []uintptr{null.Fd(), words.Fd(), words.Fd()},

@@ -111,7 +111,7 @@ func TestStopUndoesStart(t *testing.T) {
 }
 
 // TestStartKilledAnywhere: a host is never left half-way: of a start that was killed nothing stays, and a stop that was
-// killed comes to its end, without anybody doing anything about it.
+// killed comes to its end, without another command.
 func TestStartKilledAnywhere(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -143,7 +143,7 @@ func TestStartKilledAnywhere(t *testing.T) {
 	})
 }
 
-// wasRewired: the host's own connection was at stake, so that somebody watched.
+// wasRewired: the host's own connection was at stake, so that a guard watched.
 func wasRewired(start dom0.Call) bool {
 	return start.Args[2] == "bridge" && !strings.Contains(strings.Join(start.Args, " "), "netdev=none")
 }

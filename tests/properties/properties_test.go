@@ -62,7 +62,7 @@ func TestKilledAnywhere(t *testing.T) {
 	})
 }
 
-// connected: netback has been told. It waits for nobody on a tap's behalf.
+// connected: netback has been told. It waits for no call for a tap.
 func (tr *trial) connected(t failer) {
 	t.Helper()
 	if tr.Tap {

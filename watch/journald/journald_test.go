@@ -46,8 +46,8 @@ func TestFields(t *testing.T) {
 	require.Empty(t, plain.String())
 
 	require.NoError(t, server.Close())
-	log.Info("nobody listens")
-	require.Contains(t, plain.String(), "nobody listens")
+	log.Info("no listener")
+	require.Contains(t, plain.String(), "no listener")
 	require.Contains(t, plain.String(), "port=vif1.0-emu")
 }
 

@@ -38,7 +38,7 @@ var supervisors = []supervisor{
 	},
 }
 
-// wantUnits are what can run by itself on this host, but for what somebody else
+// wantUnits are what can run by itself on this host, but for what another program
 // has put there.
 func wantUnits() (wanted []units.Unit) {
 	for _, s := range supervisors {
@@ -115,7 +115,7 @@ func placeUnits(paths []string) error {
 	return nil
 }
 
-// removable: nobody runs anything by what was put there.
+// removable: no service runs by what was put there.
 func removable(paths []string) error {
 	for _, s := range supervisors {
 		for _, u := range s.units {

@@ -18,6 +18,8 @@ type Table struct {
 	SeeAlso  [][2]string
 	Version  string
 	Commands []Command
+	// Elsewhere are words that other programs understand, and a sentence that names them.
+	Elsewhere map[string]string
 }
 
 // codes are the exit codes of all commands.
@@ -43,5 +45,8 @@ func (t Table) Names() []string {
 
 // Unknown is the error of a word that is no command.
 func (t Table) Unknown(word string) error {
+	if sentence, ok := t.Elsewhere[word]; ok {
+		return Usagef("%s", sentence)
+	}
 	return Usagef("there is no command %q%s; `%s help` lists them", word, configs.DidYouMean(word, t.Names()), t.Program)
 }

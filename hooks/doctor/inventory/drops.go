@@ -8,11 +8,11 @@ import (
 	"vifctl/hooks/plan"
 )
 
-// Firewall is asked about what our rules did, and what somebody else's do.
+// Firewall tells what our rules did, and what other programs' rules do.
 type Firewall interface {
 	// Drops counts the packets that antispoofing has dropped by the reason, and
-	// DropsByPort by the ifindex of the port they came from: nil where nobody
-	// counts so.
+	// DropsByPort by the ifindex of the port they came from: nil where the
+	// firewall does not count so.
 	Drops(ctx context.Context) (map[string]uint64, error)
 	DropsByPort(ctx context.Context) (map[int]uint64, error)
 	// Filters tells what iptables' FORWARD drops, in either variant.

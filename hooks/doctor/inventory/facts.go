@@ -46,20 +46,20 @@ type Facts struct {
 	// Drops are how many packets antispoofing has dropped, by the reason.
 	Drops map[string]uint64
 	// DropsElsewhere are those from interfaces that are no guest's, by name:
-	// somebody there used a guest's address.
+	// a sender there used a guest's address.
 	DropsElsewhere map[string]uint64
 	// Tables of ours that the kernel has, by family.
 	Tables []string
-	// Damaged are the chains of ours that somebody has changed, as `nft list
-	// chain` takes them.
+	// Damaged are the chains of ours that another program has changed, as `nft
+	// list chain` takes them.
 	Damaged []string
 	// Iptables: vifctl's own rules are iptables'.
 	Iptables bool
 	// VLANs are the VLANs that bridges' ports are in, by ifindex; empty where the
 	// kernel filters none.
 	VLANs map[int][]int
-	// Managed are links that a network manager has taken under its wings, by
-	// name: which manager.
+	// Managed are the links that a network manager manages, by name: which
+	// manager.
 	Managed map[string]string
 	// Watcher: vifctl watch is running.
 	Watcher bool
@@ -121,7 +121,7 @@ type Port struct {
 	Work    *engine.Decision
 	WorkErr error
 	// Dropped are the packets from here that antispoofing has dropped since the
-	// port was brought up; nil where it is not checked, or nobody counts.
+	// port was brought up; nil where it is not checked or not counted.
 	Dropped *uint64
 }
 
@@ -155,7 +155,7 @@ func (p *Port) Missing() []plan.Action {
 	return p.Work.Missing()
 }
 
-// Right reports whether a port is as it should be, as far as that can be told.
+// Right reports whether a port lacks nothing, as far as that can be told.
 func (p *Port) Right() bool { return p.Work == nil || p.Work.Right() }
 
 // Carrier is the port through which the guest's traffic goes, nil where there is

@@ -21,7 +21,7 @@ import (
 // which drops those of guests: what no rule of it accepts, or by a rule.
 type ForeignHook struct {
 	// Owner is the program by its usual name: docker, ufw, firewalld, or
-	// "somebody".
+	// "another program".
 	Owner string
 	// Chain as `nft list chain` or iptables takes it: "ip filter FORWARD".
 	Chain string
@@ -122,7 +122,7 @@ func ofIptables(table string, chains []string) bool {
 		})
 }
 
-// ownerOf guesses whose a table is by what is in it.
+// ownerOf guesses a table's program by what is in it.
 func ownerOf(table string, chains []string) string {
 	has := func(prefix string) bool {
 		return slices.ContainsFunc(chains, func(name string) bool { return strings.HasPrefix(name, prefix) })
@@ -137,7 +137,7 @@ func ownerOf(table string, chains []string) string {
 	case has("LIBVIRT"):
 		return "libvirt"
 	}
-	return "somebody"
+	return "another program"
 }
 
 func familyName(f nftables.TableFamily) string {
@@ -158,7 +158,7 @@ func familyName(f nftables.TableFamily) string {
 	return fmt.Sprint(byte(f))
 }
 
-// acceptsMark looks for a rule of somebody's that accepts what carries a mark,
+// acceptsMark looks for a rule of another program that accepts what carries a mark,
 // in any of a table's chains: by iptables' own match, or nft's.
 func acceptsMark(c *nftables.Conn, table *nftables.Table, chains []*nftables.Chain, mark uint32) bool {
 	wanted := binary.NativeEndian.AppendUint32(nil, mark)

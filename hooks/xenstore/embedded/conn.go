@@ -14,7 +14,7 @@ import (
 const maxQueued = 16 << 20
 
 // conn is one client. Its watches and transactions belong to Server.mu, its queue to its own mutex, so that a client
-// that does not read holds up nobody.
+// that does not read does not hold up the others.
 type conn struct {
 	server *Server
 	socket *net.UnixConn

@@ -136,7 +136,7 @@ func TestOddRequests(t *testing.T) {
 		"end without beginning":  {wire.TypeTransactionEnd, 0, "T\x00", "ENOENT\x00"},
 		"end with what":          {wire.TypeTransactionEnd, 0, "X\x00", "EINVAL\x00"},
 		"permissions without":    {wire.TypeSetPerms, 0, "/\x00", "EINVAL\x00"},
-		"permissions of nobody":  {wire.TypeSetPerms, 0, "/\x00n\x00", "EINVAL\x00"},
+		"permissions of no one":  {wire.TypeSetPerms, 0, "/\x00n\x00", "EINVAL\x00"},
 		"unwatch the unwatched":  {wire.TypeUnwatch, 0, "/\x00t\x00", "ENOENT\x00"},
 		"watch without token":    {wire.TypeWatch, 0, "/\x00", "EINVAL\x00"},
 		"domain that is no one":  {wire.TypeGetDomainPath, 0, "x\x00", "EINVAL\x00"},

@@ -208,7 +208,7 @@ func (r *call) setPerms() error {
 			return syscall.EINVAL
 		}
 	}
-	if r.args[0] == wire.IntroduceDomain || r.args[0] == wire.ReleaseDomain { // accepted, and nobody asks for them again
+	if r.args[0] == wire.IntroduceDomain || r.args[0] == wire.ReleaseDomain { // accepted, not kept: no request reads them
 		r.acknowledge()
 		return nil
 	}

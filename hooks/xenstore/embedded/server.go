@@ -57,7 +57,7 @@ func Start(path string, options ...Option) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedded xenstore: %w", err)
 	}
-	if err := os.Chmod(path, 0o600); err != nil { // as xenstored's: whoever can connect is dom0
+	if err := os.Chmod(path, 0o600); err != nil { // as xenstored's: a client that can connect is dom0
 		_ = listener.Close()
 		return nil, fmt.Errorf("embedded xenstore: %w", err)
 	}
@@ -67,7 +67,7 @@ func Start(path string, options ...Option) (*Server, error) {
 	return s, nil
 }
 
-// removeStale removes a socket that nobody listens on. A socket in use, and anything but a socket, is left alone: listening
+// removeStale removes a socket that no process listens on. A socket in use, and anything but a socket, is left alone: listening
 // on it then fails with "address already in use".
 func removeStale(path string) error {
 	st, err := os.Lstat(path)
@@ -85,7 +85,7 @@ func removeStale(path string) error {
 func (s *Server) Path() string { return s.path }
 
 // Hang makes the server accept connections and read requests without ever answering one, until Hang(false).
-// What was asked meanwhile is neither done nor answered later.
+// Requests that came meanwhile are dropped.
 func (s *Server) Hang(hang bool) { s.hanging.Store(hang) }
 
 // Close cuts every connection, as the daemon's end would, and removes the socket. Closing twice is no error.

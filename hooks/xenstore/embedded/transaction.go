@@ -2,7 +2,7 @@ package embedded
 
 import "slices"
 
-// transaction is a view of the tree that nobody else sees. It sees a node as it was when the transaction first touched it,
+// transaction is a view of the tree that no other client sees. It sees a node as it was when the transaction first touched it,
 // and can be committed only if none of those has changed since: xenstored's rule (xenstored_transaction.c), in which even
 // two new children of one parent conflict.
 type transaction struct {
@@ -52,7 +52,7 @@ func (tx *transaction) queue(e event) {
 }
 
 // commit applies the view and returns the events to fire, or reports that something it rests on has changed. A node that
-// came and went within the transaction has no event: nobody could ever have seen it.
+// came and went within the transaction has no event: no client could have seen it.
 func (tx *transaction) commit() (events []event, ok bool) {
 	for path, before := range tx.before {
 		if generation(tx.tree.get(path)) != before {

@@ -54,12 +54,17 @@ func (g guest) rules() []plan.Rule {
 	own := func(a netip.Addr) plan.Rule {
 		return plan.Rule{Kind: plan.RuleOwnAddress, Dev: dev, Prefix: netip.PrefixFrom(a, a.BitLen())}
 	}
+	shared := func(a netip.Addr) plan.Rule {
+		return plan.Rule{Kind: plan.RuleGuestAddress, Prefix: netip.PrefixFrom(a, a.BitLen())}
+	}
 	port := uint16(g.forward())
 	return []plan.Rule{
 		{Kind: plan.RuleOwnMAC, Dev: dev, MAC: g.mac()},
 		{Kind: plan.RuleStrict, Dev: dev},
 		own(g.private()),
 		own(g.private6()),
+		shared(g.private()),
+		shared(g.private6()),
 		{Kind: plan.RuleRouted, Dev: dev},
 		{Kind: plan.RulePrivate, Dev: dev},
 		{Kind: plan.RuleOneToOne, Public: g.public(), Private: g.private()},

@@ -154,7 +154,7 @@ func (r *report) checkedCalls() (calls []string) {
 
 // machine says on what was measured, and how often.
 func (r *report) machine() string {
-	return fmt.Sprintf("%s; medians of %d rounds (of vifctl's), of %d calls with and without antispoofing",
+	return fmt.Sprintf("%s; medians of %d rounds (of nftables), of %d calls with and without antispoofing",
 		figures.Machine(), r.scope.rounds, r.scope.calls)
 }
 

@@ -34,7 +34,7 @@ func good() map[key]float64 {
 
 func TestVerdicts(t *testing.T) {
 	verdicts := measured(good()).verdicts()
-	require.Len(t, verdicts, 8)
+	require.Len(t, verdicts, 6)
 	for _, v := range verdicts {
 		require.True(t, v.Kept, v)
 	}
@@ -47,8 +47,6 @@ func TestVerdicts(t *testing.T) {
 		{key{nftables, packet, 5000}, 5.1, "a packet through the router"},
 		{key{nftables, flow, 5000}, 5.1, "a new flow through the router"},
 		{key{nftables, connection, 5000}, 5.1, "a connection through the router"},
-		{key{xtNFT, add, 5000}, 31, "at most 30 ms (31.0): missed by 1.0 (31.0 of CPU); iptables alone takes 0.0 (0.0 of CPU) for one rule"},
-		{key{xtLegacy, add, 5000}, 40.5, "at most 30 ms (40.5): missed by 10.5 (40.5 of CPU); iptables alone takes 25.0 (25.0 of CPU) for one rule"},
 		{key{strict, "route online", 0}, 7.1, "takes a call's online at most 4 ms more of CPU (4.10: route)"},
 		{key{strict, "nat offline", 0}, 8, "takes a call's offline at most 4 ms more of CPU (5.00: nat)"},
 	} {

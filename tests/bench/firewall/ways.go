@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"vifctl/hooks/firewall"
+	"vifctl/hooks/journal"
 	"vifctl/hooks/plan"
 	"vifctl/modes/nat"
 	"vifctl/tests/dom0"
@@ -56,16 +57,42 @@ var ways = []way{
 	{name: debian, variant: "nft", scripts: filtering, fill: fillDebian},
 }
 
-// book is where vifctl writes down what is in its chains.
-const book = "/run/vifctl/iptables"
+// journalDir is where vifctl keeps its records.
+const journalDir = "/run/vifctl"
 
 // open opens vifctl's firewall of the namespace that the calling thread is in.
 func (y way) open() (firewall.Firewall, error) {
-	o := firewall.Options{Uplinks: []string{dom0.Uplink}, Book: book}
-	if y.firewall == "iptables" {
-		return firewall.OpenIPTables(o)
+	o := firewall.Options{Uplinks: []string{dom0.Uplink}}
+	if y.firewall != "iptables" {
+		return firewall.OpenNFTables(o)
 	}
-	return firewall.OpenNFTables(o)
+	boot, err := bootID()
+	if err != nil {
+		return nil, err
+	}
+	o.Wanted = func() ([]plan.Rule, error) { return journal.Open(journalDir).Rules(boot) }
+	return firewall.OpenIPTables(o)
+}
+
+func bootID() (string, error) {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	return strings.TrimSpace(string(id)), err
+}
+
+// remember writes the guest's record, of which the iptables backend reads everybody's.
+func (g guest) remember() error {
+	boot, err := bootID()
+	if err != nil {
+		return err
+	}
+	r := &journal.Record{
+		Port: journal.Port{NIC: plan.NIC{Domid: int(g)}, Kind: plan.Vif, Index: most + int(g), Boot: boot, Name: g.port(), Device: g.port()},
+		Mode: "nat", Guest: g.name(),
+	}
+	for _, rule := range g.rules() {
+		r.Entries = append(r.Entries, journal.Entry{Step: rule, Undo: rule.Inverse(nil)})
+	}
+	return journal.Open(journalDir).Write(r)
 }
 
 // change puts rules in place, or away, as a call does: it looks at what is there first.
@@ -91,7 +118,15 @@ func fillVifctl(w *world, from, to guest) error {
 		for g := first; g < min(first+atOnce, to); g++ {
 			some = append(some, g.rules()...)
 		}
-		if err := w.d.Do(func() error { return w.way.change(some, nil) }); err != nil {
+		err := w.d.Do(func() error {
+			for g := first; g < min(first+atOnce, to) && w.way.firewall == "iptables"; g++ {
+				if err := g.remember(); err != nil {
+					return err
+				}
+			}
+			return w.way.change(some, nil)
+		})
+		if err != nil {
 			return err
 		}
 	}
