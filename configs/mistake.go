@@ -20,7 +20,7 @@ type Mistake struct {
 
 // Error implements error: FILE:LINE:COLUMN: text.
 func (m *Mistake) Error() string {
-	return fmt.Sprintf("%s:%d:%d: %s", oneLine(m.File), m.Line, m.Column, m.Text)
+	return fmt.Sprintf("%s:%d:%d: %s", OneLine(m.File), m.Line, m.Column, m.Text)
 }
 
 // place is where in the files something was said, by key: that is all that the
@@ -120,7 +120,7 @@ func (m mistakes) err(sources []source) error {
 			o := find(*d.other)
 			text = strings.ReplaceAll(text, "{other}", fmt.Sprintf("%s:%d:%d", sources[d.other.file].name, o.line, o.column))
 		}
-		one := &Mistake{File: sources[d.at.file].name, Line: pos.line, Column: pos.column, Text: oneLine(text)}
+		one := &Mistake{File: sources[d.at.file].name, Line: pos.line, Column: pos.column, Text: OneLine(text)}
 		order[one] = d.at.file
 		found = append(found, one)
 	}
@@ -158,8 +158,9 @@ func (p place) find(spots map[string]spot) position {
 	}
 }
 
-// oneLine keeps what a file may say from breaking a line or a terminal.
-func oneLine(s string) string {
+// OneLine keeps what a file says from breaking the line of a sentence, or a
+// terminal.
+func OneLine(s string) string {
 	clean := func(r rune) bool { return r != '\ufffd' && strconv.IsPrint(r) }
 	if !strings.ContainsFunc(s, func(r rune) bool { return !clean(r) }) {
 		return s

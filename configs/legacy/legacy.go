@@ -79,11 +79,11 @@ func (i *importer) host(from, key, value string) {
 		return
 	}
 	i.set[key] = true
-	i.Host = append(i.Host, "# "+oneLine(from), key+" = "+quote(value))
+	i.Host = append(i.Host, "# "+configs.OneLine(from), key+" = "+quote(value))
 }
 
 func (i *importer) note(format string, args ...any) {
-	i.Notes = append(i.Notes, oneLine(fmt.Sprintf(format, args...)))
+	i.Notes = append(i.Notes, configs.OneLine(fmt.Sprintf(format, args...)))
 }
 
 // xend reads the top of xend-config.sxp: lists of a name and a value.
@@ -151,7 +151,7 @@ func (i *importer) networkScript(from string, words []string) {
 		}
 	}
 	if i.networks == nil {
-		i.networks = []string{"# " + oneLine(from)}
+		i.networks = []string{"# " + configs.OneLine(from)}
 	}
 	i.networks = append(i.networks, quote(strings.Join(network, " ")))
 }
@@ -222,13 +222,4 @@ func quote(s string) string {
 		}
 	}
 	return `"` + b.String() + `"`
-}
-
-func oneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return '?'
-		}
-		return r
-	}, strings.ToValidUTF8(s, "?"))
 }

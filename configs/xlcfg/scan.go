@@ -25,7 +25,7 @@ const deepest = 50
 func (s *scanner) here() Position { return Position{s.line, s.i - s.lineStart + 1} }
 
 func (s *scanner) mistake(at Position, format string, args ...any) error {
-	return &configs.Mistake{File: s.file, Line: at.Line, Column: at.Column, Text: oneLine(fmt.Sprintf(format, args...))}
+	return &configs.Mistake{File: s.file, Line: at.Line, Column: at.Column, Text: configs.OneLine(fmt.Sprintf(format, args...))}
 }
 
 // python tells what nearly every file of xm's that xl refuses is about.
@@ -139,7 +139,7 @@ func (s *scanner) assignment(f *File) error {
 }
 
 func (s *scanner) strange(at Position, format string, args ...any) {
-	s.odd = append(s.odd, configs.Mistake{File: s.file, Line: at.Line, Column: at.Column, Text: oneLine(fmt.Sprintf(format, args...))})
+	s.odd = append(s.odd, configs.Mistake{File: s.file, Line: at.Line, Column: at.Column, Text: configs.OneLine(fmt.Sprintf(format, args...))})
 }
 
 // word reads a name, or a number: what libxlu's IDENT and NUMBER are, and xm's

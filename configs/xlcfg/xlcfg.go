@@ -9,7 +9,6 @@ package xlcfg
 
 import (
 	"fmt"
-	"strings"
 
 	"vifctl/configs"
 )
@@ -117,14 +116,5 @@ func (f *File) set(s Setting, add bool) error {
 }
 
 func (f *File) mistake(at Position, format string, args ...any) error {
-	return &configs.Mistake{File: f.Name, Line: at.Line, Column: at.Column, Text: oneLine(fmt.Sprintf(format, args...))}
-}
-
-func oneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return '?'
-		}
-		return r
-	}, strings.ToValidUTF8(s, "?"))
+	return &configs.Mistake{File: f.Name, Line: at.Line, Column: at.Column, Text: configs.OneLine(fmt.Sprintf(format, args...))}
 }
