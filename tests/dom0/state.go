@@ -50,12 +50,16 @@ var looks = []look{
 // What ip is asked in one process for each family: starting one costs as much as ten answers.
 var families = map[string][]look{
 	"-4": {
-		{kind: "route", command: "route show table all"}, {kind: "rule", command: "rule show"},
-		{kind: "neighbour", command: "neigh show nud permanent"}, {kind: "neighbour", command: "neigh show proxy"},
+		{kind: "route", command: "route show table all"},
+		{kind: "rule", command: "rule show"},
+		{kind: "neighbour", command: "neigh show nud permanent"},
+		{kind: "neighbour", command: "neigh show proxy"},
 	},
 	"-6": {
-		{kind: "route6", command: "route show table all"}, {kind: "rule6", command: "rule show"},
-		{kind: "neighbour6", command: "neigh show nud permanent"}, {kind: "neighbour6", command: "neigh show proxy"},
+		{kind: "route6", command: "route show table all"},
+		{kind: "rule6", command: "rule show"},
+		{kind: "neighbour6", command: "neigh show nud permanent"},
+		{kind: "neighbour6", command: "neigh show proxy"},
 	},
 }
 
