@@ -43,7 +43,10 @@ func newHost(t *testing.T) *host {
 		if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
 			return err
 		}
-		return unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
+		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+			return err
+		}
+		return forgetNamespaces()
 	}))
 	require.NoError(t, cable(end{m, "eth0", "00:16:3e:00:00:02"}, end{m, "peer0", "00:16:3e:00:00:01"}))
 	require.NoError(t, m.configure("eth0", dom0Uplink...))
@@ -51,6 +54,21 @@ func newHost(t *testing.T) *host {
 	require.NoError(t, m.gateways("eth0", clientUplink[0].Addr(), clientUplink[1].Addr()))
 	require.NoError(t, m.settle(t.Context()))
 	return &host{m, t, programForAll(t)}
+}
+
+// forgetNamespaces takes the machine's named network namespaces out of the calling thread's mounts: when one is deleted,
+// its mount goes everywhere.
+func forgetNamespaces() error {
+	all, err := os.ReadFile("/proc/thread-self/mountinfo")
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(all)) {
+		if fields := strings.Fields(line); strings.HasPrefix(fields[4], "/run/netns") {
+			_ = unix.Unmount(fields[4], unix.MNT_DETACH) // it may be gone by now
+		}
+	}
+	return nil
 }
 
 // programForAll is the program where every user may run it.

@@ -21,10 +21,11 @@ var users = []struct {
 	uid  int
 }{{"root", 0}, {"nobody", nobody}}
 
-// Everything passes, quickly, and leaves nothing.
+// Everything passes, and leaves nothing.
 func TestLab(t *testing.T) {
 	for _, user := range users {
 		t.Run(user.name, func(t *testing.T) {
+			t.Parallel()
 			h := newHost(t)
 			require.NoError(t, h.Do(withSwitch))
 			before := h.looks()
@@ -80,6 +81,7 @@ func TestInterrupted(t *testing.T) {
 	for _, user := range users {
 		for _, i := range interruptions {
 			t.Run(user.name+"/"+i.name, func(t *testing.T) {
+				t.Parallel()
 				h := newHost(t)
 				before := h.looks()
 				r := h.start(user.uid)
