@@ -20,6 +20,7 @@ import (
 // each name it can be called by; vif-nat stands for a name it does not answer
 // to.
 func TestMain(m *testing.M) {
+	runApart()
 	called := map[string]func(){"vifctl": main, "vif-plumber": main}
 	for _, name := range xenscripts.Names {
 		called[name] = main
