@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -13,6 +14,11 @@ import (
 	"vifctl/tests/script"
 	"vifctl/xenscripts"
 )
+
+func TestMain(m *testing.M) {
+	script.Apart()
+	os.Exit(m.Run())
+}
 
 func TestScripts(t *testing.T) {
 	t.Parallel()

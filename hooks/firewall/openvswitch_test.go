@@ -42,7 +42,7 @@ func TestOpenVSwitch(t *testing.T) {
 	require.NoError(t, err)
 	ovs := func(args ...string) {
 		t.Helper()
-		r := d.Run("ovs-vsctl", append([]string{"--timeout=10"}, args...)...)
+		r := d.Run("ovs-vsctl", append([]string{"--timeout=60"}, args...)...)
 		require.Zero(t, r.Exit, r.Stderr)
 	}
 	// Else it forwards none to the groups that are for bridges.

@@ -3,15 +3,14 @@ package dom0
 import (
 	"slices"
 	"time"
+
+	"vifctl/tests/speed"
 )
 
-// settling bounds the wait for the kernel's own afterthoughts; they take milliseconds, a second before Linux 6.5.
-const settling = 3 * time.Second
-
 // settle waits until the kernel has done what follows from an interface coming up: it hears of a carrier only after a
-// moment, and then lets a bridge's port forward and makes the link-local addresses.
+// moment, a second before Linux 6.5, and then lets a bridge's port forward and makes the link-local addresses.
 func (n *Namespace) settle() ([]link, error) {
-	deadline := time.Now().Add(settling)
+	deadline := time.Now().Add(speed.Patience)
 	for {
 		links, err := n.links()
 		if err != nil || time.Now().After(deadline) || !slices.ContainsFunc(links, func(l link) bool { return l.unsettled(links) }) {

@@ -70,12 +70,12 @@ func (d *Dom0) startSwitch(bridge string) error {
 			return err
 		}
 		if daemon[0] == "ovsdb-server" {
-			if _, err := d.run("ovs-vsctl", "--retry", "--timeout=20", "--no-wait", "init"); err != nil {
+			if _, err := d.run("ovs-vsctl", "--retry", "--timeout=60", "--no-wait", "init"); err != nil {
 				return err
 			}
 		}
 	}
-	if _, err := d.run("ovs-vsctl", "--timeout=20", "--", "add-br", bridge, "--", "set", "bridge", bridge, "datapath_type=netdev",
+	if _, err := d.run("ovs-vsctl", "--timeout=60", "--", "add-br", bridge, "--", "set", "bridge", bridge, "datapath_type=netdev",
 		"other_config:hwaddr=02:00:00:00:01:00", "--", "add-port", bridge, Uplink); err != nil {
 		return err
 	}
