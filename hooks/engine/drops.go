@@ -8,15 +8,15 @@ func (f *HostFirewall) Drops(ctx context.Context) (map[string]uint64, error) {
 	return counted(f, func(c dropCounter) (map[string]uint64, error) { return c.Drops(ctx) })
 }
 
-// DropsByPort counts them by the ifindex of the port they came from, since it
+// DropsByPort counts them by the port they came from, since it
 // was brought up; it is nil with a firewall that does not count by port.
-func (f *HostFirewall) DropsByPort(ctx context.Context) (map[int]uint64, error) {
-	return counted(f, func(c dropCounter) (map[int]uint64, error) { return c.DropsByPort(ctx) })
+func (f *HostFirewall) DropsByPort(ctx context.Context) (map[string]uint64, error) {
+	return counted(f, func(c dropCounter) (map[string]uint64, error) { return c.DropsByPort(ctx) })
 }
 
 type dropCounter interface {
 	Drops(context.Context) (map[string]uint64, error)
-	DropsByPort(context.Context) (map[int]uint64, error)
+	DropsByPort(context.Context) (map[string]uint64, error)
 }
 
 func counted[K comparable](f *HostFirewall, ask func(dropCounter) (map[K]uint64, error)) (map[K]uint64, error) {

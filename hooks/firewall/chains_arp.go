@@ -11,7 +11,7 @@ import (
 var arpPart = &part{
 	name:     "arp",
 	table:    arpTable,
-	version:  2,
+	version:  3,
 	counters: []string{spoofedMAC, spoofedNeighbour},
 	sets: []setDef{
 		portDrops,
@@ -46,15 +46,15 @@ var arpPart = &part{
 				[]rule{{drop(spoofedNeighbour)}},
 			)},
 			{name: "mac", rules: []rule{
-				{notIn("pmac", iifname, etherSource), drop(spoofedMAC)},
+				inARP.ether.then(notIn("pmac", iifname, etherSource), drop(spoofedMAC)),
 				{notIn("pmac", iifname, arpSenderMAC), drop(spoofedNeighbour)},
 				{accept},
 			}},
 			{name: "strict", rules: []rule{
-				{notIn("pmac", iifname, etherSource), drop(spoofedMAC)},
+				inARP.ether.then(notIn("pmac", iifname, etherSource), drop(spoofedMAC)),
 				{goTo("sarp")},
 			}},
-			arpChain(inUse),
+			arpChain(inARP.arp, inUse),
 			droppedChain(dropped),
 		}
 	},
@@ -66,28 +66,24 @@ const arpInput = 0
 // arpChain takes ARP for IPv4 on Ethernet from the guest's own hardware address,
 // about an address of its own: said, or asked for before it is taken (a probe,
 // RFC 5227).
-func arpChain(inUse lengths) chain {
+func arpChain(arp rule, inUse lengths) chain {
+	said := oneOf(arpOperation, nftables.TypeARPOp, 0, 1, 0, 2)
+	probe := arp.then(is(arpOperation, 0, 1), is(arpSenderIP, 0, 0, 0, 0))
 	return chain{name: "sarp", rules: slices.Concat(
 		[]rule{
-			{isNot(arpHardware, 0, 1), drop(spoofedNeighbour)},
-			{isNot(arpProtocol, 0x08, 0x00), drop(spoofedNeighbour)},
-			{isNot(arpMACSize, 6), drop(spoofedNeighbour)},
-			{isNot(arpIPSize, 4), drop(spoofedNeighbour)},
-			{notIn("pmac", iifname, arpSenderMAC), drop(spoofedNeighbour)},
-			{oneOf(arpOperation, nftables.TypeARPOp, 0, 1, 0, 2), in("pip4", iifname, arpSenderIP), accept},
-			{is(arpOperation, 0, 1), is(arpSenderIP, 0, 0, 0, 0), in("pip4", iifname, arpTargetIP), accept},
+			arp.then(isNot(arpHardware, 0, 1), drop(spoofedNeighbour)),
+			arp.then(isNot(arpProtocol, 0x08, 0x00), drop(spoofedNeighbour)),
+			arp.then(isNot(arpMACSize, 6), drop(spoofedNeighbour)),
+			arp.then(isNot(arpIPSize, 4), drop(spoofedNeighbour)),
+			arp.then(notIn("pmac", iifname, arpSenderMAC), drop(spoofedNeighbour)),
+			arp.then(said, in("pip4", iifname, arpSenderIP), accept),
+			probe.then(in("pip4", iifname, arpTargetIP), accept),
 		},
 		each(inUse["net4"], func(n int) rule {
-			return rule{
-				oneOf(arpOperation, nftables.TypeARPOp, 0, 1, 0, 2),
-				in(of("net4", n), iifname, arpSenderIP.prefix(n)), accept,
-			}
+			return arp.then(said, in(of("net4", n), iifname, arpSenderIP.prefix(n)), accept)
 		}),
 		each(inUse["net4"], func(n int) rule {
-			return rule{
-				is(arpOperation, 0, 1), is(arpSenderIP, 0, 0, 0, 0),
-				in(of("net4", n), iifname, arpTargetIP.prefix(n)), accept,
-			}
+			return probe.then(in(of("net4", n), iifname, arpTargetIP.prefix(n)), accept)
 		}),
 		[]rule{{drop(spoofedNeighbour)}},
 	)}

@@ -10,10 +10,10 @@ import (
 var bridgePart = &part{
 	name:     "bridge",
 	table:    bridgeTable,
-	version:  2,
+	version:  3,
 	counters: []string{spoofedMAC, spoofedAddress, spoofedNeighbour, serverRole, otherProtocol},
 	sets:     append([]setDef{portDrops}, spoofSets...),
-	byLength: []setDef{net4, net6},
+	byLength: []setDef{net4, net6, rawnet6},
 	chains: func(_ Options, inUse lengths) []chain {
 		return append([]chain{
 			{
@@ -35,31 +35,29 @@ var bridgePart = &part{
 			{name: "mac", rules: []rule{
 				{notIn("pmac", iifname, etherSource), drop(spoofedMAC)},
 				{toReserved, drop(otherProtocol)},
-				{is(etherType, 0x08, 0x06), notIn("pmac", iifname, arpSenderMAC), drop(spoofedNeighbour)},
+				onBridges.arp.then(notIn("pmac", iifname, arpSenderMAC), drop(spoofedNeighbour)),
 				{accept},
 			}},
-			// By the ether type in the frame, never by the kernel's idea of the
-			// protocol: only so do VLAN-0, QinQ and SNAP wrappings fall out. A
-			// guest that needs a trunk cannot be strict.
+			// A guest that needs a trunk cannot be strict.
 			{name: "strict", rules: []rule{
 				{notIn("pmac", iifname, etherSource), drop(spoofedMAC)},
-				{is(etherType, 0x08, 0x00), goTo("s4")},
-				{is(etherType, 0x86, 0xdd), goTo("s6")},
-				{is(etherType, 0x08, 0x06), goTo("sarp")},
+				onBridges.ip4.then(goTo("s4")),
+				onBridges.ip6.then(goTo("s6")),
+				onBridges.arp.then(goTo("sarp")),
 				{is(etherType, 0x80, 0x35), goTo("srarp")},
 				{drop(otherProtocol)},
 			}},
 			// A guest that has just been migrated, or its tap, announces itself.
 			{name: "srarp", rules: []rule{
 				{
-					is(arpOperation, 0, 3), in("pmac", iifname, arpSenderMAC),
+					is(arpOperation, 0, 3), in("rawmac", iifname, arpSenderMAC),
 					is(arpSenderIP, 0, 0, 0, 0), accept,
 				},
 				{drop(spoofedNeighbour)},
 			}},
-			arpChain(inUse),
+			arpChain(onBridges.arp, inUse),
 			droppedChain(dropped),
-		}, addressChains(inUse)...)
+		}, addressChains(onBridges, inUse)...)
 	},
 }
 
@@ -70,7 +68,7 @@ var bridgePart = &part{
 var belowPart = &part{
 	name:     "below",
 	table:    inetTable,
-	version:  2,
+	version:  3,
 	counters: []string{otherProtocol},
 	sets:     []setDef{{"bridged_ports", setOf(ifname)}, portDrops},
 	chains: func(Options, lengths) []chain {
@@ -85,7 +83,7 @@ var belowPart = &part{
 var belowARPPart = &part{
 	name:     "below_arp",
 	table:    arpTable,
-	version:  2,
+	version:  3,
 	counters: []string{otherProtocol},
 	sets:     []setDef{{"bridged_ports", setOf(ifname)}, portDrops},
 	chains: func(Options, lengths) []chain {
@@ -105,6 +103,10 @@ var spoofSets = []setDef{
 	{"pmac", setOf(ifname, mac)},
 	{"pip4", setOf(ifname, addr4)},
 	{"pip6", setOf(ifname, addr6)},
+	// The same once more, for what nft has no name for: hardware addresses inside of
+	// DHCP and neighbour discovery, and what a neighbour's message is about.
+	{"rawmac", setOf(ifname, integer(6))},
+	{"rawip6", setOf(ifname, integer(16))},
 }
 
 // net4 and net6 hold the prefixes that are a guest's as a whole. fe80::/10 is
@@ -112,4 +114,6 @@ var spoofSets = []setDef{
 var (
 	net4 = setDef{"net4", setOf(ifname, addr4)}
 	net6 = setDef{"net6", setOf(ifname, addr6)}
+
+	rawnet6 = setDef{"rawnet6", setOf(ifname, integer(16))}
 )

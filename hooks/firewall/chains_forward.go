@@ -48,8 +48,8 @@ var privatePart = &part{
 		return []chain{{
 			name: "forward_private", kind: nftables.ChainTypeFilter, hook: unix.NF_INET_FORWARD, priority: beforeFilter,
 			rules: []rule{
-				append(rule{in("natports", oifname)}, strange...),
-				append(rule{over4, in("natports4", oifname)}, strange...),
+				rule{in("natports", oifname)}.then(strange...),
+				over4.then(in("natports4", oifname)).then(strange...),
 			},
 		}}
 	},

@@ -22,7 +22,7 @@ var natPart = &part{
 	name:    "nat",
 	table:   inetTable,
 	needs:   []*part{markPart},
-	version: 3,
+	version: 4,
 	sets: []setDef{
 		{"uplinks", setOf(ifname)},
 		{"dnat4", setOf(addr4).to(addr4)},
@@ -35,38 +35,39 @@ var natPart = &part{
 		{"fwd6", setOf(addr6, proto, service).to(addr6, service)},
 	},
 	byLength: []setDef{
-		{"from4", setOf(addr4, proto, service, addr4).to(addr4, service)},
-		{"from6", setOf(addr6, proto, service, addr6).to(addr6, service)},
+		// The masked source comes first: elsewhere in a key nft cannot read a mask again.
+		{"from4", setOf(addr4, addr4, proto, service).to(addr4, service)},
+		{"from6", setOf(addr6, addr6, proto, service).to(addr6, service)},
 	},
 	chains: func(o Options, inUse lengths) []chain {
 		return []chain{
 			{
 				name: "nat_pre", kind: nftables.ChainTypeNAT, hook: unix.NF_INET_PRE_ROUTING, priority: beforeDNAT,
-				rules: []rule{{over4, goTo("to_guest4")}, {over6, goTo("to_guest6")}},
+				rules: []rule{over4.then(goTo("to_guest4")), over6.then(goTo("to_guest6"))},
 			},
 			// The host itself reaches guests by their public addresses, too.
 			{
 				name: "nat_out", kind: nftables.ChainTypeNAT, hook: unix.NF_INET_LOCAL_OUT, priority: beforeDNAT,
-				rules: []rule{{over4, goTo("to_guest4")}, {over6, goTo("to_guest6")}},
+				rules: []rule{over4.then(goTo("to_guest4")), over6.then(goTo("to_guest6"))},
 			},
 			// A forward for one source goes before a forward for all, and any
 			// forward before the public address as a whole.
 			{name: "to_guest4", rules: slices.Concat(
 				each(inUse["from4"], func(n int) rule {
-					return rule{withPorts, mapped(of("from4", n), ipDest, l4proto, portDest, ipSource.prefix(n)), dnatPort4}
+					return over4.then(withPorts, mapped(of("from4", n), ipSource.prefix(n), ipDest, l4proto, portDest), dnatPort4)
 				}),
 				[]rule{
-					{withPorts, mapped("fwd4", ipDest, l4proto, portDest), dnatPort4},
-					{mapped("dnat4", ipDest), translate(expr.NATTypeDestNAT, unix.NFPROTO_IPV4)},
+					over4.then(withPorts, mapped("fwd4", ipDest, l4proto, portDest), dnatPort4),
+					over4.then(mapped("dnat4", ipDest), translate(expr.NATTypeDestNAT, unix.NFPROTO_IPV4)),
 				},
 			)},
 			{name: "to_guest6", rules: slices.Concat(
 				each(inUse["from6"], func(n int) rule {
-					return rule{withPorts, mapped(of("from6", n), ip6Dest, l4proto, portDest, ip6Source.prefix(n)), dnatPort6}
+					return over6.then(withPorts, mapped(of("from6", n), ip6Source.prefix(n), ip6Dest, l4proto, portDest), dnatPort6)
 				}),
 				[]rule{
-					{withPorts, mapped("fwd6", ip6Dest, l4proto, portDest), dnatPort6},
-					{mapped("dnat6", ip6Dest), translate(expr.NATTypeDestNAT, unix.NFPROTO_IPV6)},
+					over6.then(withPorts, mapped("fwd6", ip6Dest, l4proto, portDest), dnatPort6),
+					over6.then(mapped("dnat6", ip6Dest), translate(expr.NATTypeDestNAT, unix.NFPROTO_IPV6)),
 				},
 			)},
 			// What was led to a guest by a public address comes with one as
@@ -80,8 +81,8 @@ var natPart = &part{
 				},
 			},
 			{name: "from_guest", rules: []rule{
-				{over4, mapped("snat4", ipSource), translate(expr.NATTypeSourceNAT, unix.NFPROTO_IPV4)},
-				{over6, mapped("snat6", ip6Source), translate(expr.NATTypeSourceNAT, unix.NFPROTO_IPV6)},
+				over4.then(mapped("snat4", ipSource), translate(expr.NATTypeSourceNAT, unix.NFPROTO_IPV4)),
+				over6.then(mapped("snat6", ip6Source), translate(expr.NATTypeSourceNAT, unix.NFPROTO_IPV6)),
 			}},
 			{
 				name: "nat_last", kind: nftables.ChainTypeNAT, hook: unix.NF_INET_POST_ROUTING, priority: afterSNAT,
@@ -91,8 +92,8 @@ var natPart = &part{
 				},
 			},
 			{name: "private_guest", rules: []rule{
-				{over4, in("masq4", ipSource), masqueraded},
-				{over6, in("masq6", ip6Source), masqueraded},
+				over4.then(in("masq4", ipSource), masqueraded),
+				over6.then(in("masq6", ip6Source), masqueraded),
 			}},
 		}
 	},

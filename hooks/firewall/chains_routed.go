@@ -12,26 +12,26 @@ import (
 var routedPart = &part{
 	name:     "routed",
 	table:    inetTable,
-	version:  3,
+	version:  4,
 	counters: []string{spoofedMAC, spoofedAddress, spoofedNeighbour, serverRole, otherProtocol},
 	sets: append([]setDef{
 		portDrops,
 		{"g4", setOf(addr4)},
 		{"g6", setOf(addr6)},
 	}, spoofSets...),
-	byLength: []setDef{net4, net6, gnet4, gnet6},
+	byLength: []setDef{net4, net6, rawnet6, gnet4, gnet6},
 	chains: func(_ Options, inUse lengths) []chain {
 		return append([]chain{
 			{
 				name: "raw_pre", kind: nftables.ChainTypeFilter, hook: unix.NF_INET_PRE_ROUTING, priority: beforeOthers,
 				rules: slices.Concat(
-					[]rule{{over4, in("g4", ipSource), jump("others4")}},
+					[]rule{over4.then(in("g4", ipSource), jump("others4"))},
 					each(inUse["gnet4"], func(n int) rule {
-						return rule{over4, in(of("gnet4", n), ipSource.prefix(n)), jump("others4")}
+						return over4.then(in(of("gnet4", n), ipSource.prefix(n)), jump("others4"))
 					}),
-					[]rule{{over6, in("g6", ip6Source), jump("others6")}},
+					[]rule{over6.then(in("g6", ip6Source), jump("others6"))},
 					each(inUse["gnet6"], func(n int) rule {
-						return rule{over6, in(of("gnet6", n), ip6Source.prefix(n)), jump("others6")}
+						return over6.then(in(of("gnet6", n), ip6Source.prefix(n)), jump("others6"))
 					}),
 					[]rule{
 						{in("strict_ports", iifname), goTo("strict")},
@@ -41,38 +41,33 @@ var routedPart = &part{
 			},
 			// The source is some guest's: of the one behind this port?
 			{name: "others4", rules: slices.Concat(
-				[]rule{{in("pip4", iifname, ipSource), backAgain}},
+				[]rule{over4.then(in("pip4", iifname, ipSource), backAgain)},
 				each(inUse["net4"], func(n int) rule {
-					return rule{in(of("net4", n), iifname, ipSource.prefix(n)), backAgain}
+					return over4.then(in(of("net4", n), iifname, ipSource.prefix(n)), backAgain)
 				}),
 				[]rule{{drop(spoofedAddress)}},
 			)},
 			{name: "others6", rules: slices.Concat(
-				[]rule{{in("pip6", iifname, ip6Source), backAgain}},
+				[]rule{over6.then(in("pip6", iifname, ip6Source), backAgain)},
 				each(inUse["net6"], func(n int) rule {
-					return rule{in(of("net6", n), iifname, ip6Source.prefix(n)), backAgain}
+					return over6.then(in(of("net6", n), iifname, ip6Source.prefix(n)), backAgain)
 				}),
 				[]rule{{drop(spoofedAddress)}},
 			)},
 			{name: "mac", rules: []rule{
-				{notIn("pmac", iifname, etherSource), drop(spoofedMAC)},
+				inInet.ether.then(notIn("pmac", iifname, etherSource), drop(spoofedMAC)),
 				{accept},
 			}},
 			{name: "strict", rules: []rule{
-				{notIn("pmac", iifname, etherSource), drop(spoofedMAC)},
-				{over4, goTo("s4")},
-				{over6, goTo("s6")},
+				inInet.ether.then(notIn("pmac", iifname, etherSource), drop(spoofedMAC)),
+				over4.then(goTo("s4")),
+				over6.then(goTo("s6")),
 				{drop(otherProtocol)},
 			}},
 			droppedChain(dropped),
-		}, addressChains(inUse)...)
+		}, addressChains(inInet, inUse)...)
 	},
 }
-
-var (
-	over4 = is(l3proto, unix.NFPROTO_IPV4)
-	over6 = is(l3proto, unix.NFPROTO_IPV6)
-)
 
 // gnet4 and gnet6 hold guests' prefixes without their ports: no other interface
 // may use an address in them as a source.

@@ -14,6 +14,13 @@ import (
 
 // commit sends a transaction.
 func (n *NFTables) commit(v view, t *transaction) error {
+	for _, p := range parts {
+		if inUse, ok := t.build[p]; ok {
+			if err := n.makeRaw(v, p, inUse); err != nil {
+				return err
+			}
+		}
+	}
 	if err := n.write(v, t); err != nil {
 		// What has been written cannot be taken back, and must not go out with
 		// another transaction.
@@ -50,6 +57,9 @@ func (n *NFTables) build(v view, p *part, inUse lengths, ids *uint32) error {
 		b.AddObj(&nftables.NamedObj{Table: p.table, Name: c, Type: nftables.ObjTypeCounter, Obj: &expr.Counter{}})
 	}
 	for _, d := range p.allSets(inUse) {
+		if d.shape.raw() {
+			continue // it has been made before
+		}
 		s, err := d.define(p.table)
 		if err != nil {
 			return err

@@ -26,13 +26,16 @@ type backend struct {
 	many int
 	// routedOnly: ports of bridges cannot be checked.
 	routedOnly bool
+	// listed: all of it is in what the nft program lists.
+	listed bool
 }
 
 var nftablesBackend = backend{
-	open:  func(m *machine, o Options) Firewall { return m.open(o) },
-	dump:  func(m *machine) string { return m.run("nft", "list", "ruleset") },
-	flush: func(m *machine) { m.run("nft", "flush", "ruleset") },
-	many:  5000,
+	open:   func(m *machine, o Options) Firewall { return m.open(o) },
+	dump:   func(m *machine) string { return m.run("nft", "list", "ruleset") },
+	flush:  func(m *machine) { m.run("nft", "flush", "ruleset") },
+	many:   5000,
+	listed: true,
 }
 
 func TestNFTables(t *testing.T) { contract(t, nftablesBackend) }

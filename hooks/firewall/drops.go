@@ -2,7 +2,6 @@ package firewall
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -50,16 +49,15 @@ func (n *NFTables) Drops(ctx context.Context) (map[string]uint64, error) {
 	return drops, nil
 }
 
-// DropsByPort counts the packets that antispoofing has dropped, by the ifindex
-// of the interface they came in by, since it was brought up. Who has sent none
-// is not in it.
-func (n *NFTables) DropsByPort(ctx context.Context) (map[int]uint64, error) {
+// DropsByPort counts the packets that antispoofing has dropped, by the interface
+// they came in by, since it was brought up. Who has sent none is not in it.
+func (n *NFTables) DropsByPort(ctx context.Context) (map[string]uint64, error) {
 	release, err := n.hold(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("look at the firewall: %w", err)
 	}
 	defer release()
-	byPort := map[int]uint64{}
+	byPort := map[string]uint64{}
 	for _, t := range []*nftables.Table{bridgeTable, inetTable, arpTable} {
 		err := n.dump(t, unix.NFT_MSG_GETSETELEM, func(m netlink.Message) error { return countsIn(m, byPort) }, portDrops.name)
 		if err != nil {
@@ -70,21 +68,20 @@ func (n *NFTables) DropsByPort(ctx context.Context) (map[int]uint64, error) {
 }
 
 // countsIn adds the counters of the elements in an answer.
-func countsIn(m netlink.Message, byPort map[int]uint64) error {
+func countsIn(m netlink.Message, byPort map[string]uint64) error {
 	return answer(m, func(d *netlink.AttributeDecoder) {
 		if d.Type() != unix.NFTA_SET_ELEM_LIST_ELEMENTS {
 			return
 		}
 		within(d, unix.NFTA_LIST_ELEM, func(item *netlink.AttributeDecoder) {
-			var port, packets uint64
+			var port string
+			var packets uint64
 			item.Nested(func(field *netlink.AttributeDecoder) error {
 				for field.Next() {
 					switch field.Type() {
 					case unix.NFTA_SET_ELEM_KEY:
 						within(field, unix.NFTA_DATA_VALUE, func(v *netlink.AttributeDecoder) {
-							if key := v.Bytes(); len(key) == 4 {
-								port = uint64(binary.NativeEndian.Uint32(key))
-							}
+							port = name(v)
 						})
 					case unix.NFTA_SET_ELEM_EXPR:
 						within(field, unix.NFTA_EXPR_DATA, func(c *netlink.AttributeDecoder) {
@@ -94,14 +91,15 @@ func countsIn(m netlink.Message, byPort map[int]uint64) error {
 				}
 				return nil
 			})
-			byPort[int(port)] += packets
+			byPort[port] += packets
 		})
 	})
 }
 
-// portDrops counts by the port. Its key is the ifindex: another interface of the
-// same name begins anew. Past so many ports no more are counted.
-var portDrops = setDef{"drops", shape{key: []nftables.SetDatatype{ifindex}, most: 65535}}
+// portDrops counts by the port. Its key is the name: a file of rules with the
+// index of an interface in it loads only where there is such an interface. Past
+// so many ports no more are counted.
+var portDrops = setDef{"drops", shape{key: []nftables.SetDatatype{ifname}, most: 65535}}
 
 // dropped is the chain that what is dropped ends in.
 const dropped = "dropped"
@@ -114,7 +112,7 @@ func droppedChain(name string) chain {
 		Exprs: []expr.Any{&expr.Counter{}},
 	}
 	return chain{name: name, rules: []rule{
-		{clause{exprs: append(into([]field{iif}), update)}},
+		{clause{exprs: append(into([]field{iifname}), update)}},
 		{verdict(expr.VerdictDrop, "")},
 	}}
 }
@@ -123,7 +121,8 @@ func droppedChain(name string) chain {
 // dropped, for their removal.
 func counted(rules []plan.Rule) (all []element) {
 	for _, r := range rules {
-		if r.Dev.Index <= 0 || r.Kind != plan.RuleStrict && r.Kind != plan.RuleMAC {
+		port, err := portKey(r.Dev.Name)
+		if err != nil || r.Kind != plan.RuleStrict && r.Kind != plan.RuleMAC {
 			continue
 		}
 		where := checkParts(r)
@@ -131,7 +130,7 @@ func counted(rules []plan.Rule) (all []element) {
 			where = append(where, belowPart, belowARPPart)
 		}
 		for _, p := range where {
-			all = append(all, single(p, portDrops.name, string(host(uint32(r.Dev.Index))), ""))
+			all = append(all, single(p, portDrops.name, port, ""))
 		}
 	}
 	return all

@@ -99,6 +99,9 @@ func ownMAC(r plan.Rule) (all []element, err error) {
 	}
 	for _, p := range checkParts(r) {
 		all = append(all, single(p, "pmac", port+pad(string(hw)), ""))
+		if p != arpPart {
+			all = append(all, single(p, "rawmac", port+pad(string(hw)), ""))
+		}
 	}
 	return all, nil
 }
@@ -108,7 +111,12 @@ func ownAddress(r plan.Rule) (all []element, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return addressIn(checkParts(r), r.Prefix, "pip", "net", port)
+	all, err = addressIn(checkParts(r), r.Prefix, "pip", "net", port)
+	if err != nil || r.Prefix.Addr().Is4() {
+		return all, err
+	}
+	raw, err := addressIn(checkParts(r), r.Prefix, "rawip", "rawnet", port)
+	return append(all, raw...), err
 }
 
 func guestAddress(r plan.Rule) ([]element, error) {
@@ -186,7 +194,7 @@ func forward(r plan.Rule) (all []element, err error) {
 		}
 		all = append(all, element{
 			part: natPart, set: set + version(r.Public), length: length,
-			key:   public + pad(string([]byte{protocol})) + pad(string(network(uint16(port)))) + source,
+			key:   source + public + pad(string([]byte{protocol})) + pad(string(network(uint16(port)))),
 			value: private + pad(string(network(to))),
 		})
 	}

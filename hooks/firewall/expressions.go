@@ -26,6 +26,9 @@ type clause struct {
 // A rule is what one line of a chain says.
 type rule []clause
 
+// then is the rule with more words.
+func (r rule) then(words ...clause) rule { return append(slices.Clone(r), words...) }
+
 // A field is something of a packet that can be loaded into registers.
 type field struct {
 	load func(register uint32) expr.Any

@@ -1,6 +1,8 @@
 package firewall
 
 import (
+	"encoding/binary"
+
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
 )
@@ -8,7 +10,7 @@ import (
 // What the fixed rules look at.
 var (
 	iifname  = meta(expr.MetaKeyIIFNAME, unix.IFNAMSIZ)
-	iif      = meta(expr.MetaKeyIIF, 4)
+	iiftype  = meta(expr.MetaKeyIIFTYPE, 2)
 	oifname  = meta(expr.MetaKeyOIFNAME, unix.IFNAMSIZ)
 	l3proto  = meta(expr.MetaKeyNFPROTO, 1)
 	l4proto  = meta(expr.MetaKeyL4PROTO, 1)
@@ -53,6 +55,34 @@ var (
 	// A router solicitation has no target, its option comes earlier.
 	rsOption    = th(8, 2)
 	rsOptionMAC = th(10, 6)
+)
+
+// A dialect is how a table's rules say what a packet is. The nft program calls a
+// field by its name where the same rule says so, and what it shows in other words
+// it cannot read again: an address in a concatenation, above all. So each rule says
+// it, also where the chain that leads to it has said it before.
+type dialect struct{ ether, ip4, ip6, arp rule }
+
+var (
+	// onBridges goes by the ether type in the frame, never by the kernel's idea of the
+	// protocol: only so do VLAN-0, QinQ and SNAP wrappings fall out.
+	onBridges = dialect{
+		ip4: rule{is(etherType, 0x08, 0x00)},
+		ip6: rule{is(etherType, 0x86, 0xdd)},
+		arp: rule{is(etherType, 0x08, 0x06)},
+	}
+	inInet = dialect{
+		ether: rule{is(iiftype, ethernet...)},
+		ip4:   rule{is(l3proto, unix.NFPROTO_IPV4)},
+		ip6:   rule{is(l3proto, unix.NFPROTO_IPV6)},
+	}
+	// inARP is of the family arp, in which all is ARP.
+	inARP = dialect{ether: inInet.ether}
+
+	over4, over6 = inInet.ip4, inInet.ip6
+
+	// ethernet is ARPHRD_ETHER, as the kernel holds it.
+	ethernet = binary.NativeEndian.AppendUint16(nil, unix.ARPHRD_ETHER)
 )
 
 const (

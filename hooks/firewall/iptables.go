@@ -86,7 +86,7 @@ func (x *IPTables) Drops(ctx context.Context) (map[string]uint64, error) {
 
 // DropsByPort counts it by the port; it is nil where the kernel has no
 // nf_tables: a chain's counters begin anew whenever it is filled.
-func (x *IPTables) DropsByPort(ctx context.Context) (map[int]uint64, error) {
+func (x *IPTables) DropsByPort(ctx context.Context) (map[string]uint64, error) {
 	if x.guard == nil {
 		return nil, nil
 	}

@@ -241,6 +241,20 @@ func natBehaves(t *testing.T, b backend, f addresses, o Options) {
 	require.Empty(t, w.client.ask("tcp", f.client, f.publicA, 80, silence))
 	mustChange(t, fw, rules, nil)
 	w.host.feed(othersFirewall, "nft", "-f", "-")
+	translates(t, w, f)
+	if b.listed {
+		w.host.reload()
+		translates(t, w, f)
+	}
+	w.host.run("nft", "delete", "table", "inet", "foreign")
+	mustChange(t, fw, nil, rules)
+	require.Empty(t, w.client.ask("tcp", f.client, f.publicA, 81, silence))
+	require.Equal(t, "a:5001 from "+f.client, w.client.ask("tcp", f.client, f.a, 5001, patience), "nothing is left")
+}
+
+// translates tries all that natRules say.
+func translates(t *testing.T, w *world, f addresses) {
+	t.Helper()
 	for _, c := range []struct {
 		name     string
 		who      *machine
@@ -286,8 +300,4 @@ func natBehaves(t *testing.T, b backend, f addresses, o Options) {
 			t.Errorf("%s, %s: %s port %d: %q, want %q", c.name, c.protocol, c.to, c.port, got, c.want)
 		}
 	}
-	w.host.run("nft", "delete", "table", "inet", "foreign")
-	mustChange(t, fw, nil, rules)
-	require.Empty(t, w.client.ask("tcp", f.client, f.publicA, 81, silence))
-	require.Equal(t, "a:5001 from "+f.client, w.client.ask("tcp", f.client, f.a, 5001, patience), "nothing is left")
 }

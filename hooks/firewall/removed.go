@@ -75,9 +75,13 @@ func elementKeys(list *netlink.AttributeDecoder) (keys []string) {
 	return keys
 }
 
-// about reads the port or the address that a key begins with.
+// about reads the port or the address that a key begins with, behind the source of
+// a forward's packets.
 func about(s shape, key string) (Removal, bool) {
 	first := s.key[0]
+	if len(s.key) > 1 && s.key[1] == first {
+		key = key[min(len(key), int(first.Bytes)):]
+	}
 	if len(key) < int(first.Bytes) {
 		return Removal{}, false
 	}

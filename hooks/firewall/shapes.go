@@ -24,7 +24,6 @@ func (s shape) to(value ...nftables.SetDatatype) shape {
 
 var (
 	ifname  = nftables.TypeIFName
-	ifindex = nftables.TypeIFIndex
 	mac     = nftables.TypeEtherAddr
 	addr4   = nftables.TypeIPAddr
 	addr6   = nftables.TypeIP6Addr
@@ -34,6 +33,16 @@ var (
 	// concatenation, but a mark it does.
 	number = nftables.TypeMark
 )
+
+// integer is so many bytes of a packet that nft has no name for.
+func integer(bytes uint32) nftables.SetDatatype {
+	t := nftables.TypeInteger
+	t.Bytes = bytes
+	return t
+}
+
+// raw reports whether keys end in bytes of a packet that nft has no name for.
+func (s shape) raw() bool { return s.key[len(s.key)-1].Name == nftables.TypeInteger.Name }
 
 // setDef is a named set. Of those that are made for each prefix length in use the
 // name is a stem: of net4 there are net4_24, net4_29. So looking an address up is
@@ -60,7 +69,7 @@ func (d setDef) define(t *nftables.Table) (*nftables.Set, error) {
 	}
 	s.Dynamic, s.Size = d.shape.most > 0, d.shape.most
 	// Nothing but the nft program's way of showing elements depends on it.
-	if first := d.shape.key[0]; !s.Concatenation && (first == ifname || first == number || first == ifindex) {
+	if first := d.shape.key[0]; !s.Concatenation && (first == ifname || first == number) {
 		s.KeyByteOrder = binaryutil.NativeEndian
 	}
 	return s, err

@@ -11,10 +11,9 @@ import (
 // Firewall tells what our rules did, and what other programs' rules do.
 type Firewall interface {
 	// Drops counts the packets that antispoofing has dropped by the reason, and
-	// DropsByPort by the ifindex of the port they came from: nil where the
-	// firewall does not count so.
+	// DropsByPort by the port they came from: nil where the firewall does not count so.
 	Drops(ctx context.Context) (map[string]uint64, error)
-	DropsByPort(ctx context.Context) (map[int]uint64, error)
+	DropsByPort(ctx context.Context) (map[string]uint64, error)
 	// Filters tells what iptables' FORWARD drops, in either variant.
 	Filters() ([]firewall.Filter, error)
 	// Damaged lists the chains of ours that are not as we made them.
@@ -29,11 +28,9 @@ func (f *Facts) readDrops(ctx context.Context, s Sources) {
 	f.Drops, _ = s.Firewall.Drops(ctx)
 	byPort, _ := s.Firewall.DropsByPort(ctx)
 	f.DropsElsewhere = map[string]uint64{}
-	for index, n := range byPort {
-		if l, there := f.Host.Links[index]; there {
-			if guest, _ := f.PortOf(index); guest == nil {
-				f.DropsElsewhere[l.Name] = n
-			}
+	for index, l := range f.Host.Links {
+		if guest, _ := f.PortOf(index); guest == nil && byPort[l.Name] > 0 {
+			f.DropsElsewhere[l.Name] = byPort[l.Name]
 		}
 	}
 	for i := range f.NICs {
@@ -50,11 +47,11 @@ func (f *Facts) readDrops(ctx context.Context, s Sources) {
 
 // countDrops takes the count of the one who checks the port: the firewall, or
 // Open vSwitch's flows.
-func (p *Port) countDrops(ctx context.Context, s plan.Step, byPort map[int]uint64) {
+func (p *Port) countDrops(ctx context.Context, s plan.Step, byPort map[string]uint64) {
 	switch s := s.(type) {
 	case plan.Rule:
 		if !s.Absent && (s.Kind == plan.RuleStrict || s.Kind == plan.RuleMAC) && byPort != nil {
-			n := byPort[p.Link.Index]
+			n := byPort[p.Link.Name]
 			p.Dropped = &n
 		}
 	case plan.SwitchGuard:
