@@ -305,11 +305,11 @@ func tablesOf(r plan.Rule) []string {
 // chainsChanged looks for chains of ours in which there is not what we put there:
 // elements alone protect nobody.
 func chainsChanged(f *survey.Facts) []Finding {
-	if len(f.Damaged) == 0 {
+	if len(f.Tampered) == 0 {
 		return nil
 	}
 	var evidence []string
-	for _, chain := range f.Damaged {
+	for _, chain := range f.Tampered {
 		evidence = append(evidence, fmt.Sprintf("nft list chain %s: not as many rules, or ways to it, as vifctl made", chain))
 	}
 	return one(Finding{
