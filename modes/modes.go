@@ -111,6 +111,16 @@ func OfScript(script string) string {
 	return ""
 }
 
+// Understands reports whether a key of a guest's entry means something in a mode.
+func Understands(mode, key string) bool {
+	for _, e := range Table() {
+		if e.Name == mode {
+			return !slices.Contains(e.Without, key)
+		}
+	}
+	return false
+}
+
 // Names lists the modes there are, sorted.
 func Names() []string {
 	var names []string

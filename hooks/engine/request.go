@@ -9,6 +9,7 @@ import (
 	"vifctl/configs"
 	"vifctl/hooks/event"
 	"vifctl/hooks/plan"
+	"vifctl/modes"
 )
 
 // requestOf makes a mode's request of what the toolstack says and what the
@@ -62,7 +63,7 @@ func (p *port) requestOf(ev event.Event) plan.Request {
 
 // inVLANs: a guest that is to be kept apart is refused where nothing would.
 func inVLANs(ev event.Event, entry configs.Guest, mode string) error {
-	if len(entry.VLANs) == 0 || mode == "bridge" || mode == "openvswitch" {
+	if len(entry.VLANs) == 0 || modes.Understands(mode, "vlan") {
 		return nil
 	}
 	return fmt.Errorf("%s: the configuration has a vlan for %s, which means nothing in mode %s: take it out, or make the mode bridge or openvswitch",

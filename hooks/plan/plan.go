@@ -1,7 +1,6 @@
 // Package plan holds what a port needs, as data: the request a mode answers,
 // the snapshot of the kernel it may look at, and the closed set of steps a
-// plan is made of. It never reads or changes anything; hooks/snapshot reads
-// and hooks/apply changes.
+// plan is made of. It never reads or changes anything: hooks/kernel does.
 package plan
 
 import "fmt"

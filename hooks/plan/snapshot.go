@@ -136,24 +136,6 @@ func NewSnapshot() *Snapshot {
 	}
 }
 
-// Link is one interface.
-type Link struct {
-	Dev
-	MAC string
-	// MTU in bytes.
-	MTU int
-	// Master is the ifindex of the bridge it is enslaved to, 0 for none.
-	Master int
-	// Lower is the ifindex of the one it stands on, as a VLAN does, 0 for none.
-	Lower  int
-	Up     bool
-	Bridge bool
-	// VLANs and DefaultPVID are a bridge's: whether it keeps VLANs apart, and
-	// the VLAN that it puts untagged frames of its ports into, 0 for none.
-	VLANs       VLANFiltering
-	DefaultPVID int
-}
-
 // Uplink is the host's way out.
 type Uplink struct {
 	Link
