@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"vifctl/modes"
 )
 
 // entry is a [[guest]] that is being read.
@@ -71,18 +73,19 @@ func (r *reader) checkSelectors(e *entry) {
 }
 
 func (r *reader) checkMode(e *entry) {
-	i := slices.IndexFunc(modes, func(m mode) bool { return m.name == e.Mode })
+	all := modes.Table()
+	i := slices.IndexFunc(all, func(m modes.Entry) bool { return m.Name == e.Mode })
 	if i < 0 {
 		return
 	}
-	for _, key := range modes[i].without {
+	for _, key := range all[i].Without {
 		if _, ok := e.given[key]; !ok {
 			continue
 		}
 		var with []string
-		for _, m := range modes {
-			if !slices.Contains(m.without, key) {
-				with = append(with, `mode = "`+m.name+`"`)
+		for _, m := range all {
+			if !slices.Contains(m.Without, key) {
+				with = append(with, `mode = "`+m.Name+`"`)
 			}
 		}
 		r.mistakes.add(e.at.named(key), "%s means nothing in mode %s: leave it out, or write %s", key, e.Mode, strings.Join(with, " or "))

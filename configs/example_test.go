@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"vifctl/modes"
 )
 
 // The example is in order, and shows every setting there is.
@@ -23,8 +25,8 @@ func TestExample(t *testing.T) {
 			require.Regexp(t, regexp.MustCompile(`(?m)^ *`+key+` = `), Example, "%s shows no %s", heading(table), key)
 		}
 	}
-	for _, m := range modes {
-		require.Contains(t, Example, `mode = "`+m.name+`"`)
+	for _, m := range modes.Table() {
+		require.Contains(t, Example, `mode = "`+m.Name+`"`)
 	}
 }
 

@@ -3,6 +3,8 @@ package configs
 import (
 	"slices"
 	"strings"
+
+	"vifctl/modes"
 )
 
 // Networks are what the host starts before its guests, in their order: the words
@@ -33,9 +35,9 @@ func (r *reader) guests(n int64, at place) int {
 // say is decided when it is started.
 func (r *reader) network(s string, at place, into *Networks) {
 	words := strings.Fields(s)
-	names := make([]string, len(modes))
-	for i, m := range modes {
-		names[i] = m.name
+	var names []string
+	for _, m := range modes.Table() {
+		names = append(names, m.Name)
 	}
 	switch {
 	case len(words) == 0 || !slices.Contains(names, words[0]):

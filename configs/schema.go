@@ -10,20 +10,6 @@ type setting[T any] struct {
 	read func(r *reader, v any, at place, into *T) bool
 }
 
-// mode is one of the modes a guest can be in, with the keys that mean nothing in
-// it. This is the one list of them.
-type mode struct {
-	name    string
-	without []string
-}
-
-var modes = []mode{
-	{"bridge", []string{"public", "forward", "nat66", "open6", "masquerade", "gateway", "uplink", "dhcp"}},
-	{"route", []string{"public", "forward", "nat66", "open6", "masquerade", "bridge", "vlan"}},
-	{"nat", []string{"bridge", "vlan"}},
-	{"openvswitch", []string{"public", "forward", "nat66", "open6", "masquerade", "gateway", "uplink", "dhcp"}},
-}
-
 func hostSettings() []setting[Host] {
 	return []setting[Host]{
 		{"uplink", `"eth0"`, text(func(r *reader, s string, at place, h *Host) { h.Uplink = r.device(s, at) })},

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"vifctl/modes"
 )
 
 // What the kernel and Xen take.
@@ -110,8 +112,8 @@ func (r *reader) nic(n int64, at place) int {
 
 func (r *reader) mode(s string, at place) string {
 	var known []string
-	for _, m := range modes {
-		known = append(known, m.name)
+	for _, m := range modes.Table() {
+		known = append(known, m.Name)
 	}
 	return oneOf(r, s, at, known...)
 }

@@ -5,7 +5,6 @@ package modes
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -42,36 +41,82 @@ type Network interface {
 	Settings(plan.HostRequest, *plan.Snapshot) plan.Plan
 }
 
-// table holds every mode by name: explicit, so that it can be read.
-func table() map[string]Mode {
-	return map[string]Mode{
-		"bridge":      bridge.Mode{},
-		"nat":         nat.Mode{},
-		"openvswitch": openvswitch.Mode{},
-		"route":       route.Mode{},
+// Entry is everything about one mode.
+type Entry struct {
+	Name string
+	// Scripts of Xen's whose names pick the mode.
+	Scripts []string
+	// Without are the keys of a guest's entry that mean nothing in the mode.
+	Without []string
+	Mode    Mode
+	// Network is the host's side of the mode, nil where it has none.
+	Network Network
+}
+
+// Table holds every mode: explicit, so that it can be read.
+func Table() []Entry {
+	return []Entry{
+		{
+			Name: "bridge", Scripts: []string{"vif-bridge"}, Mode: bridge.Mode{}, Network: bridge.Network{},
+			Without: []string{"public", "forward", "nat66", "open6", "masquerade", "gateway", "uplink", "dhcp"},
+		},
+		{
+			Name: "route", Scripts: []string{"vif-route", "vif-route-ifup"}, Mode: route.Mode{}, Network: route.Network{},
+			Without: []string{"public", "forward", "nat66", "open6", "masquerade", "bridge", "vlan"},
+		},
+		{
+			Name: "nat", Scripts: []string{"vif-nat"}, Mode: nat.Mode{}, Network: nat.Network{},
+			Without: []string{"bridge", "vlan"},
+		},
+		{
+			Name: "openvswitch", Scripts: []string{"vif-openvswitch"}, Mode: openvswitch.Mode{},
+			Without: []string{"public", "forward", "nat66", "open6", "masquerade", "gateway", "uplink", "dhcp"},
+		},
 	}
 }
 
 // FindNetwork returns the host's side of a mode.
 func FindNetwork(name string) (Network, error) {
-	switch name {
-	case "bridge":
-		return bridge.Network{}, nil
-	case "nat":
-		return nat.Network{}, nil
-	case "route":
-		return route.Network{}, nil
+	var with []string
+	for _, e := range Table() {
+		if e.Network == nil {
+			continue
+		}
+		if e.Name == name {
+			return e.Network, nil
+		}
+		with = append(with, e.Name)
 	}
-	return nil, fmt.Errorf("there is no network of mode %q; there are bridge, nat, route", name)
+	slices.Sort(with)
+	return nil, fmt.Errorf("there is no network of mode %q; there are %s", name, strings.Join(with, ", "))
 }
 
 // Find returns the mode of a name.
 func Find(name string) (Mode, error) {
-	if m, ok := table()[name]; ok {
-		return m, nil
+	for _, e := range Table() {
+		if e.Name == name {
+			return e.Mode, nil
+		}
 	}
 	return nil, fmt.Errorf("there is no mode %q; there are %s", name, strings.Join(Names(), ", "))
 }
 
+// OfScript is the name of the mode that a script's name picks, "" for none.
+func OfScript(script string) string {
+	for _, e := range Table() {
+		if slices.Contains(e.Scripts, script) {
+			return e.Name
+		}
+	}
+	return ""
+}
+
 // Names lists the modes there are, sorted.
-func Names() []string { return slices.Sorted(maps.Keys(table())) }
+func Names() []string {
+	var names []string
+	for _, e := range Table() {
+		names = append(names, e.Name)
+	}
+	slices.Sort(names)
+	return names
+}

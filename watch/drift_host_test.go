@@ -83,7 +83,7 @@ func TestDrift(t *testing.T) {
 		"one guest's check":       {`nft delete element bridge vifctl strict_ports '{ "vif1.0" }'`, "check the hardware address"},
 		"a forward":               {"nft flush map inet vifctl fwd4", "tcp 3389"},
 		"the public side":         {"nft flush map inet vifctl dnat4", "203.0.113.44 stands for 192.168.1.2"},
-		"an address's holder":     {"nft flush set inet vifctl g4", "is the guest's behind"},
+		"a guest's address":       {"nft flush set inet vifctl g4", "no other interface may use 192.168.1.2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := len(w.Log())

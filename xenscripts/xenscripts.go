@@ -5,6 +5,8 @@ package xenscripts
 import (
 	_ "embed"
 	"slices"
+
+	"vifctl/modes"
 )
 
 // Dir is where Xen looks for its scripts.
@@ -30,8 +32,16 @@ var HookShim string
 // NetworkNames are the scripts about the host that vifctl takes the place of.
 var NetworkNames = []string{"network-bridge", "network-nat", "network-route"}
 
-// PortNames are the scripts about a port that vif-hook takes the place of.
-var PortNames = []string{"qemu-ifup", "vif-bridge", "vif-nat", "vif-openvswitch", "vif-route", "vif-route-ifup", "vif-setup"}
+// PortNames are the scripts about a port that vif-hook takes the place of, sorted: those
+// that pick a mode, and two that do not.
+func PortNames() []string {
+	names := []string{"qemu-ifup", "vif-setup"}
+	for _, mode := range modes.Table() {
+		names = append(names, mode.Scripts...)
+	}
+	slices.Sort(names)
+	return names
+}
 
 // ProgramOf is the program that a script's name leads to.
 func ProgramOf(name string) string {
@@ -42,4 +52,4 @@ func ProgramOf(name string) string {
 }
 
 // Names are all of them.
-func Names() []string { return slices.Concat(NetworkNames, PortNames) }
+func Names() []string { return slices.Concat(NetworkNames, PortNames()) }

@@ -80,8 +80,8 @@ func call(ctx context.Context, name string, args []string, stdout, stderr io.Wri
 	case name == xenscripts.HookProgram && len(args) == 0:
 		fmt.Fprint(stderr, help)
 		return usage
-	case name != xenscripts.HookProgram && !slices.Contains(xenscripts.PortNames, name):
-		complain("vif-hook answers to no such name; there are %s", strings.Join(xenscripts.PortNames, ", "))
+	case name != xenscripts.HookProgram && !slices.Contains(xenscripts.PortNames(), name):
+		complain("vif-hook answers to no such name; there are %s", strings.Join(xenscripts.PortNames(), ", "))
 		return usage
 	case name == "qemu-ifup" && len(args) != 2 && !slices.ContainsFunc(args, isDryRun):
 		complain("it takes a tap and a bridge, as in `qemu-ifup tap0 xenbr0`")

@@ -20,7 +20,7 @@ func table() command.Table {
 		Notes: []string{
 			"",
 			"Xen's scripts lead to vif-hook",
-			"(" + strings.Join(xenscripts.PortNames, ", ") + ")",
+			"(" + strings.Join(xenscripts.PortNames(), ", ") + ")",
 			"and to vifctl (" + strings.Join(xenscripts.NetworkNames, ", ") + "),",
 			"and take those scripts' arguments and environment. Every such call takes --dry-run,",
 			"which prints the steps as commands and changes nothing, and --json.",

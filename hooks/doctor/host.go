@@ -307,11 +307,11 @@ func tablesOf(r plan.Rule) []string {
 // chainsChanged looks for chains of ours that another program changed: elements
 // protect no guest without the rules that look them up.
 func chainsChanged(f *inventory.Facts) []Finding {
-	if len(f.Damaged) == 0 {
+	if len(f.Tampered) == 0 {
 		return nil
 	}
 	var evidence []string
-	for _, chain := range f.Damaged {
+	for _, chain := range f.Tampered {
 		evidence = append(evidence, fmt.Sprintf("nft list chain %s: not as many rules, or ways to it, as vifctl made", chain))
 	}
 	return one(Finding{

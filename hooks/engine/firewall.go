@@ -211,19 +211,19 @@ func (f *HostFirewall) Filters() ([]firewall.Filter, error) {
 	return fw.Filters(ctx)
 }
 
-// Damaged lists the chains of ours in nf_tables that are not as we made them.
-func (f *HostFirewall) Damaged(ctx context.Context) ([]string, error) {
+// Tampered lists the chains of ours in nf_tables that are not as we made them.
+func (f *HostFirewall) Tampered(ctx context.Context) ([]string, error) {
 	fw, err := f.open()
 	if err != nil {
 		return nil, err
 	}
 	looker, ok := fw.Firewall.(interface {
-		Damaged(context.Context) ([]string, error)
+		Tampered(context.Context) ([]string, error)
 	})
 	if !ok {
 		return nil, nil
 	}
-	chains, err := looker.Damaged(ctx)
+	chains, err := looker.Tampered(ctx)
 	return chains, explain(err)
 }
 

@@ -13,6 +13,7 @@ import (
 	"vifctl/hooks/event"
 	"vifctl/hooks/plan"
 	"vifctl/hooks/xenstore"
+	"vifctl/modes"
 )
 
 // Identity is who a domain is, as the toolstack says; each is "" where it cannot be
@@ -128,28 +129,12 @@ func Entry(config *configs.Config, who Identity, mac string, devid int) configs.
 	return entry
 }
 
-// modeOf tells the mode from the name vifctl was called by: "" where the configuration
-// decides it, and where the script is not ours.
-func modeOf(script string) string {
-	switch script {
-	case "vif-bridge":
-		return "bridge"
-	case "vif-route", "vif-route-ifup":
-		return "route"
-	case "vif-nat":
-		return "nat"
-	case "vif-openvswitch":
-		return "openvswitch"
-	}
-	return ""
-}
-
 // anyMode is the script that leaves the mode to the configuration.
 const anyMode = "vifctl"
 
 // IsOurs reports whether a script, without its folder, is one of those that bring a port
 // up.
-func IsOurs(script string) bool { return script == anyMode || modeOf(script) != "" }
+func IsOurs(script string) bool { return script == anyMode || modes.OfScript(script) != "" }
 
 // Mode is the mode that a script, without its folder, and an entry come to: "" where the
 // script is not ours.
@@ -157,7 +142,7 @@ func Mode(script string, entry configs.Guest) string {
 	if script == anyMode {
 		return cmp.Or(entry.Mode, "bridge")
 	}
-	return modeOf(script)
+	return modes.OfScript(script)
 }
 
 // chooseMode compares the script's mode with the configuration's.

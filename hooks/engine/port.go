@@ -13,6 +13,7 @@ import (
 	"vifctl/hooks/journal"
 	"vifctl/hooks/kernel"
 	"vifctl/hooks/plan"
+	"vifctl/modes"
 )
 
 // Decision is what a call about a port comes to: what a preview prints and what Act
@@ -89,7 +90,7 @@ type facts struct {
 
 // port makes a subject of a call.
 func (e *Engine) port(call event.Call) *port {
-	return &port{Engine: e, call: call, Decision: Decision{Event: event.Event{Call: call, Name: call.Device}, Mode: modeOf(call.Script)}}
+	return &port{Engine: e, call: call, Decision: Decision{Event: event.Event{Call: call, Name: call.Device}, Mode: modes.OfScript(call.Script)}}
 }
 
 // Look implements Subject.

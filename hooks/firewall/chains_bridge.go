@@ -110,7 +110,7 @@ var spoofSets = []setDef{
 }
 
 // net4 and net6 hold the prefixes that are a guest's as a whole. fe80::/10 is
-// such a prefix, for guests whose link-local addresses nobody can tell.
+// such a prefix, for guests whose link-local addresses cannot be told beforehand.
 var (
 	net4 = setDef{"net4", setOf(ifname, addr4)}
 	net6 = setDef{"net6", setOf(ifname, addr6)}

@@ -11,7 +11,7 @@ import (
 const beforeFilter = -10
 
 // markPart marks what routed ports forward. An accept of ours cannot overrule a
-// drop in somebody else's table; one rule of theirs that accepts the mark can.
+// drop in another program's table; one rule there that accepts the mark can.
 var markPart = &part{
 	name:    "mark",
 	table:   inetTable,

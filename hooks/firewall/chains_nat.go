@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The first who binds an address wins. A configured public address is ahead of
+// Of the chains that translate a connection the first wins. A configured public address is ahead of
 // docker's -100 and 100, and of an administrator's own rules in iptables, which
 // have the same; the masquerade comes behind them.
 const (

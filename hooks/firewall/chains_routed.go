@@ -8,7 +8,7 @@ import (
 )
 
 // routedPart checks the IP packets that routed ports send, before anything else
-// of the host sees them, and that nobody else sends them in a guest's name.
+// of the host sees them, and that no other interface sends them in a guest's name.
 var routedPart = &part{
 	name:     "routed",
 	table:    inetTable,

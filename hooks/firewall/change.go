@@ -12,7 +12,7 @@ import (
 	"vifctl/hooks/plan"
 )
 
-// attempts is how often a change begins anew because somebody else changed what
+// attempts is how often a change begins anew because another call changed what
 // it was about to: all guests of a host may start at once.
 const attempts = 10
 
@@ -52,7 +52,7 @@ func (n *NFTables) Change(ctx context.Context, add, remove []plan.Rule) error {
 }
 
 // attempt looks and sends what is missing. It is done when nothing is, or when
-// elements alone were: two who make the base at the same time for different
+// elements alone were: two calls that make the base at the same time for different
 // prefix lengths have to look again.
 func (n *NFTables) attempt(add, remove []element) (done bool, err error) {
 	v, err := n.look(slices.Concat(add, remove))
@@ -70,8 +70,8 @@ func (n *NFTables) attempt(add, remove []element) (done bool, err error) {
 	return len(t.build) == 0, nil
 }
 
-// worthAnother: what was there has gone, what was not has come, or nobody knows
-// (ENOBUFS: the change may well have been made).
+// worthAnother: what was there has gone, what was not has come, or it is not known
+// whether the change has been made (ENOBUFS).
 func worthAnother(err error) bool {
 	return slices.ContainsFunc([]error{unix.ENOENT, unix.EEXIST, unix.ENOBUFS, unix.EAGAIN, unix.EINTR},
 		func(e error) bool { return errors.Is(err, e) })

@@ -50,7 +50,7 @@ func (n *NFTables) Drops(ctx context.Context) (map[string]uint64, error) {
 }
 
 // DropsByPort counts the packets that antispoofing has dropped, by the interface
-// they came in by, since it was brought up. Who has sent none is not in it.
+// they came in by, since it was brought up. A port that has sent none is not in it.
 func (n *NFTables) DropsByPort(ctx context.Context) (map[string]uint64, error) {
 	release, err := n.hold(ctx)
 	if err != nil {

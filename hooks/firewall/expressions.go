@@ -152,8 +152,8 @@ func goTo(chain string) clause { return verdict(expr.VerdictGoto, chain) }
 func jump(chain string) clause { return verdict(expr.VerdictJump, chain) }
 
 // drop counts by the reason, and goes on to where it is counted by the port and
-// dropped: the counters are touched by what is dropped alone, so that they cost
-// nobody else anything.
+// dropped: the counters are touched by what is dropped alone, and cost no other
+// packet anything.
 func drop(counter string) clause { return dropIn(dropped, counter) }
 
 // dropIn is drop by a chain of that name.

@@ -38,7 +38,7 @@ type Firewalld struct{}
 var errNoFirewalld = errors.New("firewalld does not run")
 
 // Change adds the ports of the rules of kind RuleTrusted in add to the zone, and
-// takes those in remove out of it. What is so already is no error.
+// takes those in remove out of it. A port that is where it should be is no error.
 func (Firewalld) Change(ctx context.Context, add, remove []plan.Rule) error {
 	var failed []error
 	for _, r := range remove {

@@ -51,7 +51,7 @@ func TestListedLoads(t *testing.T) {
 		}
 		m.reload()
 		wantInForce(t, f, true, rules...)
-		chains, err := f.Damaged(background)
+		chains, err := f.Tampered(background)
 		require.NoError(t, err)
 		require.Empty(t, chains)
 

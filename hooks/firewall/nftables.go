@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -52,8 +53,8 @@ func OpenNFTables(o Options) (*NFTables, error) {
 	return n, nil
 }
 
-// Close frees the socket. After elements have been removed the kernel lets
-// nobody close one, nor exit, before all processors have seen it: 8 to 14 ms.
+// Close frees the socket. After elements have been removed the kernel lets a
+// process neither close one nor exit before all processors have seen it: 8 to 14 ms.
 func (n *NFTables) Close() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -82,7 +83,7 @@ func (n *NFTables) holdFor(wait time.Duration) (release func(), err error) {
 	return n.mu.Unlock, nil
 }
 
-// drain throws away answers that nobody waits for any more, so that they are
+// drain throws away answers that are no longer waited for, so that they are
 // not taken for the next question's. They are all there: the kernel answers
 // before it returns from being asked.
 func (n *NFTables) drain() {
@@ -100,4 +101,32 @@ func (n *NFTables) drain() {
 			}
 		}
 	})
+}
+
+// Supported reports whether the kernel has nf_tables.
+func (n *NFTables) Supported() (bool, error) {
+	release, err := n.holdFor(answerTimeout)
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	ask, err := question(0, unix.NFT_MSG_GETGEN, 0, func(*netlink.AttributeEncoder) {})
+	if err != nil {
+		return false, err
+	}
+	_, err = n.socket.Execute(ask)
+	switch {
+	case err == nil:
+		return true, nil
+	case lacksNFTables(err):
+		return false, nil
+	}
+	n.drain()
+	return false, fmt.Errorf("ask the kernel for nf_tables: %w", err)
+}
+
+// lacksNFTables: it is what a kernel without nf_tables answers.
+func lacksNFTables(err error) bool {
+	return slices.ContainsFunc([]error{unix.EPROTONOSUPPORT, unix.EOPNOTSUPP, unix.EINVAL, unix.ENOENT},
+		func(e error) bool { return errors.Is(err, e) })
 }

@@ -20,7 +20,7 @@ import (
 // and tells which they were. An element about a port stays as long as there is an
 // interface of that name (there): to remove it might be to open it.
 //
-// Whoever puts rules in force must be known to keep beforehand: what keep returns
+// A call must be known to keep before it puts rules in force: what keep returns
 // afterwards, and was removed meanwhile, is put back.
 func (n *NFTables) Prune(ctx context.Context, keep func() ([]plan.Rule, error), there func(port string) bool) ([]string, error) {
 	orphans, err := n.removeOrphans(ctx, keep, there)
@@ -55,7 +55,7 @@ func (n *NFTables) Prune(ctx context.Context, keep func() ([]plan.Rule, error), 
 	return removed, err
 }
 
-// removeOrphans lists first and asks then who wants what: a rule is in the
+// removeOrphans lists first and asks then what is wanted: a rule is in the
 // journal before it is here.
 func (n *NFTables) removeOrphans(ctx context.Context, keep func() ([]plan.Rule, error), there func(port string) bool) (map[entry]string, error) {
 	release, err := n.hold(ctx)
@@ -99,13 +99,13 @@ func (n *NFTables) removeOrphans(ctx context.Context, keep func() ([]plan.Rule, 
 // String tells of an element, for a log.
 func (e entry) String() string {
 	shape, _ := shapeOf(e.set)
-	who := hex.EncodeToString([]byte(e.key))
+	subject := hex.EncodeToString([]byte(e.key))
 	if r, ok := about(shape, e.key); ok && r.Port != "" {
-		who = r.Port
+		subject = r.Port
 	} else if ok {
-		who = r.Address.String()
+		subject = r.Address.String()
 	}
-	return fmt.Sprintf("element of %s in the set %s", who, e.set)
+	return fmt.Sprintf("element of %s in the set %s", subject, e.set)
 }
 
 // elements lists all guests' elements of all of our tables.

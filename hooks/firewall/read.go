@@ -51,30 +51,71 @@ func (n *NFTables) readTable(t *nftables.Table) (present, error) {
 	if len(have.sets) == 0 {
 		return have, nil
 	}
-	err = n.dump(t, unix.NFT_MSG_GETCHAIN, func(m netlink.Message) error {
-		var table, chain string
-		var uses int
-		err := answer(m, func(d *netlink.AttributeDecoder) {
-			switch d.Type() {
-			case unix.NFTA_CHAIN_TABLE:
-				table = name(d)
-			case unix.NFTA_CHAIN_NAME:
-				chain = name(d)
-			case unix.NFTA_CHAIN_USE:
-				uses = int(d.Uint32())
-			}
-		})
-		// Of chains the kernel tells all that the family has.
-		if table == t.Name {
-			have.uses[chain] = uses
-		}
-		return err
-	})
+	chains, err := n.listChains(t.Family)
 	if err != nil {
 		return present{}, fmt.Errorf("list the chains of the table %s: %w", t.Name, err)
 	}
+	for _, c := range chains {
+		if c.table == t.Name {
+			have.uses[c.name] = c.uses
+		}
+	}
 	return have, nil
 }
+
+// nftChain is a chain of any table.
+type nftChain struct {
+	table, name string
+	// uses counts its rules and those that lead to it.
+	uses int
+	// drops: its policy is to drop.
+	drops bool
+}
+
+// chainsOf lists the chains of a family: what a call needs of iptables-nft's it asks
+// the kernel, without a process. Without nf_tables there are none.
+func (n *NFTables) chainsOf(family nftables.TableFamily) (all []nftChain, err error) {
+	release, err := n.holdFor(answerTimeout)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	all, err = n.listChains(family)
+	if lacksNFTables(err) {
+		return nil, nil
+	}
+	return all, err
+}
+
+// listChains lists them by the socket that is held: of chains the kernel tells all
+// that a family has.
+func (n *NFTables) listChains(family nftables.TableFamily) (all []nftChain, err error) {
+	ask, err := question(family, unix.NFT_MSG_GETCHAIN, netlink.Dump, func(*netlink.AttributeEncoder) {})
+	if err != nil {
+		return nil, err
+	}
+	err = n.list(ask, func(m netlink.Message) error {
+		c := nftChain{}
+		err := answer(m, func(d *netlink.AttributeDecoder) {
+			switch d.Type() {
+			case unix.NFTA_CHAIN_TABLE:
+				c.table = name(d)
+			case unix.NFTA_CHAIN_NAME:
+				c.name = name(d)
+			case unix.NFTA_CHAIN_USE:
+				c.uses = int(d.Uint32())
+			case unix.NFTA_CHAIN_POLICY:
+				c.drops = d.Uint32() == dropPolicy
+			}
+		})
+		all = append(all, c)
+		return err
+	})
+	return all, err
+}
+
+// dropPolicy is NF_DROP (linux/netfilter.h).
+const dropPolicy = 0
 
 // dump lists what a table, or one of its sets, has of one kind. An answer that the kernel had to
 // interrupt is asked for again: it may lack what was there all along.

@@ -16,7 +16,7 @@ type Removal struct {
 	// the fixed base, or a part of it.
 	Port    string
 	Address netip.Addr
-	// Foreign: it was in a table of somebody else's.
+	// Foreign: it was in another program's table.
 	Foreign bool
 }
 
@@ -54,7 +54,7 @@ func Removals(event netlink.Message) []Removal {
 	}
 	shape, ok := shapeOf(set)
 	if !ok {
-		return nil // a marker, or an uplink: with the base, or nobody's
+		return nil // a marker, or an uplink: of the base, or no port's
 	}
 	var list []Removal
 	for _, key := range keys {

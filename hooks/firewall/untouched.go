@@ -8,7 +8,7 @@ import (
 )
 
 // Untouched reports whether there is no table of a packet filter at all, of
-// nobody's, in this network namespace; false where that cannot be told. It is
+// any program's, in this network namespace; false where that cannot be told. It is
 // asked before a firewall is opened: on most hosts that filter nothing that is
 // all there is to know, and opening one takes a twentieth of a call.
 func Untouched() bool {

@@ -22,7 +22,8 @@ func TestAll(t *testing.T) {
 	require.Empty(t, all)
 
 	began := time.Now().Add(-time.Second)
-	r := journal.Record{Port: journal.Port{NIC: plan.NIC{Domid: 1}, Kind: plan.Vif, Index: 7, Boot: "b", Name: "web0", Device: "vif1.0"}, Mode: "route",
+	r := journal.Record{
+		Port: journal.Port{NIC: plan.NIC{Domid: 1}, Kind: plan.Vif, Index: 7, Boot: "b", Name: "web0", Device: "vif1.0"}, Mode: "route",
 		Entries: []journal.Entry{{Step: plan.Up{Dev: plan.Dev{Name: "web0", Index: 7}, Want: true}}},
 	}
 	require.NoError(t, j.Write(&r))

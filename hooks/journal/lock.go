@@ -64,8 +64,9 @@ func wait(ctx context.Context, f *flock.Flock) error {
 		return err
 	case <-ctx.Done():
 		go func() {
-			_ = <-taken
-			_ = f.Close()
+			if <-taken == nil {
+				_ = f.Close()
+			}
 		}()
 		return ctx.Err()
 	}

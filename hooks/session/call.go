@@ -41,7 +41,7 @@ func Parse(name string, args []string, getenv func(string) string) Call {
 		c.Name = resolved
 	}
 	script := c.Name
-	if !slices.Contains(xenscripts.PortNames, script) {
+	if !slices.Contains(xenscripts.PortNames(), script) {
 		script = "vifctl" // the configuration picks the mode
 	}
 	c.Call, c.Err = event.Parse(script, args, getenv)

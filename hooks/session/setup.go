@@ -18,7 +18,7 @@ func setup(script string) (name, foreign string, err error) {
 	switch {
 	case script == "" || name == "vif-setup":
 		return "vif-bridge", "", nil
-	case slices.Contains(xenscripts.PortNames, name) && isUs(script):
+	case slices.Contains(xenscripts.PortNames(), name) && isUs(script):
 		return name, "", nil
 	case !filepath.IsAbs(script):
 		return "", "", fmt.Errorf("script=%q cannot be used: it must be an absolute path, or one of the scripts' names", script)

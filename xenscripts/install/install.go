@@ -80,7 +80,7 @@ func Install(dir, self string, alone bool) (report string, err error) {
 	if err := placeUnits(m.Units); err != nil {
 		return "", err
 	}
-	report = fmt.Sprintf("%s now answers as %s,\n", filepath.Join(dir, xenscripts.HookProgram), strings.Join(xenscripts.PortNames, ", "))
+	report = fmt.Sprintf("%s now answers as %s,\n", filepath.Join(dir, xenscripts.HookProgram), strings.Join(xenscripts.PortNames(), ", "))
 	report += fmt.Sprintf("and %s as %s.\n", filepath.Join(dir, xenscripts.Program), strings.Join(xenscripts.NetworkNames, ", "))
 	if len(kept) > 0 {
 		report += fmt.Sprintf("What was there is kept in %s: %s.\n", filepath.Join(dir, backupDir), strings.Join(kept, ", "))

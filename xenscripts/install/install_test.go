@@ -124,7 +124,7 @@ func uninstalled(t testing.TB, dir string) (report string) {
 // requireInstalled: every name leads to its program, of that version.
 func requireInstalled(t testing.TB, dir, version string) {
 	t.Helper()
-	for program, names := range map[string][]string{binary: xenscripts.NetworkNames, hook: xenscripts.PortNames} {
+	for program, names := range map[string][]string{binary: xenscripts.NetworkNames, hook: xenscripts.PortNames()} {
 		for _, name := range names {
 			to, err := os.Readlink(filepath.Join(dir, name))
 			require.NoError(t, err)
@@ -239,7 +239,7 @@ func TestUpgradeFromOneProgram(t *testing.T) {
 		without := regexp.MustCompile(`(?s)"programs": \[.*?\],`).ReplaceAll(text, nil)
 		require.NotEqual(t, text, without)
 		require.NoError(t, os.WriteFile(filepath.Join(dir, manifest), without, 0o644))
-		for _, name := range xenscripts.PortNames {
+		for _, name := range xenscripts.PortNames() {
 			require.NoError(t, os.Remove(filepath.Join(dir, name)))
 			require.NoError(t, os.Symlink(binary, filepath.Join(dir, name)))
 		}

@@ -16,15 +16,15 @@ type Firewall interface {
 	DropsByPort(ctx context.Context) (map[string]uint64, error)
 	// Filters tells what iptables' FORWARD drops, in either variant.
 	Filters() ([]firewall.Filter, error)
-	// Damaged lists the chains of ours that are not as we made them.
-	Damaged(ctx context.Context) ([]string, error)
+	// Tampered lists the chains of ours that are not as we made them.
+	Tampered(ctx context.Context) ([]string, error)
 }
 
 func (f *Facts) readDrops(ctx context.Context, s Sources) {
 	if s.Firewall == nil {
 		return
 	}
-	f.Damaged, _ = s.Firewall.Damaged(ctx)
+	f.Tampered, _ = s.Firewall.Tampered(ctx)
 	f.Drops, _ = s.Firewall.Drops(ctx)
 	byPort, _ := s.Firewall.DropsByPort(ctx)
 	f.DropsElsewhere = map[string]uint64{}

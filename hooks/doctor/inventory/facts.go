@@ -50,9 +50,9 @@ type Facts struct {
 	DropsElsewhere map[string]uint64
 	// Tables of ours that the kernel has, by family.
 	Tables []string
-	// Damaged are the chains of ours that another program has changed, as `nft
+	// Tampered are the chains of ours that another program has changed, as `nft
 	// list chain` takes them.
-	Damaged []string
+	Tampered []string
 	// Iptables: vifctl's own rules are iptables'.
 	Iptables bool
 	// VLANs are the VLANs that bridges' ports are in, by ifindex; empty where the

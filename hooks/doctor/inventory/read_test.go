@@ -247,6 +247,7 @@ func TestReadStale(t *testing.T) {
 		s.online(1, "online", "type_if=vif")
 		s.gone(1)
 		before := &journal.Record{Port: journal.Port{NIC: plan.NIC{Domid: 7}, Kind: plan.Vif, Index: 3, Boot: "an earlier one", Name: "vif7.0", Device: "vif7.0"}, Mode: "route"}
+		before.Entries = []journal.Entry{{Step: plan.Up{Dev: plan.Dev{Name: "vif7.0", Index: 3}, Want: true}}}
 		require.NoError(t, s.Journal.Write(before))
 
 		f := s.read()

@@ -19,10 +19,10 @@ func familyName(t *nftables.Table) string {
 	return "inet"
 }
 
-// Damaged lists the chains of ours that have lost rules, or got others: as `nft
+// Tampered lists the chains of ours that have lost rules, or got others: as `nft
 // list chain` takes them. Tables that are not there at all, and parts that were
-// never needed, are no damage.
-func (n *NFTables) Damaged(ctx context.Context) (chains []string, err error) {
+// never needed, are not among them.
+func (n *NFTables) Tampered(ctx context.Context) (chains []string, err error) {
 	release, err := n.hold(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("look at the firewall: %w", err)
@@ -52,10 +52,11 @@ func (n *NFTables) Damaged(ctx context.Context) (chains []string, err error) {
 	return chains, nil
 }
 
-// Damaged lists the chains of the guard's: see NFTables.
-func (x *IPTables) Damaged(ctx context.Context) ([]string, error) {
+// Tampered lists the chains in nf_tables: see NFTables. What is amiss in iptables
+// InForce tells.
+func (x *IPTables) Tampered(ctx context.Context) ([]string, error) {
 	if x.guard == nil {
 		return nil, nil
 	}
-	return x.guard.Damaged(ctx)
+	return x.guard.Tampered(ctx)
 }
