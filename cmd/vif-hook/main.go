@@ -43,7 +43,7 @@ func main() {
 
 // frugal readies the program for a life of some milliseconds and megabytes:
 // collecting garbage would only take time, and so would a second processor,
-// which has nothing to do but to be woken up. Whoever reads our standard error
+// which has nothing to do but to be woken up. The reader of our standard error
 // may have gone; that must not kill a call half-way.
 func frugal() {
 	debug.SetGCPercent(-1)

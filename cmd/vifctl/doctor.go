@@ -34,7 +34,7 @@ func doctorCommand() command.Command {
 		Examples: []command.Example{
 			{Line: "vifctl doctor", About: "the whole host"},
 			{Line: "vifctl doctor --probe web", About: "one guest, asked itself"},
-			{Line: "vifctl doctor --report report.txt", About: "a file to send to somebody who can help"},
+			{Line: "vifctl doctor --report report.txt", About: "a file to send to a colleague"},
 			{Line: "vifctl doctor --checks", About: "what is looked for"},
 		},
 		Names: true,

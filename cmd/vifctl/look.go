@@ -36,7 +36,7 @@ func look(ctx context.Context, c *command.Call) (*inventory.Facts, error) {
 // progressAfter is how long a person waits before being told how far it is.
 const progressAfter = time.Second
 
-// progress tells whoever sits at a terminal how far something is that takes
+// progress tells the person at a terminal how far something is that takes
 // longer than a second; end takes the line away.
 func progress(out *terminal.Writer, what string) (step func(done, all int), end func()) {
 	began, told := time.Now(), false

@@ -2,22 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
-	"os"
-	"os/signal"
-	"slices"
 	"strings"
-	"syscall"
-	"time"
 
 	"vifctl/cmd/vifctl/command"
-	"vifctl/hooks/journal"
 	"vifctl/hooks/network"
 	"vifctl/hooks/process"
 	"vifctl/hooks/session"
-	"vifctl/watch/journald"
 )
 
 const networkUsage = "network takes `start|stop|status [MODE [KEY=VALUE…]]` or `confirm`; start takes --confirm SECONDS, --dry-run and --json, stop --force, status --json"
@@ -147,135 +138,6 @@ func configured(s *session.Session) (requests []network.Request, err error) {
 		requests = append(requests, req)
 	}
 	return requests, nil
-}
-
-func (o *networkOptions) start(ctx context.Context, c *command.Call, n *network.Networks, req network.Request) error {
-	if o.dryRun {
-		d, err := n.Preview(ctx, req)
-		if err != nil {
-			return err
-		}
-		if o.json {
-			c.JSON(d)
-		} else {
-			c.Write(d.WriteText)
-		}
-		return nil
-	}
-	// The terminal may go with the connection, which must not stop us half-way;
-	// whoever stops us on purpose gets everything back.
-	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
-	defer stop()
-	within := time.Duration(o.confirm) * time.Second
-	d, err := n.Start(ctx, req, within)
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return errors.New("interrupted: all that was done is undone")
-	case err != nil:
-		return err
-	case d.Nothing != "":
-		c.Line("nothing to do: %s", d.Nothing)
-	case d.Before:
-		c.Line("%s %s was started before", d.Mode, d.Name)
-	default:
-		c.Line("%s %s started", d.Mode, d.Name)
-		if o.confirm > 0 {
-			c.Line("It is undone in %s, unless you say: vifctl network confirm", within)
-		}
-	}
-	return nil
-}
-
-func (o *networkOptions) stop(ctx context.Context, c *command.Call, n *network.Networks, req network.Request) error {
-	if o.dryRun {
-		return command.Usagef("stop has no dry run: it undoes what start did, which `start --dry-run --json` lists")
-	}
-	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
-	name, err := n.Stop(ctx, req, o.force)
-	switch {
-	case err != nil:
-		return err
-	case name == "":
-		c.Line("%s is not started: nothing to undo", req.Mode)
-	default:
-		c.Line("%s %s stopped", req.Mode, name)
-	}
-	return nil
-}
-
-// networkStatus is the stable form of `vifctl network status --json`.
-type networkStatus struct {
-	Networks []network.Status `json:"networks"`
-	Last     string           `json:"last,omitempty"`
-}
-
-func (o *networkOptions) status(ctx context.Context, c *command.Call, n *network.Networks, req network.Request) error {
-	list, err := n.Status(ctx, req)
-	if err != nil {
-		return err
-	}
-	last := n.Journal.LastWords()
-	if o.json {
-		c.JSON(networkStatus{append([]network.Status{}, list...), last})
-	} else {
-		for _, s := range list {
-			c.Write(s.WriteText)
-		}
-		switch {
-		case len(list) > 0:
-		case req.Mode != "":
-			c.Line("%s is not started", req.Mode)
-		default:
-			c.Line("nothing is started")
-		}
-		if last != "" {
-			c.Line("%s", last)
-		}
-	}
-	drifted := func(s network.Status) bool { return s.State != journal.Started || len(s.Missing) > 0 }
-	if len(list) == 0 || slices.ContainsFunc(list, drifted) {
-		return command.Drifted
-	}
-	return nil
-}
-
-func confirmNetworks(ctx context.Context, c *command.Call) error {
-	s, n, err := openNetworks(c, false, false)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	names, err := n.Confirm(ctx)
-	if err == nil && len(names) == 0 {
-		err = errors.New("nothing waits to be confirmed")
-		if last := n.Journal.LastWords(); last != "" {
-			err = fmt.Errorf("%w: %s", err, last)
-		}
-	}
-	for _, name := range names {
-		c.Line("%s stays", name)
-	}
-	return err
-}
-
-// guardWord is how vifctl calls itself to watch a start; nobody types it.
-const guardWord = "guard"
-
-// guardNetwork waits for the end of the process at the other side of standard
-// input.
-func guardNetwork(ctx context.Context, c *command.Call, words []string) error {
-	signal.Ignore(syscall.SIGHUP, syscall.SIGINT, syscall.SIGPIPE)
-	s, n, err := openNetworks(c, false, false)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	if log, err := journald.Open(journald.Socket, c.Name, n.Log.Handler()); err == nil {
-		s.SetLog(slog.New(log))
-		n.Log = s.Log
-	}
-	return n.Watch(ctx, words[0], words[1], words[2], os.Stdin)
 }
 
 // openNetworks opens a session for networks, without a xenstore. up: without a valid

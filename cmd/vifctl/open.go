@@ -66,7 +66,7 @@ func mayAsk() error {
 		return fmt.Errorf("ask for our own rights: %w", err)
 	}
 	if data[0].Effective&(1<<unix.CAP_NET_ADMIN) == 0 {
-		return errors.New("only root may look at the host's network: run as root")
+		return errors.New("the kernel tells the host's rules only to root (CAP_NET_ADMIN): run as root")
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ func repairCommand() command.Command {
 		Detail: "A port is held against the plan that a call would make today, and gets back what it lost; hooks are not called again.",
 		Flags: []command.Flag{
 			{Name: "dry-run", Help: "only tell", Into: &o.dryRun},
-			{Name: "garbage", Help: "instead, remove what nobody will come for any more", Into: &o.garbage},
+			{Name: "garbage", Help: "instead, remove what dead guests have left", Into: &o.garbage},
 		},
 		Exits: []command.Exit{{Code: command.Drifted, When: "with --dry-run: a port is not as it should be"}},
 		Examples: []command.Example{
@@ -76,7 +76,7 @@ func (o *repairOptions) run(ctx context.Context, c *command.Call) error {
 	return end.End()
 }
 
-// collectGarbage removes what nobody will come for any more.
+// collectGarbage removes what dead guests have left.
 func collectGarbage(ctx context.Context, c *command.Call) error {
 	s, err := openHost(ctx, caller(c), false, false)
 	if err != nil {

@@ -124,8 +124,8 @@ func reportHost(p *command.Printer, f *inventory.Facts) {
 	}
 }
 
-// reportConfig writes the files without their comments: those say what nobody
-// else need know.
+// reportConfig writes the files without their comments, which may be an
+// administrator's own notes.
 func reportConfig(p *command.Printer, c *command.Call) {
 	path, err := session.ConfigPath(c.Getenv)
 	if err != nil {

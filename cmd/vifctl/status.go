@@ -46,7 +46,7 @@ func (o *statusOptions) run(ctx context.Context, c *command.Call) error {
 		c.Raw(status.Schema)
 		return nil
 	}
-	// Until the end: whoever interrupts may do so twice.
+	// Until the end: a second interrupt may come before it.
 	interrupted := make(chan os.Signal, 1)
 	if o.watch {
 		signal.Notify(interrupted, syscall.SIGINT, syscall.SIGTERM)

@@ -34,8 +34,8 @@ func watchCommand() command.Command {
 	o := &watchOptions{}
 	return command.Command{
 		Name: "watch", Args: "[--once] [--metrics SOCKET] …", About: "bring up late taps, put back what goes missing",
-		Detail: "It stays in the foreground, as whoever supervises it wants it. It brings up taps that nobody calls a script for, puts back what goes missing " +
-			"of a port that is up, removes what nobody will come for any more, and applies a changed configuration to the ports that are up.",
+		Detail: "It stays in the foreground, as supervisors want it. It brings up taps that no script is called for, puts back what goes missing " +
+			"of a port that is up, removes what dead guests have left, and applies a changed configuration to the ports that are up.",
 		Flags: []command.Flag{
 			{Name: "once", Help: "do what there is to do, and end", Into: &o.once},
 			{Name: "metrics", Value: "SOCKET", Help: "answer Prometheus at this Unix socket", Into: &o.metrics},
@@ -51,12 +51,12 @@ func watchCommand() command.Command {
 	}
 }
 
-// run is the daemon. It stays in the foreground, as whoever supervises it wants it.
+// run is the daemon. It stays in the foreground, as supervisors want it.
 func (o *watchOptions) run(ctx context.Context, c *command.Call) error {
 	if len(c.Words) > 0 {
 		return command.Usagef("watch takes no argument but its options, and %q is none", c.Words[0])
 	}
-	// Whoever reads what we say may be started again; that must not end us.
+	// The reader of our output may be started again; that must not end us.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()

@@ -21,7 +21,7 @@ func newLog(c Caller) *slog.Logger {
 }
 
 // handler writes records as sentences: `vif-route: warning: … (port vif1.0)`.
-// Whoever keeps our standard error adds the time.
+// The journal, or xl's log, adds the time.
 type handler struct {
 	out   io.Writer
 	name  string

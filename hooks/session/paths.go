@@ -25,7 +25,7 @@ func ConfigPath(getenv func(string) string) (string, error) {
 }
 
 // trusted is a path that the environment may change for tests and labs, but
-// only to one that nobody else can write to: xl hands the caller's whole
+// only to one that no other user can write to: xl hands the caller's whole
 // environment down to us.
 func trusted(getenv func(string) string, variable, standard string) (string, error) {
 	p := getenv(variable)

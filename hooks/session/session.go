@@ -137,7 +137,7 @@ func (s *Session) OpenTools() error {
 	return nil
 }
 
-// Firewall is one of its own, as s.Config says: whoever asks for it closes it.
+// Firewall is one of its own, as s.Config says: the caller closes it.
 func (s *Session) Firewall() *engine.HostFirewall {
 	return &engine.HostFirewall{Host: s.Config.Host, Journal: s.Journal}
 }

@@ -51,9 +51,9 @@ func Uninstall(dir string) (report string, err error) {
 		files = append(files, protocols)
 	}
 	files = append(files, m.Units...)
-	// What somebody else put beside the backups stays, and so does the folder.
+	// What is beside the backups and not ours stays, and so does the folder.
 	if err := os.Remove(filepath.Join(dir, backupDir)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		report += fmt.Sprintf("%s stays, because something of somebody else's is in it.\n", filepath.Join(dir, backupDir))
+		report += fmt.Sprintf("%s stays, because something is in it that vifctl did not put there.\n", filepath.Join(dir, backupDir))
 	}
 	// The manifest goes last: until then the call can be made again.
 	for _, f := range append(files, filepath.Join(dir, manifestName)) {

@@ -62,7 +62,7 @@ func (p *Printer) Err() error {
 	if p.err == nil {
 		return nil
 	}
-	return Failed // whoever reads it has gone: nothing is left to be told
+	return Failed // the reader has gone
 }
 
 // oneLine makes one line of joined errors, and of a name with a line's end in it.

@@ -117,7 +117,7 @@ text { font: 13px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; 
 // drawing collects wires, which lie below the boxes.
 type drawing struct{ lines, boxes strings.Builder }
 
-// escape makes text of a picture of what somebody has written; XML has no control
+// escape makes text of a picture of what guests and files say; XML has no control
 // characters.
 func escape(s string) string { return html.EscapeString(terminal.OneLine(s)) }
 

@@ -41,8 +41,8 @@ type NIC struct {
 	// Received and Sent are the guest's.
 	Received Traffic `json:"received"`
 	Sent     Traffic `json:"sent"`
-	// Dropped of what the guest sent, by antispoofing; nil where nobody checks, or
-	// nobody counts.
+	// Dropped of what the guest sent, by antispoofing; nil where no rule checks
+	// or counts it.
 	Dropped *uint64 `json:"antispoof_drops,omitempty"`
 	Ports   []Port  `json:"ports"`
 }
@@ -57,7 +57,7 @@ type Port struct {
 	// Ours: a call of ours brought it up.
 	Ours bool `json:"ours"`
 	// Dropped of what came from it, by antispoofing, since it was brought up; nil
-	// where nobody checks, or nobody counts.
+	// where no rule checks or counts it.
 	Dropped *uint64 `json:"antispoof_drops,omitempty"`
 	// Drift are the commands that would put right what is not as it should be.
 	Drift []string `json:"drift"`
@@ -175,7 +175,7 @@ func (n NIC) drift() string {
 }
 
 // Only keeps the lines of some guests or ports; without any word it keeps all.
-// unknown is the first word that is nobody's.
+// unknown is the first word that names none of them.
 func (r Report) Only(words []string) (kept Report, unknown string) {
 	if len(words) == 0 {
 		return r, ""

@@ -74,7 +74,7 @@ func (n NIC) ports() []string {
 }
 
 // dropped is how many packets of the guest's antispoofing has dropped, "" where
-// nobody checks it.
+// no rule checks it.
 func (n NIC) dropped() string {
 	if n.Dropped == nil {
 		return ""

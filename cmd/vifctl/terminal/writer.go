@@ -10,8 +10,8 @@ import (
 )
 
 // A Writer is what text for people goes through, whether they read it on a
-// terminal, in a file or in xl's log. Guests choose their names, and so does
-// whoever wrote a file: what would command a terminal is written as ?, and so are
+// terminal, in a file or in xl's log. Guests choose their names, and
+// files hold any: what would command a terminal is written as ?, and so are
 // bytes that are no UTF-8.
 //
 // Several goroutines may write at once.

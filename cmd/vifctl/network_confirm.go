@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"vifctl/cmd/vifctl/command"
+	"vifctl/watch/journald"
+)
+
+// confirmNetworks keeps what was started to be undone unless it is confirmed.
+func confirmNetworks(ctx context.Context, c *command.Call) error {
+	s, n, err := openNetworks(c, false, false)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	names, err := n.Confirm(ctx)
+	if err == nil && len(names) == 0 {
+		err = errors.New("nothing waits to be confirmed")
+		if last := n.Journal.LastWords(); last != "" {
+			err = fmt.Errorf("%w: %s", err, last)
+		}
+	}
+	for _, name := range names {
+		c.Line("%s stays", name)
+	}
+	return err
+}
+
+// guardWord is how vifctl calls itself to watch a start; it is not for people.
+const guardWord = "guard"
+
+// guardNetwork waits for the end of the process at the other side of standard
+// input.
+func guardNetwork(ctx context.Context, c *command.Call, words []string) error {
+	signal.Ignore(syscall.SIGHUP, syscall.SIGINT, syscall.SIGPIPE)
+	s, n, err := openNetworks(c, false, false)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if log, err := journald.Open(journald.Socket, c.Name, n.Log.Handler()); err == nil {
+		s.SetLog(slog.New(log))
+		n.Log = s.Log
+	}
+	return n.Watch(ctx, words[0], words[1], words[2], os.Stdin)
+}
