@@ -39,6 +39,9 @@ func Judge(c Claim, f Facts) (refusals, warnings []string) {
 		j.gateway(c.Gateway)
 		j.gateway(c.Gateway6)
 	}
+	// The same facts in another order say the same.
+	slices.Sort(j.refusals)
+	slices.Sort(j.warnings)
 	return j.refusals, j.warnings
 }
 

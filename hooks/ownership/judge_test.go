@@ -121,8 +121,8 @@ func check(t *testing.T, cases []judged) {
 			claim := web()
 			c.claim(&claim)
 			refused, warnings := Judge(claim, scene())
-			require.Equal(t, c.refused, refused)
-			require.Equal(t, c.warnings, warnings)
+			require.ElementsMatch(t, c.refused, refused)
+			require.ElementsMatch(t, c.warnings, warnings)
 		})
 	}
 }
@@ -236,7 +236,7 @@ func TestPrefix(t *testing.T) {
 	c.Uplink = "eth3"
 	refused, warnings := Judge(c, f)
 	require.Empty(t, warnings)
-	require.Equal(t, slices.Concat(covers("203.0.112.0/23", "203.0.113.0/24, the network of eth3"), covers("203.0.113.0/24", "203.0.113.0/24, the network of eth3"),
+	require.ElementsMatch(t, slices.Concat(covers("203.0.112.0/23", "203.0.113.0/24, the network of eth3"), covers("203.0.113.0/24", "203.0.113.0/24, the network of eth3"),
 		covers("2001:db8:c::/60", "2001:db8:c::/64, the network of eth3")), refused)
 }
 
