@@ -137,7 +137,7 @@ func TestRepairFails(t *testing.T) {
 	p.lacks = func(port journal.Port) (*engine.Decision, error) {
 		return lacking(port), errors.New("vif1.0: attach to xenbr0: no such bridge")
 	}
-	p.recordWith(first, "vif1.0", 1)
+	p.record(first, plan.Vif, "vif1.0", 1, false)
 	p.start("vif1.0")
 	p.soon(func() bool { return p.lookedAt("vif1.0") == 2 }, "tried again")
 	require.Equal(t, 1, p.said("no such bridge"), "told once")

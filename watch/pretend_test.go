@@ -139,6 +139,8 @@ func (p *pretend) goes(index int) {
 // follows it.
 func (p *pretend) record(nic plan.NIC, kind plan.Kind, name string, index int, past bool) {
 	r := &journal.Record{Port: journal.Port{NIC: nic, Kind: kind, Name: name, Device: name, Index: index, Boot: thisBoot}, Mode: "route"}
+	// A record without entries counts as damaged.
+	r.Entries = []journal.Entry{{Step: plan.Up{Dev: plan.Dev{Name: name, Index: index}, Want: true}}}
 	if err := p.Journal.Write(r); err != nil {
 		p.t.Errorf("write the journal: %v", err)
 	}
