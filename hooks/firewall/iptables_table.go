@@ -109,8 +109,8 @@ type edit struct {
 // wishes are an edit's lines, and those that the records want.
 type wishes struct {
 	add, remove, keep map[line]bool
-	// flushed: keep is to be put back, too. all: whatever is there stays, since not
-	// all records can be read.
+	// flushed: keep is to be put back, too. all: what looks as if it were ours stays,
+	// since the records are not asked, or not all can be read.
 	flushed, all bool
 	there        func(port string) bool
 }
@@ -123,10 +123,11 @@ func (w wishes) content(c xtChain, was []string) []string {
 	for _, words := range was {
 		had[words] = true
 		fields := strings.Fields(words)
+		if fields[0] == "-j" || !slices.Contains(c.guests, after(fields, "-j")+after(fields, "-g")) || w.remove[line{c.table, c.name, words}] {
+			continue
+		}
 		port := after(fields, "-i") + after(fields, "-o")
-		stays := w.all || port != "" && (w.there == nil || w.there(port))
-		fixed := slices.Contains(c.head, words) || slices.Contains(c.tail, words)
-		if stays && !fixed && !w.remove[line{c.table, c.name, words}] {
+		if w.all || port != "" && (w.there == nil || w.there(port)) {
 			lines[words] = true
 		}
 	}
@@ -162,12 +163,17 @@ type tableChange struct {
 }
 
 // plan looks at the tables of all families that an edit is about, and tells what is
-// to change.
+// to change. For a mere question it reads no records.
 func (x *IPTables) plan(ctx context.Context, e edit) (all []*xtChange, err error) {
-	wanted, unknown := x.options.wanted()
-	wanted = append(givingWay(withoutRules(wanted, e.remove), e.add), e.asked...)
+	var wanted []plan.Rule
+	question := len(e.asked) > 0
+	if !question {
+		wanted, err = x.options.wanted()
+		wanted = givingWay(withoutRules(wanted, e.remove), e.add)
+	}
+	unknown := err != nil
 	for _, f := range x.families {
-		w := wishes{add: x.linesOf(f, e.add), remove: x.linesOf(f, e.remove), keep: x.linesOf(f, wanted), all: unknown != nil, there: e.there}
+		w := wishes{add: x.linesOf(f, e.add), remove: x.linesOf(f, e.remove), keep: x.linesOf(f, wanted), all: question || unknown, there: e.there}
 		change := &xtChange{family: f}
 		all = append(all, change)
 		if len(w.add)+len(w.remove)+len(x.linesOf(f, e.asked)) == 0 && e.there == nil {
@@ -258,9 +264,16 @@ func (x *IPTables) apply(ctx context.Context, c *xtChange) error {
 			return err
 		}
 	}
+	if !slices.ContainsFunc(c.tables, func(t tableChange) bool { return len(t.leads) > 0 }) {
+		return nil
+	}
+	ipt, err := c.family.library(x.variant)
+	if err != nil {
+		return err
+	}
 	for _, t := range c.tables {
 		for _, chain := range t.leads {
-			if err := x.lead(c.family, t.was, chain); err != nil {
+			if err := lead(ipt, t.was, chain); err != nil {
 				return err
 			}
 		}
@@ -299,11 +312,7 @@ func (t tableChange) write(text *strings.Builder) {
 
 // lead has the kernel lead to a chain of ours, from the top of its own chains or
 // from their end, whatever else has led there.
-func (x *IPTables) lead(f *xtFamily, was *xtTable, c xtChain) error {
-	ipt, err := f.library(x.variant)
-	if err != nil {
-		return err
-	}
+func lead(ipt *iptables.IPTables, was *xtTable, c xtChain) (err error) {
 	jump := strings.Fields(c.jump())
 	for _, hook := range c.hooks {
 		if was.leadsFrom(hook, c) {
