@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/coreos/go-iptables/iptables"
 
@@ -91,11 +92,9 @@ func (t *xtTable) leadsFrom(hook string, c xtChain) bool {
 }
 
 // flushed: a chain of ours is missing, or nothing leads to it.
-func (t *xtTable) flushed(chains []xtChain) bool {
-	return slices.ContainsFunc(chains, func(c xtChain) bool {
-		_, there := t.rules[c.name]
-		return !there || slices.ContainsFunc(c.hooks, func(hook string) bool { return !slices.Contains(t.rules[hook], c.jump()) })
-	})
+func (t *xtTable) flushed(c xtChain) bool {
+	_, there := t.rules[c.name]
+	return !there || slices.ContainsFunc(c.hooks, func(hook string) bool { return !slices.Contains(t.rules[hook], c.jump()) })
 }
 
 // An edit is what a call wants: rules that are to be in force, or not to be, or
@@ -163,19 +162,17 @@ type tableChange struct {
 }
 
 // plan looks at the tables of all families that an edit is about, and tells what is
-// to change. For a mere question it reads no records.
+// to change. It reads the records where something is added, has been flushed, or is
+// to be found garbage.
 func (x *IPTables) plan(ctx context.Context, e edit) (all []*xtChange, err error) {
-	var wanted []plan.Rule
-	question := len(e.asked) > 0
-	if !question {
-		wanted, err = x.options.wanted()
-		wanted = givingWay(withoutRules(wanted, e.remove), e.add)
-	}
-	unknown := err != nil
+	records := sync.OnceValues(func() ([]plan.Rule, error) {
+		wanted, err := x.options.wanted()
+		return givingWay(withoutRules(wanted, e.remove), e.add), err
+	})
 	for _, f := range x.families {
-		w := wishes{add: x.linesOf(f, e.add), remove: x.linesOf(f, e.remove), keep: x.linesOf(f, wanted), all: question || unknown, there: e.there}
 		change := &xtChange{family: f}
 		all = append(all, change)
+		w := wishes{add: x.linesOf(f, e.add), remove: x.linesOf(f, e.remove), there: e.there, all: true}
 		if len(w.add)+len(w.remove)+len(x.linesOf(f, e.asked)) == 0 && e.there == nil {
 			continue
 		}
@@ -183,7 +180,13 @@ func (x *IPTables) plan(ctx context.Context, e edit) (all []*xtChange, err error
 		if err != nil {
 			return nil, err
 		}
-		change.tables = w.changes(x.layout(f), tables)
+		layout := x.layout(f)
+		flushed := slices.ContainsFunc(layout, func(c xtChain) bool { return tables[c.table].flushed(c) })
+		if len(e.asked) == 0 && (len(w.add) > 0 || e.there != nil || flushed) {
+			wanted, unknown := records()
+			w.keep, w.all = x.linesOf(f, wanted), unknown != nil
+		}
+		change.tables = w.changes(layout, tables)
 	}
 	return all, nil
 }
@@ -197,7 +200,7 @@ func (w wishes) changes(layout []xtChain, tables map[string]*xtTable) (all []tab
 		if len(c.strays) == 0 && !w.addTo(table) {
 			continue
 		}
-		w.flushed = c.was.flushed(chains)
+		w.flushed = slices.ContainsFunc(chains, c.was.flushed)
 		for _, chain := range chains {
 			had, there := c.was.rules[chain.name]
 			if now := w.content(chain, had); !there || !slices.Equal(had, now) {
