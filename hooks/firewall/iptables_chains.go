@@ -37,8 +37,10 @@ type xtChain struct {
 	// behind them.
 	hooks []string
 	last  bool
-	// head and tail are there whatever the guests, whose lines are in between.
+	// head and tail are there whatever the guests, whose lines are in between and
+	// have one of these targets.
 	head, tail []string
+	guests     []string
 }
 
 const (
@@ -66,9 +68,9 @@ const (
 // translation, the masquerade comes behind it.
 func (x *IPTables) layout(f *xtFamily) []xtChain {
 	all := []xtChain{
-		{table: "nat", name: dnatChain, hooks: []string{"PREROUTING", "OUTPUT"}},
-		{table: "nat", name: snatChain},
-		{table: "nat", name: masqueradeChain},
+		{table: "nat", name: dnatChain, hooks: []string{"PREROUTING", "OUTPUT"}, guests: []string{"DNAT"}},
+		{table: "nat", name: snatChain, guests: []string{"SNAT"}},
+		{table: "nat", name: masqueradeChain, guests: []string{"MASQUERADE"}},
 		x.leaving(leavingChain, snatChain, false),
 		x.leaving(leavingLast, masqueradeChain, true),
 	}
@@ -83,7 +85,7 @@ func (x *IPTables) layout(f *xtFamily) []xtChain {
 // one, or itself). Without known uplinks all leaves that goes to no guest's port,
 // of which there is a line each.
 func (x *IPTables) leaving(name, to string, last bool) xtChain {
-	c := xtChain{table: "nat", name: name, hooks: []string{"POSTROUTING"}, last: last}
+	c := xtChain{table: "nat", name: name, hooks: []string{"POSTROUTING"}, last: last, guests: []string{"RETURN"}}
 	c.head = []string{"-m conntrack --ctstate DNAT -j " + to}
 	for _, uplink := range x.options.Uplinks {
 		c.head = append(c.head, "-o "+uplink+" -j "+to)
@@ -108,7 +110,7 @@ func (x *IPTables) mangleChains() []xtChain {
 			"-m conntrack --ctstate DNAT -j RETURN",
 			"-j DROP",
 		}},
-		{table: "mangle", name: forwardChain, hooks: []string{"FORWARD"}, head: []string{
+		{table: "mangle", name: forwardChain, hooks: []string{"FORWARD"}, guests: []string{guestChain, privateChain}, head: []string{
 			"-m connmark --mark " + mark + " -j MARK --set-xmark " + mark,
 			"-m conntrack --ctstate RELATED,ESTABLISHED -j RETURN",
 		}},
@@ -119,12 +121,12 @@ func (x *IPTables) mangleChains() []xtChain {
 // interface uses a guest's address, the hardware address, the addresses, and
 // what only servers and routers say.
 func rawChains(f *xtFamily) []xtChain {
-	strict := xtChain{table: "raw", name: strictChain, tail: []string{"-j DROP"}}
+	strict := xtChain{table: "raw", name: strictChain, guests: []string{ownChain}, tail: []string{"-j DROP"}}
 	own := xtChain{table: "raw", name: ownChain}
 	all := []xtChain{
-		{table: "raw", name: othersChain},
-		{table: "raw", name: macChain},
-		{table: "raw", name: sourceChain, hooks: []string{"PREROUTING"}, head: []string{"-j " + othersChain, "-j " + macChain}},
+		{table: "raw", name: othersChain, guests: []string{"RETURN", "DROP"}},
+		{table: "raw", name: macChain, guests: []string{"RETURN", "DROP"}},
+		{table: "raw", name: sourceChain, guests: []string{strictChain}, hooks: []string{"PREROUTING"}, head: []string{"-j " + othersChain, "-j " + macChain}},
 	}
 	if !f.is6 {
 		// A guest that has no address yet asks for one.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/coreos/go-iptables/iptables"
 
@@ -91,11 +92,9 @@ func (t *xtTable) leadsFrom(hook string, c xtChain) bool {
 }
 
 // flushed: a chain of ours is missing, or nothing leads to it.
-func (t *xtTable) flushed(chains []xtChain) bool {
-	return slices.ContainsFunc(chains, func(c xtChain) bool {
-		_, there := t.rules[c.name]
-		return !there || slices.ContainsFunc(c.hooks, func(hook string) bool { return !slices.Contains(t.rules[hook], c.jump()) })
-	})
+func (t *xtTable) flushed(c xtChain) bool {
+	_, there := t.rules[c.name]
+	return !there || slices.ContainsFunc(c.hooks, func(hook string) bool { return !slices.Contains(t.rules[hook], c.jump()) })
 }
 
 // An edit is what a call wants: rules that are to be in force, or not to be, or
@@ -109,8 +108,8 @@ type edit struct {
 // wishes are an edit's lines, and those that the records want.
 type wishes struct {
 	add, remove, keep map[line]bool
-	// flushed: keep is to be put back, too. all: whatever is there stays, since not
-	// all records can be read.
+	// flushed: keep is to be put back, too. all: what looks as if it were ours stays,
+	// since the records are not asked, or not all can be read.
 	flushed, all bool
 	there        func(port string) bool
 }
@@ -123,10 +122,11 @@ func (w wishes) content(c xtChain, was []string) []string {
 	for _, words := range was {
 		had[words] = true
 		fields := strings.Fields(words)
+		if fields[0] == "-j" || !slices.Contains(c.guests, after(fields, "-j")+after(fields, "-g")) || w.remove[line{c.table, c.name, words}] {
+			continue
+		}
 		port := after(fields, "-i") + after(fields, "-o")
-		stays := w.all || port != "" && (w.there == nil || w.there(port))
-		fixed := slices.Contains(c.head, words) || slices.Contains(c.tail, words)
-		if stays && !fixed && !w.remove[line{c.table, c.name, words}] {
+		if w.all || port != "" && (w.there == nil || w.there(port)) {
 			lines[words] = true
 		}
 	}
@@ -162,14 +162,17 @@ type tableChange struct {
 }
 
 // plan looks at the tables of all families that an edit is about, and tells what is
-// to change.
+// to change. It reads the records where something is added, has been flushed, or is
+// to be found garbage.
 func (x *IPTables) plan(ctx context.Context, e edit) (all []*xtChange, err error) {
-	wanted, unknown := x.options.wanted()
-	wanted = append(givingWay(withoutRules(wanted, e.remove), e.add), e.asked...)
+	records := sync.OnceValues(func() ([]plan.Rule, error) {
+		wanted, err := x.options.wanted()
+		return givingWay(withoutRules(wanted, e.remove), e.add), err
+	})
 	for _, f := range x.families {
-		w := wishes{add: x.linesOf(f, e.add), remove: x.linesOf(f, e.remove), keep: x.linesOf(f, wanted), all: unknown != nil, there: e.there}
 		change := &xtChange{family: f}
 		all = append(all, change)
+		w := wishes{add: x.linesOf(f, e.add), remove: x.linesOf(f, e.remove), there: e.there, all: true}
 		if len(w.add)+len(w.remove)+len(x.linesOf(f, e.asked)) == 0 && e.there == nil {
 			continue
 		}
@@ -177,7 +180,13 @@ func (x *IPTables) plan(ctx context.Context, e edit) (all []*xtChange, err error
 		if err != nil {
 			return nil, err
 		}
-		change.tables = w.changes(x.layout(f), tables)
+		layout := x.layout(f)
+		flushed := slices.ContainsFunc(layout, func(c xtChain) bool { return tables[c.table].flushed(c) })
+		if len(e.asked) == 0 && (len(w.add) > 0 || e.there != nil || flushed) {
+			wanted, unknown := records()
+			w.keep, w.all = x.linesOf(f, wanted), unknown != nil
+		}
+		change.tables = w.changes(layout, tables)
 	}
 	return all, nil
 }
@@ -191,7 +200,7 @@ func (w wishes) changes(layout []xtChain, tables map[string]*xtTable) (all []tab
 		if len(c.strays) == 0 && !w.addTo(table) {
 			continue
 		}
-		w.flushed = c.was.flushed(chains)
+		w.flushed = slices.ContainsFunc(chains, c.was.flushed)
 		for _, chain := range chains {
 			had, there := c.was.rules[chain.name]
 			if now := w.content(chain, had); !there || !slices.Equal(had, now) {
@@ -258,9 +267,16 @@ func (x *IPTables) apply(ctx context.Context, c *xtChange) error {
 			return err
 		}
 	}
+	if !slices.ContainsFunc(c.tables, func(t tableChange) bool { return len(t.leads) > 0 }) {
+		return nil
+	}
+	ipt, err := c.family.library(x.variant)
+	if err != nil {
+		return err
+	}
 	for _, t := range c.tables {
 		for _, chain := range t.leads {
-			if err := x.lead(c.family, t.was, chain); err != nil {
+			if err := lead(ipt, t.was, chain); err != nil {
 				return err
 			}
 		}
@@ -299,11 +315,7 @@ func (t tableChange) write(text *strings.Builder) {
 
 // lead has the kernel lead to a chain of ours, from the top of its own chains or
 // from their end, whatever else has led there.
-func (x *IPTables) lead(f *xtFamily, was *xtTable, c xtChain) error {
-	ipt, err := f.library(x.variant)
-	if err != nil {
-		return err
-	}
+func lead(ipt *iptables.IPTables, was *xtTable, c xtChain) (err error) {
 	jump := strings.Fields(c.jump())
 	for _, hook := range c.hooks {
 		if was.leadsFrom(hook, c) {

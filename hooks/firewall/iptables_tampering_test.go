@@ -97,6 +97,28 @@ func TestWhoGoesStaysAway(t *testing.T) {
 	require.NotContains(t, m.saved(VariantNFT), "10.0.0.1")
 }
 
+// TestLeftovers: what iptables-persistent brought back for guests that are gone goes
+// with the next event.
+func TestLeftovers(t *testing.T) {
+	for _, v := range []Variant{VariantNFT, VariantLegacy} {
+		t.Run(string(v), func(t *testing.T) {
+			t.Parallel()
+			m := newMachine(t)
+			f := m.openIPTables(v, Options{}, true)
+			mustChange(t, f, append(routedGuest(1), routedGuest(2)...), nil)
+			saved := m.run("iptables-" + string(v) + "-save")
+			mustChange(t, f, nil, append(routedGuest(1), routedGuest(2)...))
+			m.flush(v)
+			m.feed(saved, "iptables-"+string(v)+"-restore", "-w")
+			require.Contains(t, m.saved(v), "203.1.0.2")
+			mustChange(t, f, routedGuest(3), nil)
+			wantInForce(t, f, true, routedGuest(3)...)
+			require.NotContains(t, m.saved(v), "203.1.0.1")
+			require.NotContains(t, m.saved(v), "203.1.0.2")
+		})
+	}
+}
+
 // TestGarbage: what no port wants goes from iptables, and nothing else does.
 func TestGarbage(t *testing.T) {
 	for name, b := range map[string]backend{

@@ -3,6 +3,7 @@ package firewall
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -154,6 +155,33 @@ func TestOddNames(t *testing.T) {
 		require.ErrorContains(t, err, "iptables cannot be told the interface's name")
 	}
 	wantDump(t, before, m.saved(VariantNFT))
+}
+
+// TestSpelling: what iptables-save writes of an address is what we write.
+func TestSpelling(t *testing.T) {
+	for name, b := range map[string]backend{"nft": iptablesOn(VariantNFT), "legacy": iptablesOn(VariantLegacy), "alone": withoutNFTables} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := b.open(newMachine(t), Options{Uplinks: []string{"eth0"}})
+			var rules []plan.Rule
+			for i, a := range []string{
+				"2001:db8:0:0:1::", "2001:db8:0:1:0:0:0:1", "64:ff9b::102:304", "fd00::1:0:0:1", "2001:db8::a:0:0", "2001:0db8:0001::ABCD", "fe80::1", "10.0.0.255",
+			} {
+				private := netip.MustParseAddr(a)
+				from := netip.PrefixFrom(private, private.BitLen()/2+1)
+				forward := plan.Rule{Kind: plan.RuleForward, Protocol: "udp", First: 7, Last: 7, To: 8, Public: private.Next(), Private: private, From: from}
+				rules = append(rules, forward,
+					plan.Rule{Kind: plan.RuleOneToOne, Public: private.Next(), Private: private},
+					plan.Rule{Kind: plan.RuleMasquerade, Private: private},
+					plan.Rule{Kind: plan.RuleOwnMAC, Dev: portOf(i), MAC: "00:16:3E:0A:00:0B"},
+					plan.Rule{Kind: plan.RuleOwnAddress, Dev: portOf(i), Prefix: from},
+					plan.Rule{Kind: plan.RuleGuestAddress, Prefix: from},
+				)
+			}
+			mustChange(t, f, rules, nil)
+			wantInForce(t, f, true, rules...)
+		})
+	}
 }
 
 // TestBridgeWithoutNFTables: what cannot be checked is refused, in a sentence.

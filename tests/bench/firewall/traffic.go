@@ -195,12 +195,13 @@ func connect(to netip.Addr, patience time.Duration) error {
 	if err != nil {
 		return err
 	}
-	// A signal of Go's scheduler ends the wait, not the connecting.
+	// A signal of Go's scheduler ends the wait, not the connecting; until it is asked again the guest may have ended the
+	// connection.
 	err = unix.EINTR
 	for errors.Is(err, unix.EINTR) {
 		err = unix.Connect(fd, &unix.SockaddrInet4{Port: servicePort, Addr: to.As4()})
 	}
-	if err != nil && !errors.Is(err, unix.EISCONN) {
+	if err != nil && !errors.Is(err, unix.EISCONN) && !errors.Is(err, unix.ECONNRESET) {
 		return fmt.Errorf("connect to the guest by %s: %w", to, err)
 	}
 	return nil
