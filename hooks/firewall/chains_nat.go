@@ -22,13 +22,16 @@ var natPart = &part{
 	name:    "nat",
 	table:   inetTable,
 	needs:   []*part{markPart},
-	version: 4,
+	version: 5,
 	sets: []setDef{
 		{"uplinks", setOf(ifname)},
 		{"dnat4", setOf(addr4).to(addr4)},
 		{"dnat6", setOf(addr6).to(addr6)},
 		{"snat4", setOf(addr4).to(addr4)},
 		{"snat6", setOf(addr6).to(addr6)},
+		// Guests' addresses, and by which uplink of their own they leave.
+		{"via4", setOf(addr4, ifname)},
+		{"via6", setOf(addr6, ifname)},
 		{"masq4", setOf(addr4)},
 		{"masq6", setOf(addr6)},
 		{"fwd4", setOf(addr4, proto, service).to(addr4, service)},
@@ -75,10 +78,7 @@ var natPart = &part{
 			// address); so does what leaves.
 			{
 				name: "nat_post", kind: nftables.ChainTypeNAT, hook: unix.NF_INET_POST_ROUTING, priority: beforeSNAT,
-				rules: []rule{
-					{some(ctStatus.and(host(statusDNAT)...)), jump("from_guest")},
-					{leaving(o), jump("from_guest")},
-				},
+				rules: left(o, "from_guest"),
 			},
 			{name: "from_guest", rules: []rule{
 				over4.then(mapped("snat4", ipSource), translate(expr.NATTypeSourceNAT, unix.NFPROTO_IPV4)),
@@ -86,10 +86,7 @@ var natPart = &part{
 			}},
 			{
 				name: "nat_last", kind: nftables.ChainTypeNAT, hook: unix.NF_INET_POST_ROUTING, priority: afterSNAT,
-				rules: []rule{
-					{some(ctStatus.and(host(statusDNAT)...)), jump("private_guest")},
-					{leaving(o), jump("private_guest")},
-				},
+				rules: left(o, "private_guest"),
 			},
 			{name: "private_guest", rules: []rule{
 				over4.then(in("masq4", ipSource), masqueraded),
@@ -101,13 +98,19 @@ var natPart = &part{
 
 var masqueraded = clause{exprs: []expr.Any{&expr.Masq{}}}
 
-// leaving is what goes out of the host, where the host's settings say which way
-// that is; else whatever does not go to a guest.
-func leaving(o Options) clause {
-	if len(o.Uplinks) > 0 {
-		return in("uplinks", oifname)
+// left leads to a chain what was led to a guest by a public address, and what goes out of
+// the host. Which way that is the host's settings say, and for single guests their own;
+// else it is whatever does not go to a guest.
+func left(o Options, to string) []rule {
+	rules := []rule{{some(ctStatus.and(host(statusDNAT)...)), jump(to)}}
+	if len(o.Uplinks) == 0 {
+		return append(rules, rule{notIn("gports", oifname), jump(to)})
 	}
-	return notIn("gports", oifname)
+	return append(rules,
+		rule{in("uplinks", oifname), jump(to)},
+		over4.then(in("via4", ipSource, oifname), jump(to)),
+		over6.then(in("via6", ip6Source, oifname), jump(to)),
+	)
 }
 
 var (

@@ -178,6 +178,12 @@ func TestSpelling(t *testing.T) {
 					plan.Rule{Kind: plan.RuleGuestAddress, Prefix: from},
 				)
 			}
+			for _, a := range []string{"10.9.0.1", "fd00::9"} {
+				rules = append(rules,
+					plan.Rule{Kind: plan.RuleLeaves, Dev: plan.Dev{Name: "eth2"}, Private: netip.MustParseAddr(a)},
+					plan.Rule{Kind: plan.RuleLeaves, Dev: plan.Dev{Name: "eth2"}, Private: netip.MustParseAddr(a).Next(), Public: netip.MustParseAddr(a).Prev()},
+				)
+			}
 			for _, role := range plan.Roles() {
 				rules = append(rules, plan.Rule{Kind: plan.RuleRole, Dev: portOf(1), Role: role})
 			}

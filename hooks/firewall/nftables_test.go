@@ -248,7 +248,7 @@ func TestVersions(t *testing.T) {
 		"routed":    "5 c8acfc96",
 		"mark":      "1 42617917",
 		"private":   "2 85af6337",
-		"nat":       "4 a8c14472",
+		"nat":       "5 9fbb5f76",
 	}
 	for _, p := range parts {
 		sum := fnv.New32a()
