@@ -253,7 +253,7 @@ func TestVersions(t *testing.T) {
 	for _, p := range parts {
 		sum := fnv.New32a()
 		inUse := lengths{}
-		for _, d := range p.byLength {
+		for _, d := range p.byLength() {
 			inUse[d.name] = []int{24}
 		}
 		for _, d := range p.allSets(inUse) {

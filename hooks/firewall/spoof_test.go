@@ -316,7 +316,7 @@ func TestDropsWithoutRoom(t *testing.T) {
 	mustChange(t, f, ownRules(plan.RuleStrict, true), nil)
 	var full strings.Builder
 	full.WriteString("add element bridge vifctl drops {")
-	for i := range portDrops.shape.most {
+	for i := range mostDrops {
 		fmt.Fprintf(&full, " \"p%d\",", i)
 	}
 	full.WriteString(" }\n")
