@@ -74,7 +74,7 @@ func (s frameShape) snap(kind []byte) rule {
 	return rule{is(s.llc, 0xaa, 0xaa, 3), is(s.snapKind, kind...)}
 }
 
-// neighbourChains check what a guest whose addresses nobody knows says in neighbour
+// neighbourChains check what a guest without known addresses says in neighbour
 // discovery: no hardware address but its own. They begin at m6, and end in accept or drop.
 // No rule says that the packet is IPv6: nft would add that the ether type says so, which
 // in a tagged frame it does not.

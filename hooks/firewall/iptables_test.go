@@ -203,7 +203,7 @@ func TestBridgeWithoutNFTables(t *testing.T) {
 	require.NotContains(t, strings.TrimSpace(err.Error()), "\n")
 }
 
-// others are the rules of somebody who uses iptables for all there is.
+// others are the rules of an administrator who uses iptables for all there is.
 const others = `*raw
 :VIFCTLX - [0:0]
 -A PREROUTING -i eth9 -j VIFCTLX

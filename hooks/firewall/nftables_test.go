@@ -89,7 +89,7 @@ func TestTablesAreMadeWhenNeeded(t *testing.T) {
 }
 
 // TestDamageIsSeenAndRepaired: elements without the rules that look at them
-// protect nobody.
+// protect no guest.
 func TestDamageIsSeenAndRepaired(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)

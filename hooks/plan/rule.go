@@ -147,9 +147,9 @@ func (s Rule) sentence() []string {
 	case RuleTrusted:
 		return []string{s.Dev.Name, "is in firewalld's zone trusted"}
 	case RulePrivate:
-		return []string{"nobody outside reaches the guest behind", s.Dev.Name, "but by its public addresses"}
+		return []string{"hosts outside reach the guest behind", s.Dev.Name, "by its public addresses alone"}
 	case RulePrivate4:
-		return []string{"nobody outside reaches the guest behind", s.Dev.Name, "by IPv4 but by its public addresses"}
+		return []string{"hosts outside reach the guest behind", s.Dev.Name, "in IPv4 by its public addresses alone"}
 	case RuleOneToOne:
 		return []string{s.Public.String(), "stands for", s.Private.String()}
 	case RuleMasquerade:

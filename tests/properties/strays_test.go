@@ -17,7 +17,7 @@ import (
 	"vifctl/tests/speed"
 )
 
-// What never stops sending: somebody outside, to a forwarded port and to the public address of a guest, datagrams and
+// What never stops sending: a host outside, to a forwarded port and to the public address of a guest, datagrams and
 // pings; and the guest, from a fixed port. A connection that the kernel began without the rules stays without them for as
 // long as packets come.
 const (
