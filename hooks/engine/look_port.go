@@ -48,6 +48,7 @@ func (p *port) lookUp(ctx context.Context) error {
 	if err := p.Reader.Read(ctx, q, p.host); err != nil {
 		return fmt.Errorf("%s: %w", ev.Name, err)
 	}
+	p.markGuests(p.host.Uplink, p.boot)
 	return nil
 }
 

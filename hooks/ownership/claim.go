@@ -82,8 +82,8 @@ func (w Who) String() string {
 	return "another guest"
 }
 
-// meets reports whether some packet is for both, which listen on one address.
-func (f Forward) meets(o Forward) bool {
+// Meets reports whether some packet is for both, which listen on one address.
+func (f Forward) Meets(o Forward) bool {
 	return f.Protocol == o.Protocol && f.First <= o.Last && o.First <= f.Last &&
 		(!f.From.IsValid() || !o.From.IsValid() || f.From.Overlaps(o.From))
 }
