@@ -117,7 +117,7 @@ func (p *port) near(c ownership.Claim) (f ownership.Facts, settled bool, err err
 	}
 	addOwn(&f, dev.Name, addresses, nil)
 	settled = !slices.ContainsFunc(addresses, func(a plan.Addr) bool {
-		return a.Guests && slices.Contains(c.Public, a.Prefix.Addr()) && !p.has(a.Prefix.Addr())
+		return a.Guests && slices.Contains(asked(c), a.Prefix.Addr()) && !p.has(a.Prefix.Addr())
 	})
 	if p.Bridge == "" {
 		ok, err := p.lookUpAll(c, dev, &f)
