@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"context"
+	"fmt"
 	"net/netip"
 	"slices"
 
@@ -16,10 +18,11 @@ type Surroundings struct {
 	Host    *kernel.Host
 	Records []*journal.Record
 
-	// ports are the names of guests' ports by ifindex, public what records put on other
-	// interfaces.
+	// ports are guests' ports by ifindex, public what records put on other interfaces.
 	ports  map[int]*journal.Record
 	public map[onDev]bool
+	// common is what all claims are held against.
+	common ownership.Facts
 }
 
 // onDev is an address on an interface.
@@ -54,6 +57,7 @@ func SurroundingsOf(host *kernel.Host, records []*journal.Record) *Surroundings 
 			}
 		}
 	}
+	s.common = s.facts()
 	return s
 }
 
@@ -65,9 +69,34 @@ func (s *Surroundings) nameOf(index int) string {
 	return s.Host.Links[index].Name
 }
 
-// Facts are what one claim is held against.
-func (e *Engine) Facts(s *Surroundings, c ownership.Claim) (ownership.Facts, error) {
-	var f ownership.Facts
+// NotTheirOwn says of the guests that are up what they have that is the host's, a router's
+// or another guest's by now: a sentence each, with the port.
+func (e *Engine) NotTheirOwn(context.Context) (found []string, err error) {
+	boot, err := kernel.BootID()
+	if err != nil {
+		return nil, err
+	}
+	s, err := e.Surroundings(boot)
+	if err != nil {
+		return nil, err
+	}
+	uplink := s.uplink()
+	for _, r := range s.Records {
+		if s.ports[r.Index] != r {
+			continue
+		}
+		refusals, _, err := e.Judge(s, r, uplink)
+		if err != nil {
+			return nil, err
+		}
+		for _, sentence := range refusals {
+			found = append(found, fmt.Sprintf("%s of %s has what is not its own: %s", r.Name, whoOf(r), sentence))
+		}
+	}
+	return found, nil
+}
+
+func (s *Surroundings) facts() (f ownership.Facts) {
 	for index, addresses := range s.Host.Addresses {
 		if name := s.nameOf(index); name != "" {
 			addOwn(&f, name, addresses, func(a netip.Addr) bool { return s.public[onDev{index, a}] })
@@ -75,9 +104,7 @@ func (e *Engine) Facts(s *Surroundings, c ownership.Claim) (ownership.Facts, err
 	}
 	for _, rt := range slices.Concat(s.Host.Routes, s.Host.OtherRoutes) {
 		addHops(&f, rt, s.nameOf)
-		dev := s.nameOf(rt.Index())
-		onLink := rt.Attrs.Type == routeUnicast && !rt.Gateway().IsValid() && rt.Protocol != plan.RouteProtocol
-		if onLink && dev != "" && !rt.Dst.IsSingleIP() && rt.Dst.Bits() > 0 && !rt.Dst.Addr().IsLinkLocalUnicast() && !rt.Dst.Addr().IsMulticast() {
+		if dev := s.nameOf(rt.Index()); dev != "" && isNetwork(rt) {
 			f.Networks = append(f.Networks, ownership.Network{Dev: dev, Prefix: rt.Dst})
 		}
 	}
@@ -89,13 +116,25 @@ func (e *Engine) Facts(s *Surroundings, c ownership.Claim) (ownership.Facts, err
 		}
 		f.Others = append(f.Others, o)
 	}
+	return f
+}
+
+// isNetwork reports whether a route says that a network is on its interface.
+func isNetwork(rt kernel.Route) bool {
+	return rt.Attrs.Type == routeUnicast && !rt.Gateway().IsValid() && rt.Protocol != plan.RouteProtocol &&
+		!rt.Dst.IsSingleIP() && rt.Dst.Bits() > 0 && !rt.Dst.Addr().IsLinkLocalUnicast() && !rt.Dst.Addr().IsMulticast()
+}
+
+// Facts are what one claim is held against.
+func (e *Engine) Facts(s *Surroundings, c ownership.Claim) (ownership.Facts, error) {
+	f := s.common
 	f.Lookups = map[netip.Addr]ownership.Lookup{}
 	for _, a := range asked(c) {
 		rt, ok, err := e.Reader.LookUp(a)
 		if err != nil {
 			return f, err
 		}
-		// What leads to a guest's port says the records.
+		// What leads to a guest's port the records tell.
 		if ok && s.ports[rt.Index()] == nil {
 			f.Lookups[a] = e.lookup(rt)
 		}
@@ -103,9 +142,20 @@ func (e *Engine) Facts(s *Surroundings, c ownership.Claim) (ownership.Facts, err
 	return f, readListeners(c, &f)
 }
 
-// Claim completes what a port that is up has asked for by what its guest's other ports are
+// Judge holds what a port that is up has asked for against the host as it is now.
+func (e *Engine) Judge(s *Surroundings, r *journal.Record, uplink string) (refusals, warnings []string, err error) {
+	c := s.claim(r, uplink)
+	f, err := e.Facts(s, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	refusals, warnings = ownership.Judge(c, f)
+	return refusals, warnings, nil
+}
+
+// claim completes what a port that is up has asked for by what its guest's other ports are
 // called.
-func (s *Surroundings) Claim(r *journal.Record, uplink string) ownership.Claim {
+func (s *Surroundings) claim(r *journal.Record, uplink string) ownership.Claim {
 	c := ClaimOf(r)
 	if c.Uplink == "" {
 		c.Uplink = uplink

@@ -187,8 +187,13 @@ func (e *Engine) onlineOf(t *testing.T, mode string) *port {
 func TestWhatIsFree(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ mode, ip string }{
-		{"route", "192.0.2.77"}, {"route", "203.0.113.5"}, {"route", "2001:db8:f::77"}, {"route", "2001:db8:77::/64"}, {"nat", "192.168.7.2"}, {"nat", "192.168.7.2 2001:db8:77::2"},
+		{"route", "192.0.2.77"},
+		{"route", "203.0.113.5"},
 		{"route", "192.0.2.64/26"},
+		{"route", "2001:db8:f::77"},
+		{"route", "2001:db8:77::/64"},
+		{"nat", "192.168.7.2"},
+		{"nat", "192.168.7.2 2001:db8:77::2"},
 	} {
 		t.Run(c.mode+" "+c.ip, func(t *testing.T) {
 			t.Parallel()
