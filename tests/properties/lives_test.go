@@ -92,7 +92,7 @@ func (l *life) end(t failer) {
 	require.NoError(t, l.Unplug())
 }
 
-func (w *world) call(rt *rapid.T, l *life, command string) dom0.Result {
+func (w *world) call(l *life, command string) dom0.Result {
 	return w.Call(dom0.Call{Script: l.mode, Args: []string{command, "type_if=vif"}, Port: l.Port})
 }
 
@@ -119,7 +119,7 @@ func (w *world) start(rt *rapid.T) {
 	}
 	l := begin(rt, w.host, nic, mode)
 	require.NoError(rt, w.Write("/local/domain/"+fmt.Sprint(domid)+"/vm", fmt.Sprintf("/vm/%08d-0000-4000-8000-000000000000", who)))
-	r := w.call(rt, l, "online")
+	r := w.call(l, "online")
 	require.Zero(rt, r.Exit, "%s of %+v: %s", mode, nic, r.Stderr)
 	w.live[domid] = l
 }
@@ -147,7 +147,7 @@ func (w *world) die(rt *rapid.T) {
 
 func (w *world) stopOne(rt *rapid.T) {
 	if l := pick(rt, w.live); l != nil {
-		r := w.call(rt, l, "offline")
+		r := w.call(l, "offline")
 		require.Zero(rt, r.Exit, r.Stderr)
 		l.end(rt)
 		require.NoError(rt, w.Remove(l.Backend, l.Frontend))
@@ -158,7 +158,7 @@ func (w *world) stopOne(rt *rapid.T) {
 func (w *world) late(rt *rapid.T) {
 	if l := pick(rt, w.lost); l != nil {
 		for range rapid.IntRange(1, 2).Draw(rt, "times") {
-			r := w.call(rt, l, "offline")
+			r := w.call(l, "offline")
 			require.Zero(rt, r.Exit, r.Stderr)
 		}
 		require.NoError(rt, w.Remove(l.Backend, l.Frontend))
@@ -168,7 +168,7 @@ func (w *world) late(rt *rapid.T) {
 
 func (w *world) again(rt *rapid.T) {
 	if l := pick(rt, w.live); l != nil {
-		r := w.call(rt, l, "online")
+		r := w.call(l, "online")
 		require.Zero(rt, r.Exit, r.Stderr)
 	}
 }
@@ -181,13 +181,13 @@ func (w *world) garbage(rt *rapid.T) {
 // end ends all lives, with the offlines that were lost.
 func (w *world) end() {
 	for domid, l := range w.live {
-		w.call(w.t, l, "offline")
+		w.call(l, "offline")
 		l.end(w.t)
 		w.lost[domid] = l
 	}
 	clear(w.live)
 	for _, l := range w.lost {
-		w.call(w.t, l, "offline")
+		w.call(l, "offline")
 		require.NoError(w.t, w.Remove(l.Backend, l.Frontend))
 	}
 	clear(w.lost)
