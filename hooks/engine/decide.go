@@ -18,6 +18,9 @@ func (p *port) decideUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := p.judge(steps); err != nil {
+		return err
+	}
 	if steps, err = p.takeOver(steps); err != nil {
 		return err
 	}

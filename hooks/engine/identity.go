@@ -197,9 +197,18 @@ func (e *Engine) Derive(ctx context.Context, nic plan.NIC, keys map[string]strin
 
 // Online is the call that brings one of the NIC's ports up, for a person to make.
 func (d Derived) Online(kind plan.Kind, device string) string {
-	script := cmp.Or(d.Script, "/etc/xen/scripts/vif-"+cmp.Or(d.Mode, "bridge"))
+	return d.call(commandUp(kind), kind, device)
+}
+
+// Offline is the call that takes one of them down.
+func (d Derived) Offline(kind plan.Kind, device string) string {
+	return d.call(commandDown(kind), kind, device)
+}
+
+func (d Derived) call(command event.Command, kind plan.Kind, device string) string {
+	words := []string{cmp.Or(d.Script, "/etc/xen/scripts/vif-"+cmp.Or(d.Mode, "bridge")), string(command), "type_if=" + string(kind)}
 	if kind == plan.Tap {
-		return plan.Command(script, "add", "type_if=tap", "INTERFACE="+device, "XENBUS_PATH="+backendPath(d.NIC))
+		words = append(words, "INTERFACE="+device)
 	}
-	return plan.Command(script, "online", "type_if=vif", "XENBUS_PATH="+backendPath(d.NIC))
+	return plan.Command(append(words, "XENBUS_PATH="+backendPath(d.NIC))...)
 }

@@ -20,7 +20,7 @@ func (k *Kernel) readUplink(q plan.Query, s *plan.Snapshot) error {
 		return err
 	}
 	u := &plan.Uplink{Link: link}
-	if u.Addresses, err = k.addressesOf(link.Index); err != nil {
+	if u.Addresses, err = k.AddressesOf(link.Index); err != nil {
 		return err
 	}
 	for _, f := range []struct {
@@ -65,16 +65,16 @@ func probe() netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, 1}) }
 // lead to. It returns 0 where that is no default route: there may be one
 // for that network, too.
 func (k *Kernel) probe4() (int, error) {
-	rt, ok, err := k.lookUpRoute(probe())
+	rt, ok, err := k.LookUp(probe())
 	if err != nil || !ok || rt.Attrs.Table != unix.RT_TABLE_MAIN || rt.Attrs.Type != unix.RTN_UNICAST || rt.Dst.Bits() != 0 {
 		return 0, nil //nolint:nilerr // an old kernel: the list will tell
 	}
 	return rt.Index(), nil
 }
 
-// lookUpRoute asks which route the kernel takes to an address, rules included (`ip route
+// LookUp asks which route the kernel takes to an address, rules included (`ip route
 // get fibmatch`). ok is false where it is unreachable.
-func (k *Kernel) lookUpRoute(to netip.Addr) (rt Route, ok bool, err error) {
+func (k *Kernel) LookUp(to netip.Addr) (rt Route, ok bool, err error) {
 	req := nl.NewNetlinkRequest(unix.RTM_GETROUTE, unix.NLM_F_ACK)
 	req.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family(to)), Dst_len: uint8(to.BitLen()), Flags: rtmFibMatch}})
 	req.AddData(attr(unix.RTA_DST, to.AsSlice()))
@@ -95,7 +95,7 @@ func (k *Kernel) lookUpRoute(to netip.Addr) (rt Route, ok bool, err error) {
 // there is none, or where it is the one of an ifindex.
 func (k *Kernel) LeadsElsewhere(to netip.Prefix, index int) (int, error) {
 	for _, a := range []netip.Addr{to.Masked().Addr(), lastOf(to)} {
-		rt, ok, err := k.lookUpRoute(a)
+		rt, ok, err := k.LookUp(a)
 		if err != nil {
 			return 0, err
 		}

@@ -148,12 +148,12 @@ type Uplink struct {
 	Filtered bool
 }
 
-// First returns the uplink's first usable address of the family of its
-// argument's, in global scope; ok is false where it has none.
+// First returns the uplink's first usable address of a family that is the host's own, in
+// global scope; ok is false where it has none.
 func (u *Uplink) First(is6 bool) (a netip.Addr, ok bool) {
 	for _, addr := range u.Addresses {
 		ip := addr.Prefix.Addr()
-		if ip.Is6() == is6 && !ip.IsLinkLocalUnicast() && !addr.Secondary && !addr.Deprecated {
+		if ip.Is6() == is6 && !ip.IsLinkLocalUnicast() && !addr.Secondary && !addr.Deprecated && !addr.Guests {
 			return ip, true
 		}
 	}

@@ -116,6 +116,9 @@ type Port struct {
 	Link *kernel.Link
 	// Record is nil where no call of ours brought it up.
 	Record *journal.Record
+	// NotItsOwn says what the guest has that is the host's, a router's or another guest's,
+	// and Doubts what does not do what it seems to: a sentence each.
+	NotItsOwn, Doubts []string
 	// Work is what it lacks; nil where that cannot be told, and WorkErr says
 	// why.
 	Work    *engine.Decision
