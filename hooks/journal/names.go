@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/google/renameio/v2"
+	"golang.org/x/sys/unix"
 
 	"vifctl/hooks/plan"
 )
@@ -39,9 +40,28 @@ func (j *Journal) Named(name string) (*Record, error) {
 	return r, nil
 }
 
+// NICOf tells whose port an interface is, by its name: Xen's own, or one that a port was
+// given.
+func (j *Journal) NICOf(name string) (nic plan.NIC, ok bool) {
+	rest, vif := strings.CutPrefix(name, "vif")
+	if vif {
+		rest = strings.TrimSuffix(rest, "-emu")
+	} else {
+		rest, _ = strings.CutPrefix(name, "tap")
+	}
+	if nic, ok = parseNIC(rest); ok && rest != name {
+		return nic, true
+	}
+	r, err := j.Named(name)
+	if err != nil || r == nil {
+		return plan.NIC{}, false
+	}
+	return r.NIC, true
+}
+
 // putName lets a port be found by its name.
 func (j *Journal) putName(p Port) error {
-	if p.Name == p.Device || strings.ContainsRune(p.Name, '/') {
+	if p.Name == p.Device || !isName(p.Name) {
 		return nil
 	}
 	to := portName(p.NIC, p.Kind)
@@ -55,6 +75,12 @@ func (j *Journal) putName(p Port) error {
 		return fmt.Errorf("journal: %w", err)
 	}
 	return nil
+}
+
+// isName reports whether the kernel would let an interface be called so (dev_valid_name in
+// net/core/dev.c).
+func isName(name string) bool {
+	return name != "" && len(name) < unix.IFNAMSIZ && name != "." && name != ".." && !strings.ContainsAny(name, "/: \t\n\v\f\r\x00")
 }
 
 // removeName ends that, where the name leads to no other port by now.
