@@ -24,6 +24,9 @@ type Link struct {
 	// the VLAN that it puts untagged frames of its ports into, 0 for none.
 	VLANs       VLANFiltering
 	DefaultPVID int
+	// GroupForward is a bridge's port's group_fwd_mask: which reserved groups it takes as
+	// all others. 0 for what is no such port.
+	GroupForward int
 }
 
 // Name wants an interface to be called Want.
@@ -210,7 +213,7 @@ func (s Master) Commands() []string {
 }
 
 func (s Master) pretend(h *Snapshot) {
-	h.change(s.Dev, func(l *Link) { l.Master = s.Bridge.Index })
+	h.change(s.Dev, func(l *Link) { l.Master, l.GroupForward = s.Bridge.Index, 0 })
 	delete(h.VLANs, s.Dev.Index)
 	if b := h.Links[s.Bridge.Index]; b.VLANs == VLANsApart {
 		h.VLANs[s.Dev.Index] = b.vlansOfMember()
