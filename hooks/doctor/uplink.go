@@ -289,7 +289,8 @@ func uplinkSilent(f *inventory.Facts) (all []Finding) {
 				on := slices.IndexFunc(f.Host.Addresses[l.Index], func(own plan.Addr) bool {
 					return !own.Prefix.IsSingleIP() && own.Prefix.Contains(a.Addr())
 				})
-				if n.Mode == "route" && on >= 0 {
+				// For IPv6 the uplink has an entry of each address's own.
+				if n.Mode == "route" && a.Addr().Is4() && on >= 0 {
 					silent = append(silent, n)
 					evidence = append(evidence, fmt.Sprintf("%s is in the network of %s on %s", plan.Bare(a), f.Host.Addresses[l.Index][on].Prefix, name))
 				}

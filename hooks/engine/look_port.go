@@ -43,6 +43,7 @@ func (p *port) lookUp(ctx context.Context) error {
 	if err := p.undoFormer(ctx); err != nil {
 		return err
 	}
+	p.warnWithoutMeaning()
 	p.request = p.requestOf(ev)
 	p.host = plan.NewSnapshot()
 	p.host.Links[p.link.Index] = p.link
