@@ -42,6 +42,8 @@ type Guest struct {
 	Antispoof Antispoof `json:",omitzero"`
 	// DHCP is the host's where the entry does not say.
 	DHCP DHCP `json:",omitzero"`
+	// Allow are the roles that a guest which is checked may have, each once.
+	Allow []plan.Role `json:",omitzero"`
 	// LinkLocal are the IPv6 link-local addresses the guest may use.
 	LinkLocal LinkLocal `json:",omitzero"`
 	// NAT66: IPv6 addresses are masqueraded too; else IPv6 is routed. Public

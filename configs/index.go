@@ -67,7 +67,7 @@ func LoadIndexed(path, indexPath string) (Config, error) {
 // when any of them changes, or one comes or goes, so does the stamp; and when the
 // program does. Without any file it is empty.
 func stampOf(path string) (stamp []byte, size int64, newest time.Time, err error) {
-	paths, err := files(path)
+	paths, err := Files(path)
 	if err != nil {
 		return nil, 0, newest, err
 	}

@@ -156,6 +156,14 @@ mode = "nat"`,
 			guest(`public = "192.0.2.0/29"`),
 			`x:3:10: public cannot be "192.0.2.0/29": it takes an address without a prefix length; write "192.0.2.0"`,
 		},
+		"allow": {
+			guest(`allow = ["vrrp", "vrpp"]`),
+			`x:3:18: allow cannot be "vrpp": did you mean vrrp?`,
+		},
+		"allow, twice": {
+			guest(`allow = ["ospf", "ospf"]`),
+			`x:3:18: allow has "ospf" twice: take one out`,
+		},
 		"link_local": {
 			guest(`link_local = "yes"`),
 			`x:3:14: link_local cannot be "yes": write "auto", "any" or a list of addresses`,

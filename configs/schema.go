@@ -48,6 +48,7 @@ func guestSettings() []setting[entry] {
 		{"antispoof", `"strict"`, text(func(r *reader, s string, at place, e *entry) {
 			e.Antispoof = oneOf(r, s, at, AntispoofStrict, AntispoofMAC, AntispoofOff)
 		})},
+		{"allow", `["vrrp"]`, list(func(r *reader, s string, at place, e *entry) { r.allow(s, at, e) })},
 		{"dhcp", `"dnsmasq"`, text(func(r *reader, s string, at place, e *entry) { e.DHCP = oneOf(r, s, at, DHCPDnsmasq, DHCPOff) })},
 		{"link_local", `"auto"`, readLinkLocal},
 		{"nat66", "true", truth(func(b bool, e *entry) { e.NAT66 = b })},

@@ -194,7 +194,7 @@ func (l *loop) sleep(now time.Time) time.Duration {
 	if l.listed && !l.rereadAt.IsZero() && l.rereadAt.Before(first) {
 		first = l.rereadAt
 	}
-	if l.listed && !l.collecting && l.garbageAt.Before(first) {
+	if l.listed && !l.collecting && l.storeThere() && l.garbageAt.Before(first) {
 		first = l.garbageAt
 	}
 	if l.listed && !l.whose.looking && l.whose.at.Before(first) {
@@ -246,6 +246,9 @@ func (l *loop) idle() bool {
 		return false
 	}
 	tried, gone := l.Store.connected()
+	if !tried || gone == nil && l.garbageAt.IsZero() {
+		return false // what dead guests have left is to be looked for
+	}
 	for _, p := range l.ports {
 		waits := (!p.late.IsZero() || !p.drift.suspect.IsZero() && !p.drift.lacking) && !p.over
 		switch {

@@ -37,6 +37,8 @@ func Checks() []Check {
 		{"wrong-bridge", Error, "a port that is in no bridge, or in another", []string{"bridge-missing", "hotplug-failed", "managed-port", "hotplug-silent"}, wrongBridge},
 		{"gateway-address-missing", Error, "a port without the guest's gateway's address", []string{"port-down", "managed-port", "uplink-down"}, gatewayAddress},
 		{"route-missing", Error, "no route to a guest", []string{"port-down", "gateway-address-missing", "managed-port", "uplink-down"}, routeMissing},
+		{"route-elsewhere", Error, "another program's route that leads a guest's packets away", []string{"port-down", "route-missing", "uplink-down"}, routeElsewhere},
+		{"leaves-elsewhere", Warning, "guests' packets that do not leave by their uplink", []string{"no-default-route", "uplink-missing", "uplink-down"}, leavesElsewhere},
 		{"proxy-arp-off", Error, "a port on which the host answers for no other address", nil, proxyARP},
 		{"proxy-ndp-missing", Error, "IPv6 addresses that the uplink does not answer for", []string{"uplink-missing", "uplink-down"}, proxyNDP},
 		{"gateway-unanswered", Error, "a gateway's address that the host does not answer for", []string{"gateway-address-missing", "port-down"}, gatewayUnanswered},

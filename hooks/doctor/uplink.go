@@ -228,7 +228,8 @@ func noDefaultRoute(f *inventory.Facts) (all []Finding) {
 				guests = append(guests, n)
 			}
 		}
-		if _, ok := f.Host.Default(is6); ok || len(guests) == 0 {
+		// A rule may lead to a default route in another table.
+		if _, ok := f.Host.Default(is6); ok || is6 && f.Reaches6 || !is6 && f.Reaches4 || len(guests) == 0 {
 			continue
 		}
 		found := Finding{

@@ -53,6 +53,8 @@ func (x *Executor) Do(ctx context.Context, step plan.Step) error {
 		return x.Limits.SetLimit(ctx, s)
 	case plan.BridgeVLAN:
 		return say(s.Dev, "set its VLANs", k.SetBridgeVLAN(s))
+	case plan.GroupForward:
+		return say(s.Dev, "have the bridge filter reserved groups", k.SetGroupForward(s))
 	case plan.SwitchPort:
 		return x.Switch.SetPort(ctx, s)
 	case plan.SwitchGuard:

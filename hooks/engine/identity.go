@@ -90,7 +90,7 @@ func (e *Engine) backend(ctx context.Context, call event.Call) (map[string]strin
 	if e.Xenstore == nil {
 		return nil, Identity{}, e.NoXenstore
 	}
-	names := event.BackendKeys()
+	names := append(event.BackendKeys(), alwaysThere()...)
 	paths := make([]string, len(names))
 	for i, name := range names {
 		paths[i] = call.Key(name)
@@ -112,6 +112,9 @@ func (e *Engine) backend(ctx context.Context, call event.Call) (map[string]strin
 			keys[name] = v
 		}
 	}
+	if len(keys) == 0 {
+		return nil, Identity{}, fmt.Errorf("the toolstack has removed %s: %w", call.Backend, ErrNoKeys)
+	}
 	who := identityOf(identity, values)
 	if who.Target != "" {
 		// A stub domain works for a guest: it is that guest's NIC.
@@ -122,6 +125,9 @@ func (e *Engine) backend(ctx context.Context, call event.Call) (map[string]strin
 	}
 	return keys, e.arriving(who), nil
 }
+
+// alwaysThere are keys that every toolstack gives a backend.
+func alwaysThere() []string { return []string{"frontend-id", "frontend", "handle"} }
 
 // Entry is what a configuration says of one of a guest's NICs.
 func Entry(config *configs.Config, who Identity, mac string, devid int) configs.Guest {

@@ -41,6 +41,7 @@ func (p *port) requestOf(ev event.Event) plan.Request {
 		NoMasquerade: !entry.Masquerade,
 		DHCP:         entry.DHCP == configs.DHCPDnsmasq,
 		Antispoof:    plan.Antispoof(entry.Antispoof),
+		Roles:        entry.Allow,
 		LinkLocal:    entry.LinkLocal.Addresses,
 		AnyLinkLocal: entry.LinkLocal.Any,
 		Trusted:      entry.Trusted,

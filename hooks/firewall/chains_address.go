@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/google/nftables"
+
+	"vifctl/hooks/plan"
 )
 
 // addressChains check the IP packets of strict ports, the same on a bridge and
@@ -19,8 +21,7 @@ func chains4(ip4 rule, inUse lengths) []chain {
 			[]rule{
 				ip4.then(
 					is(ipSource, 0, 0, 0, 0), is(ipDest, 255, 255, 255, 255),
-					is(l4proto, udp), is(portSource, network(68)...), is(portDest, network(67)...),
-					in("rawmac", iifname, dhcpClientMAC), accept,
+					is(l4proto, udp), is(portSource, network(68)...), is(portDest, network(67)...), goTo("s4dhcpown"),
 				),
 				ip4.then(in("pip4", iifname, ipSource), goTo("s4own")),
 			},
@@ -32,12 +33,74 @@ func chains4(ip4 rule, inUse lengths) []chain {
 		{name: "s4own", rules: []rule{
 			// What follows a first fragment is of no use without it.
 			ip4.then(some(ipFragment), accept),
-			{is(l4proto, udp), is(portSource, network(67)...), drop(serverRole)},
-			// Redirects and router advertisements, and IGMP queries.
-			{is(l4proto, icmp), oneOf(icmpType, nftables.TypeICMPType, 5, 9), drop(serverRole)},
-			ip4.then(is(ipProtocol, igmp), is(icmpType, 0x11), drop(serverRole)),
+			ip4.then(is(ipProtocol, tcp), accept),
+			ip4.then(is(ipProtocol, udp), goTo("s4udp")),
+			ip4.then(is(ipProtocol, icmp), goTo("s4icmp")),
+			ip4.then(is(ipProtocol, igmp), goTo("s4igmp")),
+			// IP-in-IP, DCCP, IPv6-in-IP, GRE, ESP, AH, EtherIP, IPComp, L2TP, SCTP and UDP-Lite.
+			ip4.then(oneOf(ipProtocol, nftables.TypeInetProto, 4, 33, 41, 47, 50, 51, 97, 108, 115, 132, 136), accept),
+			ip4.then(is(ipProtocol, vrrp), hasRole(plan.RoleVRRP)),
+			ip4.then(is(ipProtocol, ospf), hasRole(plan.RoleOSPF)),
+			ip4.then(is(ipProtocol, pim), hasRole(plan.RoleMulticastRouter)),
+			// EIGRP, IGRP, EGP, IS-IS over IP, RSVP: what routers alone say.
+			{drop(serverRole)},
+		}},
+		{name: "s4udp", rules: slices.Concat(
+			[]rule{
+				{is(l4proto, udp), is(portDest, network(67)...), goTo("s4dhcp")},
+				{is(l4proto, udp), is(portSource, network(67)...), hasRole(plan.RoleDHCPServer)},
+				// A client takes an answer from any port.
+				{is(l4proto, udp), is(portDest, network(68)...), hasRole(plan.RoleDHCPServer)},
+			},
+			routingPorts(ip4.then(is(ipDest.and(0xe0, 0, 0, 0), 0xe0, 0, 0, 0))),
+			[]rule{{accept}},
+		)},
+		{name: "s4dhcp", rules: []rule{
+			{in(roleSet(plan.RoleDHCPServer), iifname), accept},
+			{goTo("s4dhcpown")},
+		}},
+		// To a DHCP server a guest speaks for itself: it asks, by its own hardware
+		// address, which is where a server looks up whose lease is given back, and has
+		// come by no relay. No message of DHCP's is so long that it takes fragments.
+		{name: "s4dhcpown", rules: []rule{
+			ip4.then(some(ipMore), drop(spoofedAddress)),
+			{is(dhcpHead, 1, 1, 6), is(dhcpRelay, 0, 0, 0, 0), in("rawmac", iifname, dhcpClientMAC), accept},
+			{drop(spoofedAddress)},
+		}},
+		// Redirects and router advertisements.
+		{name: "s4icmp", rules: []rule{
+			{is(l4proto, icmp), oneOf(icmpType, nftables.TypeICMPType, 5, 9), hasRole(plan.RoleRouter)},
 			{accept},
 		}},
+		// Reports of all versions, and leaving a group. What else there is (queries, DVMRP,
+		// PIM, multicast router discovery, traces) is about routers.
+		{name: "s4igmp", rules: []rule{
+			ip4.then(is(ipProtocol, igmp), is(icmpType, 0x12), accept),
+			ip4.then(is(ipProtocol, igmp), is(icmpType, 0x16), accept),
+			ip4.then(is(ipProtocol, igmp), is(icmpType, 0x17), accept),
+			ip4.then(is(ipProtocol, igmp), is(icmpType, 0x22), accept),
+			{hasRole(plan.RoleMulticastRouter)},
+		}},
+	}
+}
+
+// routingPorts drop what routers say to each other over UDP: RIP, RIPng, LDP and OLSR; to
+// a group or between two such ports HSRP, HSRP for IPv6, GLBP and Babel, whose ports any
+// program may get for its own. group says that the packet is for one.
+func routingPorts(group rule) []rule {
+	ports := func(of field, numbers ...uint16) clause {
+		var bytes []byte
+		for _, n := range numbers {
+			bytes = append(bytes, network(n)...)
+		}
+		return oneOf(of, nftables.TypeInetService, bytes...)
+	}
+	free := func(of field) clause { return ports(of, 1985, 2029, 3222, 6696) }
+	overUDP := is(l4proto, udp)
+	return []rule{
+		{overUDP, ports(portDest, 520, 521, 646, 698), drop(serverRole)},
+		group.then(overUDP, free(portDest), drop(serverRole)),
+		{overUDP, free(portSource), free(portDest), drop(serverRole)},
 	}
 }
 
@@ -62,13 +125,22 @@ func chains6(ip6 rule, inUse lengths) []chain {
 			ip6.then(is(ip6Next, icmpv6), goTo("s6icmp")),
 			ip6.then(is(ip6Next, 0), goTo("s6hbh")),
 			ip6.then(is(ip6Next, 44), goTo("s6frag")),
+			ip6.then(is(ip6Next, vrrp), hasRole(plan.RoleVRRP)),
+			ip6.then(is(ip6Next, ospf), hasRole(plan.RoleOSPF)),
+			ip6.then(is(ip6Next, pim), hasRole(plan.RoleMulticastRouter)),
 			// Behind any other header something could hide.
 			{drop(otherProtocol)},
 		}},
-		{name: "s6udp", rules: []rule{
-			{is(l4proto, udp), is(portSource, network(547)...), drop(serverRole)},
-			{accept},
-		}},
+		{name: "s6udp", rules: slices.Concat(
+			[]rule{
+				{is(l4proto, udp), is(portSource, network(547)...), hasRole(plan.RoleDHCPServer)},
+				{is(l4proto, udp), is(portDest, network(546)...), hasRole(plan.RoleDHCPServer)},
+				// What a relay hands on.
+				{is(l4proto, udp), is(portDest, network(547)...), is(dhcp6Type, 12), hasRole(plan.RoleDHCPServer)},
+			},
+			routingPorts(ip6.then(is(ip6Dest.prefix(8), append([]byte{0xff}, make([]byte, 15)...)...))),
+			[]rule{{accept}},
+		)},
 		// ICMPv6 in fragments is dropped whole: its type could be in another
 		// fragment than the first. Large pings are lost to that.
 		{name: "s6frag", rules: []rule{
@@ -82,6 +154,7 @@ func chains6(ip6 rule, inUse lengths) []chain {
 		// nothing else (RFC 2710, RFC 3810).
 		{name: "s6hbh", rules: []rule{
 			icmp6.then(oneOf(icmpType, nftables.TypeICMP6Type, 131, 132, 143), accept),
+			icmp6.then(oneOf(icmpType, nftables.TypeICMP6Type, 130, 151, 152, 153), hasRole(plan.RoleMulticastRouter)),
 			{drop(otherProtocol)},
 		}},
 		// Without an address: duplicate detection of one of its own, asking for
@@ -111,6 +184,9 @@ func chains6(ip6 rule, inUse lengths) []chain {
 			icmp6.then(is(icmpType, 133), goTo("s6rs")),
 			icmp6.then(is(icmpType, 135), goTo("s6ns")),
 			icmp6.then(is(icmpType, 136), goTo("s6na")),
+			icmp6.then(oneOf(icmpType, nftables.TypeICMP6Type, 134, 137), hasRole(plan.RoleRouter)),
+			// Multicast router discovery (RFC 4286).
+			icmp6.then(oneOf(icmpType, nftables.TypeICMP6Type, 151, 152, 153), hasRole(plan.RoleMulticastRouter)),
 			{drop(serverRole)},
 		}},
 		// Neighbour discovery has no option, or exactly one, with the port's own
@@ -118,11 +194,13 @@ func chains6(ip6 rule, inUse lengths) []chain {
 		{name: "s6rs", rules: []rule{
 			length(8).then(accept),
 			length(16).then(is(rsOption, 1, 1), in("rawmac", iifname, rsOptionMAC), accept),
+			length(16).then(is(rsOption, 1, 1), in("rawvmac", iifname, rsOptionMAC.prefix(virtualBits)), accept),
 			{drop(spoofedNeighbour)},
 		}},
 		{name: "s6ns", rules: []rule{
 			length(24).then(accept),
 			length(32).then(is(ndOption, 1, 1), in("rawmac", iifname, ndOptionMAC), accept),
+			length(32).then(is(ndOption, 1, 1), in("rawvmac", iifname, ndOptionMAC.prefix(virtualBits)), accept),
 			{drop(spoofedNeighbour)},
 		}},
 		{name: "s6na", rules: slices.Concat(
@@ -135,6 +213,7 @@ func chains6(ip6 rule, inUse lengths) []chain {
 		{name: "s6naown", rules: []rule{
 			length(24).then(accept),
 			length(32).then(is(ndOption, 2, 1), in("rawmac", iifname, ndOptionMAC), accept),
+			length(32).then(is(ndOption, 2, 1), in("rawvmac", iifname, ndOptionMAC.prefix(virtualBits)), accept),
 			{drop(spoofedNeighbour)},
 		}},
 	}

@@ -1,6 +1,8 @@
 package firewall
 
 import (
+	"slices"
+
 	"github.com/google/nftables"
 	"golang.org/x/sys/unix"
 )
@@ -10,7 +12,7 @@ import (
 var bridgePart = &part{
 	name:     "bridge",
 	table:    bridgeTable,
-	version:  3,
+	version:  4,
 	counters: []string{spoofedMAC, spoofedAddress, spoofedNeighbour, serverRole, otherProtocol},
 	sets:     append([]setDef{portDrops}, spoofSets...),
 	byLength: []setDef{net4, net6, rawnet6},
@@ -23,28 +25,16 @@ var bridgePart = &part{
 					{in("mac_ports", iifname), goTo("mac")},
 				},
 			},
-			// Frames to 01:80:c2:00:00:0x (spanning tree, LLDP and their kind)
-			// never come through prerouting: the host takes them at once.
-			{
-				name: "input", kind: nftables.ChainTypeFilter, hook: unix.NF_INET_LOCAL_IN, priority: beforeOthers,
-				rules: []rule{
-					{toReserved, in("strict_ports", iifname), goTo("strict")},
-					{toReserved, in("mac_ports", iifname), goTo("mac")},
-				},
-			},
-			{name: "mac", rules: []rule{
-				{notIn("pmac", iifname, etherSource), drop(spoofedMAC)},
-				{toReserved, drop(otherProtocol)},
-				onBridges.arp.then(notIn("pmac", iifname, arpSenderMAC), drop(spoofedNeighbour)),
-				{accept},
-			}},
+			// What is for a reserved group goes no further: who reads it takes it for a
+			// switch's word. The port hands it on to here (plan.GroupForward).
 			// A guest that needs a trunk cannot be strict.
 			{name: "strict", rules: []rule{
-				{notIn("pmac", iifname, etherSource), drop(spoofedMAC)},
+				{notIn("pmac", iifname, etherSource), jump("virtual")},
+				{toReserved, drop(otherProtocol)},
 				onBridges.ip4.then(goTo("s4")),
 				onBridges.ip6.then(goTo("s6")),
 				onBridges.arp.then(goTo("sarp")),
-				{is(etherType, 0x80, 0x35), goTo("srarp")},
+				{is(etherType, rarp...), goTo("srarp")},
 				{drop(otherProtocol)},
 			}},
 			// A guest that has just been migrated, or its tap, announces itself.
@@ -56,15 +46,16 @@ var bridgePart = &part{
 				{drop(spoofedNeighbour)},
 			}},
 			arpChain(onBridges.arp, inUse),
+			virtualChain(onBridges),
+			virtualARPChain(onBridges),
 			droppedChain(dropped),
-		}, addressChains(onBridges, inUse)...)
+		}, slices.Concat(macChains(), roleChains(), addressChains(onBridges, inUse))...)
 	},
 }
 
-// belowPart closes a way around the bridge's hooks: a frame to a reserved group
-// that the bridge takes no part in itself, as 01:80:c2:00:00:0e, is handed to the
-// host as if the port were no bridge's, and the host would read the IP packet in
-// it, whoever it says it is from. Nothing else comes in from such a port.
+// belowPart drops what a port that is checked on a bridge hands to the host itself,
+// past the bridge: all that comes from it once it has been taken out of the bridge, and
+// frames to a reserved group before its mask is set (plan.GroupForward).
 var belowPart = &part{
 	name:     "below",
 	table:    inetTable,
@@ -79,7 +70,7 @@ var belowPart = &part{
 	},
 }
 
-// belowARPPart closes the same way to the host's ARP.
+// belowARPPart does the same in ARP.
 var belowARPPart = &part{
 	name:     "below_arp",
 	table:    arpTable,
@@ -97,17 +88,19 @@ var belowARPPart = &part{
 var toReserved = is(etherDest.and(0xff, 0xff, 0xff, 0xff, 0xff, 0xf0), 0x01, 0x80, 0xc2, 0, 0, 0)
 
 // spoofSets say whose is what; every table that checks has its own.
-var spoofSets = []setDef{
+var spoofSets = append([]setDef{
 	{"strict_ports", setOf(ifname)},
 	{"mac_ports", setOf(ifname)},
 	{"pmac", setOf(ifname, mac)},
+	{"vmac", setOf(ifname, mac)},
 	{"pip4", setOf(ifname, addr4)},
 	{"pip6", setOf(ifname, addr6)},
 	// The same once more, for what nft has no name for: hardware addresses inside of
 	// DHCP and neighbour discovery, and what a neighbour's message is about.
 	{"rawmac", setOf(ifname, integer(6))},
+	{"rawvmac", setOf(ifname, integer(6))},
 	{"rawip6", setOf(ifname, integer(16))},
-}
+}, roleSets...)
 
 // net4 and net6 hold the prefixes that are a guest's as a whole. fe80::/10 is
 // such a prefix, for guests whose link-local addresses cannot be told beforehand.

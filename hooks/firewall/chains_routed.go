@@ -12,7 +12,7 @@ import (
 var routedPart = &part{
 	name:     "routed",
 	table:    inetTable,
-	version:  4,
+	version:  5,
 	counters: []string{spoofedMAC, spoofedAddress, spoofedNeighbour, serverRole, otherProtocol},
 	sets: append([]setDef{
 		portDrops,
@@ -55,17 +55,19 @@ var routedPart = &part{
 				[]rule{{drop(spoofedAddress)}},
 			)},
 			{name: "mac", rules: []rule{
-				inInet.ether.then(notIn("pmac", iifname, etherSource), drop(spoofedMAC)),
+				inInet.ether.then(notIn("pmac", iifname, etherSource), jump("virtual")),
+				over6.then(goTo("m6")),
 				{accept},
 			}},
 			{name: "strict", rules: []rule{
-				inInet.ether.then(notIn("pmac", iifname, etherSource), drop(spoofedMAC)),
+				inInet.ether.then(notIn("pmac", iifname, etherSource), jump("virtual")),
 				over4.then(goTo("s4")),
 				over6.then(goTo("s6")),
 				{drop(otherProtocol)},
 			}},
+			virtualChain(inInet),
 			droppedChain(dropped),
-		}, addressChains(inInet, inUse)...)
+		}, slices.Concat(neighbourChains(), roleChains(), addressChains(inInet, inUse))...)
 	},
 }
 

@@ -73,16 +73,20 @@ func (n *NFTables) build(v view, p *part, inUse lengths, ids *uint32) error {
 	}
 	chains := p.chains(n.options, inUse)
 	here := func(c chain) *nftables.Chain { return &nftables.Chain{Table: p.table, Name: c.name} }
+	there := v.tables[p.table].uses
+	var old []chain
 	for _, c := range chains {
-		if _, ok := v.tables[p.table].uses[c.name]; ok {
-			b.FlushChain(here(c))
+		if _, ok := there[c.name]; ok {
+			old = append(old, c)
 		}
 	}
+	old = append(old, n.former(p.table, there)...)
+	for _, c := range old {
+		b.FlushChain(here(c))
+	}
 	// An older one may have had another priority, which cannot be changed.
-	for _, c := range chains {
-		if _, ok := v.tables[p.table].uses[c.name]; ok {
-			b.DelChain(here(c))
-		}
+	for _, c := range old {
+		b.DelChain(here(c))
 	}
 	for _, c := range chains {
 		made := here(c)
@@ -102,6 +106,25 @@ func (n *NFTables) build(v view, p *part, inUse lengths, ids *uint32) error {
 	marker := &nftables.Set{Table: p.table, Name: p.marker().name}
 	b.FlushSet(marker)
 	return b.SetAddElements(marker, []nftables.SetElement{{Key: host(p.stamp(n.options))}})
+}
+
+// former takes out of there the chains of a table that no part has any more.
+func (n *NFTables) former(t *nftables.Table, there map[string]int) (all []chain) {
+	known := map[string]bool{}
+	for _, p := range parts {
+		if p.table == t {
+			for _, c := range p.chains(n.options, nil) {
+				known[c.name] = true
+			}
+		}
+	}
+	for name := range there {
+		if !known[name] {
+			all = append(all, chain{name: name})
+			delete(there, name) // once a transaction
+		}
+	}
+	return all
 }
 
 // allSets are a part's sets: the marker, the fixed ones, and one for each prefix

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -50,6 +51,8 @@ func translateRule(r plan.Rule) ([]element, error) {
 		return ownMAC(r)
 	case plan.RuleOwnAddress:
 		return ownAddress(r)
+	case plan.RuleRole:
+		return role(r)
 	case plan.RuleGuestAddress:
 		return guestAddress(r)
 	case plan.RuleOneToOne:
@@ -101,6 +104,31 @@ func ownMAC(r plan.Rule) (all []element, err error) {
 		all = append(all, single(p, "pmac", port+pad(string(hw)), ""))
 		if p != arpPart {
 			all = append(all, single(p, "rawmac", port+pad(string(hw)), ""))
+		}
+	}
+	return all, nil
+}
+
+func role(r plan.Rule) (all []element, err error) {
+	if !slices.Contains(plan.Roles(), r.Role) {
+		return nil, fmt.Errorf("no guest has the role %q", r.Role)
+	}
+	port, err := portKey(r.Dev.Name)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range checkParts(r) {
+		if p != arpPart {
+			all = append(all, single(p, roleSet(r.Role), port, ""))
+		}
+		if r.Role != plan.RoleVRRP {
+			continue
+		}
+		for _, hw := range virtualMACs {
+			all = append(all, single(p, "vmac", port+pad(hw), ""))
+			if p != arpPart {
+				all = append(all, single(p, "rawvmac", port+pad(hw), ""))
+			}
 		}
 	}
 	return all, nil

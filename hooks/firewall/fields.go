@@ -32,20 +32,27 @@ var (
 	arpTargetIP  = nh(24, 4)
 
 	ipFragment = nh(6, 2).and(0x1f, 0xff)
+	ipMore     = nh(6, 2).and(0x20, 0)
 	ipProtocol = nh(9, 1)
 	ipSource   = nh(12, 4)
 	ipDest     = nh(16, 4)
 
-	ip6Length  = nh(4, 2)
-	ip6Next    = nh(6, 1)
-	ip6Source  = nh(8, 16)
-	ip6Dest    = nh(24, 16)
-	ip6Carried = nh(40, 1) // what a fragment header right behind the IPv6 header carries
+	ip6Length = nh(4, 2)
+	ip6Next   = nh(6, 1)
+	ip6Source = nh(8, 16)
+	ip6Dest   = nh(24, 16)
+	// ip6Fragment is the offset in a fragment header right behind the IPv6 header.
+	ip6Fragment = nh(42, 2).and(0xff, 0xf8)
+	ip6Carried  = nh(40, 1) // what a fragment header right behind the IPv6 header carries
 
 	portSource = th(0, 2)
 	portDest   = th(2, 2)
 	icmpType   = th(0, 1)
-	// dhcpClientMAC is chaddr (RFC 2131), behind the UDP header.
+	// Of a message of DHCP's (RFC 2131), behind the UDP header: op, htype and hlen; giaddr;
+	// chaddr. Of one of DHCPv6's (RFC 8415): msg-type.
+	dhcpHead      = th(8, 3)
+	dhcpRelay     = th(8+24, 4)
+	dhcp6Type     = th(8, 1)
 	dhcpClientMAC = th(8+28, 6)
 	// ndTarget is what a neighbour solicitation or advertisement is about,
 	// ndOption the type and length of the option behind it (RFC 4861).
@@ -85,12 +92,24 @@ var (
 	ethernet = binary.NativeEndian.AppendUint16(nil, unix.ARPHRD_ETHER)
 )
 
+// Ether types.
+var (
+	ethertypeIPv6 = []byte{0x86, 0xdd}
+	ethertypeARP  = []byte{0x08, 0x06}
+	rarp          = []byte{0x80, 0x35}
+	tag8021Q      = []byte{0x81, 0}
+	tag8021AD     = []byte{0x88, 0xa8}
+)
+
 const (
 	icmp   = unix.IPPROTO_ICMP
 	igmp   = unix.IPPROTO_IGMP
 	tcp    = unix.IPPROTO_TCP
 	udp    = unix.IPPROTO_UDP
 	icmpv6 = unix.IPPROTO_ICMPV6
+	ospf   = 89
+	pim    = unix.IPPROTO_PIM
+	vrrp   = 112
 )
 
 // What packets are dropped for, each a counter of its own.

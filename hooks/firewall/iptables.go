@@ -101,7 +101,7 @@ var errWithoutNFTables = errors.New("this kernel has no nf_tables, and iptables 
 // who reaches what is behind them.
 func isGuard(r plan.Rule) bool {
 	switch r.Kind {
-	case plan.RuleStrict, plan.RuleMAC, plan.RuleOwnMAC, plan.RuleOwnAddress, plan.RuleGuestAddress, plan.RuleRouted, plan.RulePrivate, plan.RulePrivate4:
+	case plan.RuleStrict, plan.RuleMAC, plan.RuleOwnMAC, plan.RuleOwnAddress, plan.RuleRole, plan.RuleGuestAddress, plan.RuleRouted, plan.RulePrivate, plan.RulePrivate4:
 		return true
 	}
 	return false

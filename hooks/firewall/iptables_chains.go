@@ -62,6 +62,7 @@ const (
 	strictChain = chainPrefix + "STRICT"
 	ownChain    = chainPrefix + "OWN"
 	anyChain    = chainPrefix + "ANY"
+	roleChain   = chainPrefix + "ROLE"
 )
 
 // layout are our chains. Public addresses come before an administrator's own
@@ -122,8 +123,10 @@ func (x *IPTables) mangleChains() []xtChain {
 // what only servers and routers say.
 func rawChains(f *xtFamily) []xtChain {
 	strict := xtChain{table: "raw", name: strictChain, guests: []string{ownChain}, tail: []string{"-j DROP"}}
-	own := xtChain{table: "raw", name: ownChain}
+	// What a guest's role is is its guest's line; the rest of it is dropped.
+	own := xtChain{table: "raw", name: ownChain, guests: []string{roleChain}}
 	all := []xtChain{
+		{table: "raw", name: roleChain, head: []string{"-j RETURN"}},
 		{table: "raw", name: othersChain, guests: []string{"RETURN", "DROP"}},
 		{table: "raw", name: macChain, guests: []string{"RETURN", "DROP"}},
 		{table: "raw", name: sourceChain, guests: []string{strictChain}, hooks: []string{"PREROUTING"}, head: []string{"-j " + othersChain, "-j " + macChain}},
@@ -131,12 +134,14 @@ func rawChains(f *xtFamily) []xtChain {
 	if !f.is6 {
 		// A guest that has no address yet asks for one.
 		strict.head = []string{"-s 0.0.0.0/32 -d 255.255.255.255/32 -p udp -m udp --sport 68 --dport 67 -j RETURN"}
-		own.head = []string{
+		own.tail = append([]string{
 			"-p udp -m udp --sport 67 -j DROP",
+			"-p udp -m udp --dport 68 -j DROP",
 			"-p icmp -m icmp --icmp-type 5 -j DROP",
 			"-p icmp -m icmp --icmp-type 9 -j DROP",
-			`-p igmp -m u32 --u32 "0x0>>0x16&0x3c@0x0>>0x18=0x11" -j DROP`, // a query
-		}
+			`-p igmp -m u32 --u32 "0x0>>0x16&0x3c@0x0>>0x18=0x12,0x16:0x17,0x22" -j RETURN`, // reports, and leaving a group
+			"-p igmp -j DROP",
+		}, routersWords(f)...)
 		return append(all, own, strict)
 	}
 	icmp := func(types ...int) (lines []string) {
@@ -146,11 +151,63 @@ func rawChains(f *xtFamily) []xtChain {
 		return lines
 	}
 	strict.head = []string{"-s ::/128 -g " + anyChain}
-	own.head = append([]string{"-p udp -m udp --sport 547 -j DROP"}, icmp(1, 2, 3, 4, 128, 129, 131, 132, 133, 135, 136, 143)...)
-	own.tail = []string{"-p ipv6-icmp -j DROP"}
+	own.tail = append([]string{"-p udp -m udp --sport 547 -j DROP", "-p udp -m udp --dport 546 -j DROP"}, routersWords(f)...)
+	own.tail = append(own.tail, icmp(1, 2, 3, 4, 128, 129, 131, 132, 133, 135, 136, 143)...)
+	own.tail = append(own.tail, "-p ipv6-icmp -j DROP")
 	// Duplicate detection, asking for routers, multicast listener reports.
 	unspecified := xtChain{table: "raw", name: anyChain, head: icmp(135, 133, 131, 132, 143), tail: []string{"-j DROP"}}
 	return append(all, own, unspecified, strict)
+}
+
+// carries is the match of packets whose IP header says that they carry one of these
+// protocols, in u32's words: the names that iptables has for them depend on the host.
+func carries(f *xtFamily, protocols string) string {
+	at := "0x6"
+	if f.is6 {
+		at = "0x3"
+	}
+	return `-m u32 --u32 "` + at + "&0xff=" + protocols + `"`
+}
+
+// routersWords drop what routers alone say: EGP, IGRP, RSVP, EIGRP, OSPF, PIM, VRRP, IS-IS
+// over IP and MANET; RIP, RIPng, LDP and OLSR; to a group HSRP, GLBP and Babel.
+func routersWords(f *xtFamily) (lines []string) {
+	groups := "-d 224.0.0.0/3"
+	if f.is6 {
+		groups = "-d ff00::/8"
+	}
+	lines = append(lines, carries(f, "0x8:0x9,0x2e,0x58:0x59,0x67,0x70,0x7c,0x8a")+" -j DROP")
+	for _, port := range []int{520, 521, 646, 698} {
+		lines = append(lines, fmt.Sprintf("-p udp -m udp --dport %d -j DROP", port))
+	}
+	for _, port := range []int{1985, 2029, 3222, 6696} {
+		lines = append(lines, fmt.Sprintf("%s -p udp -m udp --dport %d -j DROP", groups, port))
+		lines = append(lines, fmt.Sprintf("-p udp -m udp --sport %d --dport %[1]d -j DROP", port))
+	}
+	return lines
+}
+
+// roleWords match what a role is about.
+func roleWords(f *xtFamily, role plan.Role) []string {
+	switch {
+	case role == plan.RoleVRRP:
+		return []string{carries(f, "0x70")}
+	case role == plan.RoleOSPF:
+		return []string{carries(f, "0x59")}
+	case role == plan.RoleMulticastRouter && !f.is6:
+		return []string{"-p igmp", carries(f, "0x67")}
+	case role == plan.RoleMulticastRouter:
+		return []string{"-p ipv6-icmp -m icmp6 --icmpv6-type 130", "-p ipv6-icmp -m icmp6 --icmpv6-type 151", carries(f, "0x67")}
+	case role == plan.RoleRouter && !f.is6:
+		return []string{"-p icmp -m icmp --icmp-type 5", "-p icmp -m icmp --icmp-type 9"}
+	case role == plan.RoleRouter:
+		return []string{"-p ipv6-icmp -m icmp6 --icmpv6-type 134", "-p ipv6-icmp -m icmp6 --icmpv6-type 137"}
+	case role == plan.RoleDHCPServer && !f.is6:
+		return []string{"-p udp -m udp --sport 67", "-p udp -m udp --dport 68"}
+	case role == plan.RoleDHCPServer:
+		return []string{"-p udp -m udp --sport 547", "-p udp -m udp --dport 546"}
+	}
+	return nil
 }
 
 // A line is one rule in iptables: its chain and its words, as iptables-save
@@ -219,6 +276,10 @@ func (x *IPTables) lines(f *xtFamily, r plan.Rule) (all []line) {
 		if own := r.Prefix.Masked(); f.of(own.Addr()) {
 			add("raw", strictChain, "-s %s -i %s -g %s", own, port, ownChain)
 			add("raw", othersChain, "-s %s -i %s -j RETURN", own, port)
+		}
+	case plan.RuleRole:
+		for _, words := range roleWords(f, r.Role) {
+			add("raw", ownChain, "-i %s %s -g %s", port, words, roleChain)
 		}
 	case plan.RuleGuestAddress:
 		if address := r.Prefix.Masked(); f.of(address.Addr()) {

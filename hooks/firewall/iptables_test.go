@@ -178,6 +178,9 @@ func TestSpelling(t *testing.T) {
 					plan.Rule{Kind: plan.RuleGuestAddress, Prefix: from},
 				)
 			}
+			for _, role := range plan.Roles() {
+				rules = append(rules, plan.Rule{Kind: plan.RuleRole, Dev: portOf(1), Role: role})
+			}
 			mustChange(t, f, rules, nil)
 			wantInForce(t, f, true, rules...)
 		})

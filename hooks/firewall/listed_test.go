@@ -29,6 +29,10 @@ func everyKind() []plan.Rule {
 			rules = append(rules, r, plan.Rule{Kind: plan.RuleGuestAddress, Prefix: r.Prefix})
 		}
 	}
+	for _, role := range plan.Roles() {
+		rules = append(rules, plan.Rule{Kind: plan.RuleRole, Dev: portOf(2), Role: role},
+			plan.Rule{Kind: plan.RuleRole, Dev: portOf(2), Role: role, Bridged: true})
+	}
 	return append(rules,
 		plan.Rule{Kind: plan.RulePrivate4, Dev: portOf(2)},
 		tcpForward("203.0.113.1", "10.0.0.1", 1, 3, 0, "0.0.0.0/1"),

@@ -217,15 +217,35 @@ func TestNamesAreBytes(t *testing.T) {
 	}
 }
 
+// TestFormerChains: what an older version had besides goes when a part is made anew, also
+// where it leads to what stays.
+func TestFormerChains(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	f := m.open(Options{})
+	rules := append(bridgedGuest(1), routedGuest(2)...)
+	mustChange(t, f, rules, nil)
+	for _, family := range []string{"bridge", "inet"} {
+		m.feed(`add chain `+family+` vifctl older { type filter hook input priority 0; }
+			add rule `+family+` vifctl older goto strict
+			add rule `+family+` vifctl older iifname "x" goto s4
+			flush set `+family+` vifctl fixed_`+map[string]string{"bridge": "bridge", "inet": "routed"}[family], "nft", "-f", "-")
+	}
+	m.feed("flush set inet vifctl fixed_nat", "nft", "-f", "-")
+	mustChange(t, f, rules, nil)
+	require.NotContains(t, m.run("nft", "list", "ruleset"), "older")
+	wantInForce(t, f, true, rules...)
+}
+
 // TestVersions: whoever changes what a part is made of gives it a new version,
 // so that it is made anew on hosts that have the older one.
 func TestVersions(t *testing.T) {
 	want := map[string]string{
-		"bridge":    "3 6655a522",
+		"bridge":    "4 7cd1a59c",
 		"below":     "3 09dcec61",
 		"below_arp": "3 88c38cf5",
-		"arp":       "3 10e2027e",
-		"routed":    "4 71397752",
+		"arp":       "4 d1680cc5",
+		"routed":    "5 c8acfc96",
 		"mark":      "1 42617917",
 		"private":   "2 85af6337",
 		"nat":       "4 a8c14472",

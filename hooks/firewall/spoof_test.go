@@ -203,12 +203,12 @@ func (r *shootingRange) dropped(bridged bool) (packets uint64) {
 
 // planned are the rules that a mode plans for the guest behind vif1.0 where it
 // is to be held to what is its own.
-func (r *shootingRange) planned(name string) (rules []plan.Rule) {
+func (r *shootingRange) planned(name string, roles ...plan.Role) (rules []plan.Rule, groups []plan.GroupForward) {
 	r.t.Helper()
 	mode, err := modes.Find(name)
 	require.NoError(r.t, err)
 	port := plan.Dev{Name: "vif1.0", Index: r.index("vif1.0")}
-	request := plan.Request{Port: port, Kind: plan.Vif, MAC: mac1, Bridge: "xenbr0", Antispoof: plan.AntispoofStrict}
+	request := plan.Request{Port: port, Kind: plan.Vif, MAC: mac1, Bridge: "xenbr0", Antispoof: plan.AntispoofStrict, Roles: roles}
 	for _, p := range ownPrefixes[:4] { // the link-local one follows from the hardware address
 		request.IPs = append(request.IPs, netip.MustParsePrefix(p))
 	}
@@ -220,11 +220,27 @@ func (r *shootingRange) planned(name string) (rules []plan.Rule) {
 	})
 	require.NoError(r.t, err)
 	for _, step := range p.Steps {
-		if rule, ok := step.(plan.Rule); ok {
-			rules = append(rules, rule)
+		switch s := step.(type) {
+		case plan.Rule:
+			rules = append(rules, s)
+		case plan.GroupForward:
+			groups = append(groups, s)
 		}
 	}
-	return rules
+	return rules, groups
+}
+
+// filterGroups does what a plan says about reserved groups, or undoes it.
+func (r *shootingRange) filterGroups(groups []plan.GroupForward, yes bool) {
+	for _, s := range groups {
+		if !yes {
+			s.Mask = 0
+		}
+		for _, line := range s.Commands() {
+			words := strings.Fields(line)
+			r.host.run(words[0], words[1:]...)
+		}
+	}
 }
 
 // TestFrames sends every frame with filtering off, then with what each mode
@@ -243,7 +259,7 @@ func TestFrames(t *testing.T) {
 			t.Parallel()
 			r := newRange(t, mode.bridged)
 			f := r.host.open(Options{})
-			rules := r.planned(mode.name)
+			rules, groups := r.planned(mode.name)
 			fired := map[bool]int{}
 			volley := func(when string, hostileArrive bool) {
 				for _, set := range []struct {
@@ -267,6 +283,7 @@ func TestFrames(t *testing.T) {
 			require.GreaterOrEqual(t, fired[true], 30)
 			require.GreaterOrEqual(t, fired[false], 8)
 			mustChange(t, f, rules, nil)
+			r.filterGroups(groups, true)
 			volley("strict", false)
 			require.EqualValues(t, fired[true]/2, r.dropped(mode.bridged), "each is counted, for one reason")
 			byPort, err := f.DropsByPort(background)
@@ -278,6 +295,7 @@ func TestFrames(t *testing.T) {
 			volley("strict, listed and loaded", false)
 			require.EqualValues(t, 2*fired[true]/3, r.dropped(mode.bridged), "the counters go on")
 			mustChange(t, f, nil, rules)
+			r.filterGroups(groups, false)
 			byPort, err = f.DropsByPort(background)
 			require.NoError(t, err)
 			require.NotContains(t, byPort, "vif1.0", "what has gone is forgotten")
@@ -309,28 +327,6 @@ func TestDropsWithoutRoom(t *testing.T) {
 	require.EqualValues(t, 8, r.dropped(true))
 }
 
-// TestMACOnly: a guest whose addresses nobody knows is held to its hardware
-// address.
-func TestMACOnly(t *testing.T) {
-	for _, bridged := range []bool{true, false} {
-		t.Run(fmt.Sprintf("bridged=%v", bridged), func(t *testing.T) {
-			t.Parallel()
-			r := newRange(t, bridged)
-			f := r.host.open(Options{})
-			mustChange(t, f, ownRules(plan.RuleMAC, bridged)[:2], nil)
-			for _, fr := range []frame{hostile[0], hostile[1], hostile[3], hostile[4]} {
-				require.False(t, r.received(fr), fr.name)
-			}
-			for _, fr := range legitimate {
-				if fr.on&both == both {
-					require.True(t, r.received(fr), fr.name)
-				}
-			}
-			require.True(t, r.received(frame{"any address", both, eth(mac1, hostMAC, 0x0800, ip4(other4, host4, udp, 0, udpSegment(1, 2, nil)))}))
-		})
-	}
-}
-
 // TestFramesWithoutNFTables: iptables alone checks the IP packets of routed
 // ports. It does not look into ARP, nor at what a neighbour's message says.
 func TestFramesWithoutNFTables(t *testing.T) {
@@ -352,7 +348,12 @@ func TestFramesWithoutNFTables(t *testing.T) {
 	}
 	t.Logf("%d hostile frames stopped", stopped)
 	require.ElementsMatch(t, []string{
-		"DHCP for another's hardware address", "no IPv6 address, in fragments", "a header that nobody knows",
+		"DHCP for another's hardware address", "DHCP release for another's hardware address", "DHCP decline for another's hardware address",
+		"DHCP for another's hardware address from another port", "DHCP for another's hardware address from its prefix",
+		"DHCP for another's hardware address behind options", "DHCP with a longer hardware address", "DHCP of another kind of hardware",
+		"DHCP as a relay", "DHCP of a server to a relay", "DHCP in a first fragment", "DHCP's ports alone in a first fragment", "DHCPv6 as a relay",
+		"a virtual router's hardware address in an advertisement",
+		"no IPv6 address, in fragments", "a header that nobody knows",
 		"duplicate detection of another's address", "duplicate detection with a hardware address", "duplicate detection beside its prefix",
 		"solicitation with another's hardware address", "solicitation with two options", "solicitation with a target's option",
 		"advertisement for another", "advertisement for another, without an option", "advertisement for the router",

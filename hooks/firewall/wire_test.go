@@ -141,6 +141,22 @@ func dhcp(operation int, client string) []byte {
 	return cat([]byte{byte(operation), 1, 6, 0}, make([]byte, 24), hw(client), make([]byte, 206))
 }
 
+// routerAlert is an option of IPv4 (RFC 2113).
+var routerAlert = []byte{0x94, 4, 0, 0}
+
+// pimHello (RFC 7761) has its checksum and one option, for how long it holds.
+var pimHello = func() []byte {
+	m := cat([]byte{0x20, 0, 0, 0}, be(1), be(2), be(105))
+	copy(m[2:], be(int(^sum(m))))
+	return m
+}()
+
+// vrrp4 and vrrp6 are advertisements of a virtual router 7 with the priority 255 (RFC 5798).
+var (
+	vrrp4 = cat([]byte{0x31, 7, 255, 1}, be(100), be(0), ip(own4))
+	vrrp6 = cat([]byte{0x31, 7, 255, 1}, be(100), be(0), ip(own6Local))
+)
+
 // mldReport is a multicast listener report (RFC 3810) for one group.
 func mldReport(from, to string) []byte {
 	return icmp6(from, to, 143, []byte{0, 0, 0, 1, 4, 0, 0, 0}, ip("ff02::1:ff00:1"))

@@ -495,6 +495,7 @@ var generators = []*rapid.Generator[plan.Step]{
 	custom(func(t *rapid.T) plan.Step {
 		return plan.BridgeVLAN{Dev: dev(t), VLANs: []plan.VLANRange{{First: number(t), Last: number(t), Untagged: yes(t), PVID: yes(t)}}}
 	}),
+	custom(func(t *rapid.T) plan.Step { return plan.GroupForward{Dev: dev(t), Mask: number(t)} }),
 	custom(func(t *rapid.T) plan.Step {
 		s := plan.SwitchPort{Dev: dev(t), Bridge: text(t), Tag: number(t)}
 		if yes(t) {

@@ -88,13 +88,18 @@ func ParseLink(body []byte) (Link, error) {
 	return l, nil
 }
 
-// info reads IFLA_LINKINFO, in which the kind comes before its data.
+// info reads IFLA_LINKINFO, in which a kind comes before its data.
 func (l *Link) info(data []byte) error {
+	ofBridge := false
 	return Attributes(data, func(kind uint16, value []byte) error {
 		switch {
 		case kind == nl.IFLA_INFO_KIND:
 			l.Kind = unix.ByteSliceToString(value)
 			l.Bridge = l.Kind == "bridge"
+		case kind == nl.IFLA_INFO_SLAVE_KIND:
+			ofBridge = unix.ByteSliceToString(value) == "bridge"
+		case kind == nl.IFLA_INFO_SLAVE_DATA && ofBridge:
+			l.GroupForward = groupForward(value)
 		case kind == nl.IFLA_INFO_DATA && l.Bridge:
 			l.VLANs, l.DefaultPVID = bridgeVLANs(value)
 		case kind == nl.IFLA_INFO_DATA && l.Kind == "vlan":

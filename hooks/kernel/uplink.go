@@ -74,15 +74,33 @@ func (k *Kernel) probe4() (int, error) {
 
 // LookUp asks which route the kernel takes to an address, rules included (`ip route
 // get fibmatch`). ok is false where it is unreachable.
-func (k *Kernel) LookUp(to netip.Addr) (rt Route, ok bool, err error) {
+func (k *Kernel) LookUp(to netip.Addr) (rt Route, ok bool, err error) { return k.lookUp(to, netip.Addr{}, 0) }
+
+// LookUpFrom asks the same of a packet that arrives from an address through an interface.
+// ok is false also where the kernel would drop it: where it forwards nothing, or finds the
+// source on the wrong side.
+func (k *Kernel) LookUpFrom(to, from netip.Addr, index int) (rt Route, ok bool, err error) {
+	return k.lookUp(to, from, index)
+}
+
+func (k *Kernel) lookUp(to, from netip.Addr, index int) (rt Route, ok bool, err error) {
 	req := nl.NewNetlinkRequest(unix.RTM_GETROUTE, unix.NLM_F_ACK)
-	req.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family(to)), Dst_len: uint8(to.BitLen()), Flags: rtmFibMatch}})
+	msg := &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family(to)), Dst_len: uint8(to.BitLen()), Flags: rtmFibMatch}}
+	if to.Is4() {
+		msg.Flags |= unix.RTM_F_LOOKUP_TABLE // IPv6 always tells the table, and refuses the flag
+	}
+	req.AddData(msg)
 	req.AddData(attr(unix.RTA_DST, to.AsSlice()))
+	if from.IsValid() {
+		msg.Src_len = uint8(from.BitLen())
+		req.AddData(attr(unix.RTA_SRC, from.AsSlice()))
+		req.AddData(attr(unix.RTA_IIF, number(index)))
+	}
 	err = k.conn.ask(req, unix.RTM_NEWROUTE, func(m []byte) (err error) {
 		rt, ok, err = parseRoute(m)
 		return err
 	})
-	if errors.Is(err, unix.ENETUNREACH) || errors.Is(err, unix.EHOSTUNREACH) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.EINVAL) {
+	if errors.Is(err, unix.ENETUNREACH) || errors.Is(err, unix.EHOSTUNREACH) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EXDEV) {
 		return Route{}, false, nil // nothing leads there, or it is prohibited, or thrown away
 	}
 	if err != nil {

@@ -112,6 +112,7 @@ func (s *start) Look(ctx context.Context) (err error) {
 	if err := s.read(ctx); err != nil {
 		return err
 	}
+	s.markGuests()
 	uplink := ""
 	if s.host.Uplink != nil {
 		uplink = s.host.Uplink.Name
@@ -149,6 +150,18 @@ func (s *start) lookShared(ctx context.Context) error {
 	err := s.read(ctx)
 	s.host.Answering = answering
 	return err
+}
+
+// markGuests marks guests' ports, whatever they are called. A record that cannot be read is
+// left out: the next call for its port sets it aside.
+func (s *start) markGuests() {
+	records, _ := s.Journal.Records(s.boot)
+	for _, r := range records {
+		if l, ok := s.host.Links[r.Index]; ok && (l.Name == r.Name || l.Name == r.Device) {
+			l.Guest = true
+			s.host.Links[r.Index] = l
+		}
+	}
 }
 
 // askGateways finds out which of the uplink's gateways answer, where it would be rewired.

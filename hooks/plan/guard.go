@@ -36,6 +36,9 @@ func (p *Plan) Guard(r Request, bridged bool) ([]Step, error) {
 			steps = append(steps, Rule{Kind: RuleGuestAddress, Prefix: a})
 		}
 	}
+	for _, role := range r.Roles {
+		steps = append(steps, rule(Rule{Kind: RuleRole, Dev: r.Port, Role: role}))
+	}
 	kind := RuleMAC
 	if level == AntispoofStrict {
 		kind = RuleStrict

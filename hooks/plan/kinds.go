@@ -21,6 +21,7 @@ func Kinds() []Step {
 		Neighbour{},
 		Sysctl{},
 		BridgeVLAN{},
+		GroupForward{},
 		Limit{},
 		// What filters, translates, switches and leases.
 		Rule{},

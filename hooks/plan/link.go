@@ -18,10 +18,15 @@ type Link struct {
 	Lower  int
 	Up     bool
 	Bridge bool
+	// Guest: it leads to a guest, as a record says. Only the host's side of a mode asks.
+	Guest bool
 	// VLANs and DefaultPVID are a bridge's: whether it keeps VLANs apart, and
 	// the VLAN that it puts untagged frames of its ports into, 0 for none.
 	VLANs       VLANFiltering
 	DefaultPVID int
+	// GroupForward is a bridge's port's group_fwd_mask: which reserved groups it takes as
+	// all others. 0 for what is no such port.
+	GroupForward int
 }
 
 // Name wants an interface to be called Want.
@@ -208,7 +213,7 @@ func (s Master) Commands() []string {
 }
 
 func (s Master) pretend(h *Snapshot) {
-	h.change(s.Dev, func(l *Link) { l.Master = s.Bridge.Index })
+	h.change(s.Dev, func(l *Link) { l.Master, l.GroupForward = s.Bridge.Index, 0 })
 	delete(h.VLANs, s.Dev.Index)
 	if b := h.Links[s.Bridge.Index]; b.VLANs == VLANsApart {
 		h.VLANs[s.Dev.Index] = b.vlansOfMember()

@@ -114,6 +114,8 @@ type Request struct {
 
 	// Antispoof is how much of what the guest sends is checked, "" for off.
 	Antispoof Antispoof
+	// Roles that a guest which is checked may have all the same.
+	Roles []Role
 	// LinkLocal are the guest's IPv6 link-local addresses; without any it is
 	// the one that follows from its MAC, with AnyLinkLocal all.
 	LinkLocal    []netip.Addr

@@ -28,6 +28,8 @@ const (
 	// use it as a source but those whose own it is by RuleOwnAddress. A vif and its
 	// tap want it both.
 	RuleGuestAddress RuleKind = "guest_address"
+	// RuleRole: the guest behind Dev, which is checked, may say what Role says.
+	RuleRole RuleKind = "role"
 	// RuleRouted: Dev is a routed guest port; what it forwards is marked, for
 	// other people's firewalls to know it by.
 	RuleRouted RuleKind = "routed"
@@ -60,6 +62,8 @@ type Rule struct {
 	Bridged bool `json:"bridged,omitempty"`
 	// MAC as the kernel writes it.
 	MAC string `json:"mac,omitempty"`
+	// Role of the guest's.
+	Role Role `json:"role,omitempty"`
 	// Prefix is an address (full length) or a prefix.
 	Prefix netip.Prefix `json:"prefix,omitzero"`
 	// Public and Private are of one family.
@@ -130,6 +134,8 @@ func (s Rule) sentence() []string {
 		return []string{s.MAC, "is the guest behind", s.Dev.Name}
 	case RuleOwnAddress:
 		return []string{Bare(s.Prefix), "is the guest's behind", s.Dev.Name}
+	case RuleRole:
+		return []string{"the guest behind", s.Dev.Name, "may", s.Role.may()}
 	case RuleGuestAddress:
 		return []string{"no other interface may use", Bare(s.Prefix), "as a source"}
 	case RuleRouted:

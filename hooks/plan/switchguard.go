@@ -23,12 +23,14 @@ type SwitchGuard struct {
 	// Tagged: the guest may send tagged frames; in which VLANs is the port's
 	// business.
 	Tagged bool `json:"tagged,omitempty"`
-	Absent bool `json:"absent,omitempty"`
+	// Roles that the guest may have all the same.
+	Roles  []Role `json:"roles,omitempty"`
+	Absent bool   `json:"absent,omitempty"`
 }
 
 // Key implements Step: a guard is its whole content, but for being there.
 func (s SwitchGuard) Key() string {
-	return fmt.Sprintf("%sof %s %s %v %t", guardOf(s.Dev), s.Bridge, s.MAC, s.Own, s.Tagged)
+	return fmt.Sprintf("%sof %s %s %v %t %s", guardOf(s.Dev), s.Bridge, s.MAC, s.Own, s.Tagged, s.Roles)
 }
 
 // guardOf begins the keys of what guards a port.
@@ -85,6 +87,6 @@ func (p *Plan) GuardSwitch(r Request, bridge Switch, tagged bool) ([]Step, error
 	}
 	return []Step{SwitchGuard{
 		Dev: r.Port, Bridge: at, NIC: r.NIC, Kind: r.Kind, MAC: r.MAC,
-		Strict: level == AntispoofStrict, Own: own, Tagged: tagged,
+		Strict: level == AntispoofStrict, Own: own, Tagged: tagged, Roles: r.Roles,
 	}}, nil
 }

@@ -47,6 +47,9 @@ func (Mode) Plan(r plan.Request, s *plan.Snapshot) (plan.Plan, error) {
 		return p, err
 	}
 	join := []plan.Step{plan.Master{Dev: r.Port, Bridge: bridge.Dev}}
+	if len(guard) > 0 {
+		join = append(join, plan.GroupForward{Dev: r.Port, Mask: plan.AllGroups})
+	}
 	if len(r.VLANs) > 0 {
 		if err := keepsApart(r, bridge, &p); err != nil {
 			return p, err

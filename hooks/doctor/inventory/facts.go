@@ -69,6 +69,8 @@ type Facts struct {
 	// Tracked and TrackedMost are the connections that the kernel tracks, and how
 	// many it can; 0 where it tracks none.
 	Tracked, TrackedMost int
+	// Reaches4 and Reaches6: the kernel has a route to the world, in whatever table.
+	Reaches4, Reaches6 bool
 
 	ports map[int]portAt // by ifindex
 }
@@ -98,6 +100,9 @@ type NIC struct {
 	// Addresses are the guest's own, and Public those that stand for them.
 	Addresses []netip.Prefix
 	Public    []netip.Addr
+	// Back are the routes that the kernel takes to the guest's addresses, and Out those
+	// that it takes for what the guest sends to the world, as far as it told them.
+	Back, Out []Way
 	// Vif and Tap are nil where there is none.
 	Vif, Tap *Port
 	// Stub is the NIC of the guest's stub domain, whose vif stands for the tap; nil
@@ -105,6 +110,14 @@ type NIC struct {
 	Stub *NIC
 
 	target string // the domid of the guest that this one's domain works for
+}
+
+// Way is the kernel's answer for one address: the route that it takes, rules included.
+type Way struct {
+	To netip.Addr
+	kernel.Route
+	// Dev is the name of the interface that it leads through.
+	Dev string
 }
 
 // Port is an interface of this host that leads to a guest.

@@ -71,6 +71,7 @@ func Read(ctx context.Context, s Sources) (*Facts, error) {
 	slices.SortFunc(f.NICs, func(a, b NIC) int { return cmp.Or(cmp.Compare(a.Domid, b.Domid), cmp.Compare(a.Devid, b.Devid)) })
 	f.readSurroundings(ctx, s)
 	f.readOwnership(s)
+	f.readWays(s.Engine)
 	return f, nil
 }
 
