@@ -74,7 +74,9 @@ func (k *Kernel) probe4() (int, error) {
 
 // LookUp asks which route the kernel takes to an address, rules included (`ip route
 // get fibmatch`). ok is false where it is unreachable.
-func (k *Kernel) LookUp(to netip.Addr) (rt Route, ok bool, err error) { return k.lookUp(to, netip.Addr{}, 0) }
+func (k *Kernel) LookUp(to netip.Addr) (rt Route, ok bool, err error) {
+	return k.lookUp(to, netip.Addr{}, 0)
+}
 
 // LookUpFrom asks the same of a packet that arrives from an address through an interface.
 // ok is false also where the kernel would drop it: where it forwards nothing, or finds the

@@ -55,6 +55,9 @@ type Query struct {
 	Everywhere []SysctlName
 }
 
+// FallbackUplink is the uplink of a host that has no default route.
+const FallbackUplink = "eth0"
+
 // UplinkQuery asks for the uplink by name. With "" it is the device of the
 // default route, IPv4's before IPv6's; without one the interface called
 // Fallback. Filter: also whether another program filters what is forwarded to it.
