@@ -339,7 +339,7 @@ sysctl -w net/ipv4/neigh/vif1.0/proxy_delay=0
 # firewall: no other interface may use 192.168.1.2 as a source
 # firewall: check the hardware address and the addresses of all that comes from vif1.0
 # firewall: mark what vif1.0 forwards
-# firewall: nobody outside reaches the guest behind vif1.0 but by its public addresses
+# firewall: drop new connections from outside to the guest behind vif1.0 but by its public addresses
 # firewall: 203.0.113.44 stands for 192.168.1.2
 # firewall: tcp 3389 of 203.0.113.40 when it comes from 198.51.100.0/24 goes to 192.168.1.2
 sysctl -w net/ipv4/conf/vif1.0/proxy_arp=1
@@ -358,7 +358,7 @@ sysctl -w net/ipv6/conf/vif1.0/disable_ipv6=1
 sysctl -w net/ipv4/conf/vif1.0/send_redirects=0
 sysctl -w net/ipv4/neigh/vif1.0/proxy_delay=0
 # firewall: mark what vif1.0 forwards
-# firewall: nobody outside reaches the guest behind vif1.0 but by its public addresses
+# firewall: drop new connections from outside to the guest behind vif1.0 but by its public addresses
 # firewall: 10.1.44.2 leaves with the uplink's address
 sysctl -w net/ipv4/conf/vif1.0/proxy_arp=1
 ip link set dev vif1.0 up
@@ -451,8 +451,8 @@ func TestAnnouncements(t *testing.T) {
 func TestPrivate(t *testing.T) {
 	t.Parallel()
 	const (
-		no  = "# firewall: nobody outside reaches the guest behind vif1.0 but by its public addresses"
-		no4 = "# firewall: nobody outside reaches the guest behind vif1.0 by IPv4 but by its public addresses"
+		no  = "# firewall: drop new connections from outside to the guest behind vif1.0 but by its public addresses"
+		no4 = "# firewall: drop new IPv4 connections from outside to the guest behind vif1.0 but by its public addresses"
 	)
 	for _, c := range []struct {
 		ips   []netip.Prefix
@@ -475,7 +475,7 @@ func TestPrivate(t *testing.T) {
 		require.NoError(t, err)
 		var got []string
 		for _, line := range strings.Split(commands(p.Steps, host()), "\n") {
-			if strings.Contains(line, "nobody outside") {
+			if strings.Contains(line, "connections from outside") {
 				got = append(got, line)
 			}
 		}

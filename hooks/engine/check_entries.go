@@ -37,7 +37,7 @@ func (e *Engine) CheckEntries() ([]Misgiving, error) {
 	entries := e.Config.Guests()
 	claims := make([]ownership.Claim, len(entries))
 	for i, g := range entries {
-		claims[i] = ClaimOfEntry(g, s.uplink())
+		claims[i] = ClaimOfEntry(g, s.Host.Uplink())
 		for _, r := range s.Records {
 			if (ownership.Who{Guest: r.Guest, UUID: r.UUID}).Same(claims[i].Who) {
 				claims[i].Ports = append(claims[i].Ports, r.Name)
@@ -71,14 +71,4 @@ func (e *Engine) CheckEntries() ([]Misgiving, error) {
 		}
 	}
 	return all, nil
-}
-
-// uplink is the device of the default route, IPv4's before IPv6's, "" without one.
-func (s *Surroundings) uplink() string {
-	for _, is6 := range []bool{false, true} {
-		if r, ok := s.Host.Default(is6); ok {
-			return s.Host.Links[r.Index()].Name
-		}
-	}
-	return ""
 }

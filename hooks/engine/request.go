@@ -29,7 +29,7 @@ func (p *port) requestOf(ev event.Event) plan.Request {
 		VLANs:       ev.VLANs,
 		Rate:        ev.Rate,
 		Bridge:      cmp.Or(entry.Bridge, ev.Bridge),
-		Uplink:      cmp.Or(ev.Uplink, entry.Uplink),
+		Uplink:      UplinkOf(ev.Uplink, entry),
 		FrontendMTU: ev.FrontendMTU(),
 		Emulated:    ev.Kind == plan.Tap || p.who.Target != "",
 
@@ -122,3 +122,7 @@ func forwards(list []configs.Forward) []plan.Rule {
 	}
 	return rules
 }
+
+// UplinkOf is the name of a NIC's way out: the toolstack's (gatewaydev=), else the
+// configuration's, "" where it is the host's (kernel.Host.Uplink).
+func UplinkOf(gatewaydev string, entry configs.Guest) string { return cmp.Or(gatewaydev, entry.Uplink) }

@@ -80,7 +80,7 @@ func (e *Engine) NotTheirOwn(context.Context) (found []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	uplink := s.uplink()
+	uplink := s.Host.Uplink()
 	for _, r := range s.Records {
 		if s.ports[r.Index] != r {
 			continue

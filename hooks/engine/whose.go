@@ -220,7 +220,9 @@ const (
 func (p *port) nearRouters(c ownership.Claim, dev plan.Link, f *ownership.Facts) error {
 	for _, is6 := range []bool{false, true} {
 		inside := func(a netip.Addr) bool {
-			return a.Is6() == is6 && slices.ContainsFunc(f.Networks, func(n ownership.Network) bool { return n.Prefix.Contains(a) })
+			// What is the host's own is no router's: most gateways of guests are.
+			own := slices.ContainsFunc(f.Own, func(o ownership.Own) bool { return o.Addr == a })
+			return a.Is6() == is6 && !own && slices.ContainsFunc(f.Networks, func(n ownership.Network) bool { return n.Prefix.Contains(a) })
 		}
 		if !slices.ContainsFunc(asked(c), inside) {
 			continue

@@ -106,6 +106,27 @@ func (h *Host) Default(is6 bool) (best Route, ok bool) {
 	return best, ok
 }
 
+// Uplink is the interface that is the way out of guests for which no other is named, as
+// findUplink finds it for a call: the default route's, else the usual one, "" without either.
+func (h *Host) Uplink() string {
+	if name := h.DefaultDevice(); name != "" {
+		return name
+	}
+	l, _ := h.Named(plan.FallbackUplink)
+	return l.Name
+}
+
+// DefaultDevice is the interface that the default route leads through, IPv4's before IPv6's,
+// "" without one.
+func (h *Host) DefaultDevice() string {
+	for _, is6 := range []bool{false, true} {
+		if r, ok := h.Default(is6); ok {
+			return h.Links[r.Index()].Name
+		}
+	}
+	return ""
+}
+
 // Named finds a link by its name.
 func (h *Host) Named(name string) (Link, bool) {
 	if len(h.names) != len(h.Links) {

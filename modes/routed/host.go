@@ -22,7 +22,7 @@ const (
 func HostNeeds(r plan.HostRequest) plan.Query {
 	q := plan.Query{
 		AllLinks:   true,
-		Uplink:     &plan.UplinkQuery{Name: r.Uplink, Fallback: "eth0"},
+		Uplink:     &plan.UplinkQuery{Name: r.Uplink, Fallback: plan.FallbackUplink},
 		Everywhere: []plan.SysctlName{acceptRA},
 		Settings:   []string{strictDefault, strictAll, plan.Forwarding{Family: 6}.Path()},
 	}

@@ -232,23 +232,13 @@ func (n *NIC) WantedBridge() string {
 	return cmp.Or(n.Entry.Bridge, n.Backend["bridge"])
 }
 
-// Uplink is the name of the host's way out for a NIC: its own, the
-// configuration's, else the default route's device.
+// Uplink is the name of the host's way out for a NIC, as a call finds it; for nil the default
+// route's device.
 func (f *Facts) Uplink(n *NIC) string {
-	if n != nil {
-		if g := n.Backend["gatewaydev"]; g != "" {
-			return g
-		}
-		if n.Entry.Uplink != "" {
-			return n.Entry.Uplink
-		}
+	if n == nil {
+		return f.Host.DefaultDevice()
 	}
-	for _, is6 := range []bool{false, true} {
-		if r, ok := f.Host.Default(is6); ok {
-			return f.Host.Links[r.Index()].Name
-		}
-	}
-	return ""
+	return cmp.Or(engine.UplinkOf(n.Backend["gatewaydev"], n.Entry), f.Host.Uplink())
 }
 
 // Mark is what packets of routed guests carry.
