@@ -165,8 +165,10 @@ func (p *port) Act(ctx context.Context) (err error) {
 	if p.repair || !p.call.Command.Up() {
 		return p.Executor.Repair(ctx, p.Actions)
 	}
-	p.taken, err = p.Executor.Take(ctx, p.Actions)
-	return err
+	if p.taken, err = p.Executor.Take(ctx, p.Actions); err != nil {
+		return err
+	}
+	return p.Executor.forgetStrays(p.Actions)
 }
 
 // Settle implements Subject.
@@ -233,7 +235,7 @@ func (d *Decision) warn(format string, args ...any) {
 func (d *Decision) Missing() []plan.Action {
 	var missing []plan.Action
 	for _, a := range d.Actions {
-		if !a.Satisfied && !a.Step.Traits().Effect {
+		if t := a.Step.Traits(); !a.Satisfied && !t.Effect && !t.Passing {
 			missing = append(missing, a)
 		}
 	}

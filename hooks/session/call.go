@@ -107,10 +107,6 @@ func QemuIfup(ctx context.Context, c Caller, tap, bridge string) error {
 	if err := s.Open(true, false); err != nil {
 		return err
 	}
-	d, err := s.Engine.QemuIfup(ctx, tap, bridge)
-	if err != nil {
-		return err
-	}
-	_, err = s.Executor.TakeOrUndo(ctx, d.Actions)
-	return err
+	defer s.Executor.Kernel.Leave()
+	return s.Engine.RunQemuIfup(ctx, tap, bridge)
 }
