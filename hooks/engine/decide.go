@@ -103,6 +103,9 @@ func (p *port) withEffects(steps []plan.Step) ([]plan.Step, error) {
 	for _, h := range runs {
 		steps = append(steps, h)
 	}
+	if p.complained {
+		steps = append(steps, plan.XenstoreWrite{Path: p.Event.Key(hotplugError)})
+	}
 	if p.Event.Kind == plan.Vif {
 		// netback waits for exactly this value before it lets the guest connect.
 		steps = append(steps, plan.XenstoreWrite{Path: p.Event.Key("hotplug-status"), Value: "connected"})
