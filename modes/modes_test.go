@@ -607,7 +607,8 @@ func TestRefusals(t *testing.T) {
 		})
 	}
 	_, err := modes.Find("wlan")
-	require.EqualError(t, err, `there is no mode "wlan"; there are bridge, nat, openvswitch, route`)
+	require.EqualError(t, err, `there is no mode "wlan"; there are `+strings.Join(modes.Names(), ", "))
+	require.IsIncreasing(t, modes.Names())
 }
 
 func TestOldBridgeNames(t *testing.T) {

@@ -159,8 +159,12 @@ func Mode(script string, entry configs.Guest) string {
 func chooseMode(ev event.Event, entry configs.Guest) (string, error) {
 	mode := Mode(ev.Script, entry)
 	if ev.Script != anyMode && entry.Mode != "" && entry.Mode != mode {
-		return "", fmt.Errorf("%s: the script is %s, but the configuration says mode %s for %s: give the guest script=vif-%s or script=vifctl, or change its mode",
-			ev.Device, ev.Script, entry.Mode, entry, entry.Mode)
+		either := "script=" + anyMode
+		if script := modes.ScriptOf(entry.Mode); script != "" {
+			either = "script=" + script + " or " + either
+		}
+		return "", fmt.Errorf("%s: the script is %s, but the configuration says mode %s for %s: give the guest %s, or change its mode",
+			ev.Device, ev.Script, entry.Mode, entry, either)
 	}
 	return mode, nil
 }

@@ -71,9 +71,11 @@ func (h *host) leave(ctx context.Context, watched bool, size int, r *report) (er
 	}
 	// xl brings a guest's vif up, and then its tap.
 	for _, command := range []string{online, add} {
-		if _, failures, err := h.atOnce(ctx, vifctl, each(ports, command)); err != nil || len(failures) > 0 {
-			return errors.Join(append(failures, err)...)
+		_, failures, err := h.atOnce(ctx, vifctl, each(ports, command))
+		if err != nil {
+			return err
 		}
+		r.failures = append(r.failures, failures...)
 	}
 	took, failures, err := h.atOnce(ctx, vifctl, append(each(ports, remove), each(ports, offline)...))
 	if err != nil {

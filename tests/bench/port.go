@@ -197,6 +197,10 @@ func (h *host) check(ctx context.Context, p port, command string) error {
 				return fmt.Errorf("the route to %s: %w", p.ip, err)
 			}
 			attached = len(routes) == 1 && routes[0].LinkIndex == link.Attrs().Index
+			// A tap's route comes before its vif's: a watcher may have brought it up meanwhile.
+			if tap, err := h.kernel.LinkByName(p.tap()); p.hvm && err == nil && command == online {
+				attached = attached || len(routes) == 1 && routes[0].LinkIndex == tap.Attrs().Index
+			}
 		}
 		switch {
 		case (command == online || command == add) && !attached:
