@@ -49,7 +49,7 @@ func Parse(name, text string) (Config, error) {
 }
 
 func read(path string) (sources []source, err error) {
-	paths, err := files(path)
+	paths, err := Files(path)
 	if err != nil {
 		return nil, err
 	}
@@ -66,8 +66,8 @@ func read(path string) (sources []source, err error) {
 	return sources, nil
 }
 
-// files lists path, whether it exists or not, and what is in its folder.
-func files(path string) ([]string, error) {
+// Files lists path, whether it exists or not, and what is in its folder.
+func Files(path string) ([]string, error) {
 	paths := []string{path}
 	entries, err := os.ReadDir(Folder(path))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -92,9 +92,9 @@ func TestGuest(t *testing.T) {
 // as in Xen's own scripts.
 func TestDefaults(t *testing.T) {
 	t.Parallel()
-	nobody, found := configs.Standard().Guest(configs.Match{Name: "a"})
+	unnamed, found := configs.Standard().Guest(configs.Match{Name: "a"})
 	require.False(t, found)
-	require.Equal(t, configs.Guest{NIC: configs.AnyNIC, Masquerade: true}, nobody)
+	require.Equal(t, configs.Guest{NIC: configs.AnyNIC, Masquerade: true}, unnamed)
 
 	c, err := configs.Parse("x", "[host]\nuplink = \"eth1\"\ngateway = [\"10.0.0.1\", \"fe80::1\"]\nantispoof = \"strict\"\n"+
 		"[[guest]]\nname = \"a\"\n[[guest]]\nname = \"b\"\nuplink = \"eth2\"\ngateway = \"10.0.0.2\"\nantispoof = \"off\"\n")
@@ -113,10 +113,10 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, configs.Guest{
 		Name: "b", NIC: configs.AnyNIC, Uplink: "eth2", Gateway: gateway, Antispoof: configs.AntispoofOff, Masquerade: true,
 	}, b)
-	nobody, _ = c.Guest(configs.Match{Name: "c"})
-	require.False(t, nobody.Trusted)
-	require.Equal(t, "eth1", nobody.Uplink)
-	require.Equal(t, configs.AntispoofStrict, nobody.Antispoof)
+	unnamed, _ = c.Guest(configs.Match{Name: "c"})
+	require.False(t, unnamed.Trusted)
+	require.Equal(t, "eth1", unnamed.Uplink)
+	require.Equal(t, configs.AntispoofStrict, unnamed.Antispoof)
 }
 
 func TestMasquerade(t *testing.T) {

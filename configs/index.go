@@ -67,7 +67,7 @@ func LoadIndexed(path, indexPath string) (Config, error) {
 // when any of them changes, or one comes or goes, so does the stamp; and when the
 // program does. Without any file it is empty.
 func stampOf(path string) (stamp []byte, size int64, newest time.Time, err error) {
-	paths, err := files(path)
+	paths, err := Files(path)
 	if err != nil {
 		return nil, 0, newest, err
 	}
@@ -230,6 +230,22 @@ func (x *index) all() []Guest {
 		guests[number] = decode(entry)
 	}
 	return guests
+}
+
+// forwarding returns the entries that have forwards, in no order. It decodes those alone,
+// and what only looks like one.
+func (x *index) forwarding() (all []Guest) {
+	defer runtime.KeepAlive(x)
+	for line := range bytes.Lines(x.lines) {
+		if !bytes.Contains(line, []byte(`"Forwards":[`)) {
+			continue
+		}
+		_, _, entry := splitLine(line)
+		if g := decode(entry); len(g.Forwards) > 0 {
+			all = append(all, g)
+		}
+	}
+	return all
 }
 
 func splitLine(line []byte) (key string, number int, entry []byte) {

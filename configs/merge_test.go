@@ -11,7 +11,7 @@ import (
 	"vifctl/configs"
 )
 
-// files writes a configuration of several files, each "name: text", and returns
+// Files writes a configuration of several files, each "name: text", and returns
 // the path of the first, vifctl.toml.
 func files(t *testing.T, texts map[string]string) (path string) {
 	t.Helper()

@@ -1,6 +1,11 @@
 package configs_test
 
-import "testing"
+import (
+	"strings"
+	"testing"
+
+	"vifctl/modes"
+)
 
 // What is of the right type and nothing of the right kind.
 func TestMistakesValues(t *testing.T) {
@@ -62,7 +67,7 @@ gateway = "10.0.0.1/24"`,
 		},
 		"mode, unknown": {
 			guest(`mode = "vlan"`),
-			`x:3:8: mode cannot be "vlan": there are bridge, route, nat and openvswitch`,
+			`x:3:8: mode cannot be "vlan": there are ` + allModes(),
 		},
 		"vlan": {
 			guest(`vlan = "ten"`),
@@ -173,4 +178,14 @@ mode = "nat"`,
 			`x:3:26: link_local cannot be "2001:db8::1": link-local addresses begin with fe80; write link_local = ["fe80::1"]`,
 		},
 	}.check(t)
+}
+
+// allModes are those of the table, as a sentence lists them.
+func allModes() string {
+	var names []string
+	for _, e := range modes.Table() {
+		names = append(names, e.Name)
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " and " + names[last]
 }

@@ -10,8 +10,8 @@ import (
 	"vifctl/configs"
 )
 
-// somebody is a user who is neither root nor the one who runs the tests.
-const somebody = 65534
+// stranger is a user who is neither root nor the one who runs the tests.
+const stranger = 65534
 
 // tree makes a folder for each path that ends in a slash and a file for any
 // other, in a folder that only we can write to.
@@ -44,7 +44,7 @@ func give(t *testing.T, path ...string) {
 		}
 		t.Skip("this needs root")
 	}
-	require.NoError(t, os.Lchown(filepath.Join(path...), somebody, somebody))
+	require.NoError(t, os.Lchown(filepath.Join(path...), stranger, stranger))
 }
 
 func TestTrusted(t *testing.T) {
@@ -135,7 +135,7 @@ func TestTrustedLinks(t *testing.T) {
 	}
 }
 
-func TestTrustedLinkOfSomebody(t *testing.T) {
+func TestTrustedLinkOfAnotherUser(t *testing.T) {
 	t.Parallel()
 	root := tree(t, "safe/", "tmp/")
 	chmod(t, 0o777|os.ModeSticky, root, "tmp")

@@ -111,6 +111,17 @@ func OfScript(script string) string {
 	return ""
 }
 
+// ScriptOf is the script whose name picks a mode, "" for one that only the configuration
+// picks.
+func ScriptOf(mode string) string {
+	for _, e := range Table() {
+		if e.Name == mode && len(e.Scripts) > 0 {
+			return e.Scripts[0]
+		}
+	}
+	return ""
+}
+
 // Understands reports whether a key of a guest's entry means something in a mode.
 func Understands(mode, key string) bool {
 	for _, e := range Table() {

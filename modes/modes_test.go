@@ -339,7 +339,7 @@ sysctl -w net/ipv4/neigh/vif1.0/proxy_delay=0
 # firewall: no other interface may use 192.168.1.2 as a source
 # firewall: check the hardware address and the addresses of all that comes from vif1.0
 # firewall: mark what vif1.0 forwards
-# firewall: hosts outside reach the guest behind vif1.0 by its public addresses alone
+# firewall: drop new connections from outside to the guest behind vif1.0 but by its public addresses
 # firewall: 203.0.113.44 stands for 192.168.1.2
 # firewall: tcp 3389 of 203.0.113.40 when it comes from 198.51.100.0/24 goes to 192.168.1.2
 sysctl -w net/ipv4/conf/vif1.0/proxy_arp=1
@@ -361,7 +361,7 @@ sysctl -w net/ipv6/conf/vif1.0/disable_ipv6=1
 sysctl -w net/ipv4/conf/vif1.0/send_redirects=0
 sysctl -w net/ipv4/neigh/vif1.0/proxy_delay=0
 # firewall: mark what vif1.0 forwards
-# firewall: hosts outside reach the guest behind vif1.0 by its public addresses alone
+# firewall: drop new connections from outside to the guest behind vif1.0 but by its public addresses
 # firewall: 10.1.44.2 leaves with the uplink's address
 sysctl -w net/ipv4/conf/vif1.0/proxy_arp=1
 ip link set dev vif1.0 up
@@ -455,8 +455,8 @@ func TestAnnouncements(t *testing.T) {
 func TestPrivate(t *testing.T) {
 	t.Parallel()
 	const (
-		no  = "# firewall: hosts outside reach the guest behind vif1.0 by its public addresses alone"
-		no4 = "# firewall: hosts outside reach the guest behind vif1.0 in IPv4 by its public addresses alone"
+		no  = "# firewall: drop new connections from outside to the guest behind vif1.0 but by its public addresses"
+		no4 = "# firewall: drop new IPv4 connections from outside to the guest behind vif1.0 but by its public addresses"
 	)
 	for _, c := range []struct {
 		ips   []netip.Prefix
@@ -479,7 +479,7 @@ func TestPrivate(t *testing.T) {
 		require.NoError(t, err)
 		var got []string
 		for _, line := range strings.Split(commands(p.Steps, host()), "\n") {
-			if strings.Contains(line, "hosts outside") {
+			if strings.Contains(line, "connections from outside") {
 				got = append(got, line)
 			}
 		}
@@ -607,7 +607,8 @@ func TestRefusals(t *testing.T) {
 		})
 	}
 	_, err := modes.Find("wlan")
-	require.EqualError(t, err, `there is no mode "wlan"; there are bridge, nat, openvswitch, route`)
+	require.EqualError(t, err, `there is no mode "wlan"; there are `+strings.Join(modes.Names(), ", "))
+	require.IsIncreasing(t, modes.Names())
 }
 
 func TestOldBridgeNames(t *testing.T) {

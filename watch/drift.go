@@ -87,6 +87,10 @@ func (l *loop) takeLost(now time.Time) {
 	for c := range hints {
 		key, own := l.host.owner[c.index]
 		switch {
+		case c.came:
+			if !own {
+				l.addressCame(now)
+			}
 		case c.neighbour && !l.host.neighbours[c.address][key]: // one that the kernel has learnt, and forgets
 		case own:
 			l.suspects(c.index, soon)

@@ -32,6 +32,8 @@ type hint struct {
 	foreign bool
 	// base: it was in ours, and serves all ports.
 	base bool
+	// came: an address has come instead, which may be a guest's already.
+	came bool
 	// neighbour: it was a neighbour entry, of which the kernel itself forgets
 	// many: only one that a port was given is worth a look.
 	neighbour bool
@@ -80,8 +82,8 @@ func watchDrift(log *slog.Logger) (*driftEvents, error) {
 	return l, nil
 }
 
-// onlyLosses keeps all other messages from waking us: on a busy host neighbour
-// entries come and change all the time. Routing messages come one by one. A route
+// onlyLosses keeps all other messages but new addresses from waking us: on a busy host
+// neighbour entries come and change all the time. Routing messages come one by one. A route
 // of one address that is put in another's place is a loss, too.
 func onlyLosses() []bpf.Instruction {
 	// The low byte of struct nlmsghdr's type, and of its flags: all that counts
@@ -93,6 +95,7 @@ func onlyLosses() []bpf.Instruction {
 	const length = unix.SizeofNlMsghdr + 1 // struct rtmsg, rtm_dst_len
 	return []bpf.Instruction{
 		bpf.LoadAbsolute{Off: kind, Size: 1},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.RTM_NEWADDR, SkipTrue: 10},
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.RTM_DELADDR, SkipTrue: 9},
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.RTM_DELROUTE, SkipTrue: 8},
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.RTM_DELNEIGH, SkipTrue: 7},
@@ -202,6 +205,12 @@ func routingHints(m netlink.Message) []hint {
 	}
 	header, device, address := 0, uint16(0), []uint16(nil)
 	switch m.Header.Type {
+	case unix.RTM_NEWADDR:
+		if len(m.Data) < unix.SizeofIfAddrmsg {
+			return nil
+		}
+		index(m.Data[4:])
+		return []hint{{index: c.index, came: true}}
 	case unix.RTM_DELADDR:
 		header, address = unix.SizeofIfAddrmsg, []uint16{unix.IFA_ADDRESS, unix.IFA_LOCAL} // the local one counts
 	case unix.RTM_DELROUTE:

@@ -8,12 +8,19 @@ import (
 // lookForGarbage has a worker collect what no call will undo, at the start and
 // every now and then.
 func (l *loop) lookForGarbage(now time.Time) {
-	if l.collecting || now.Before(l.garbageAt) {
+	if l.collecting || now.Before(l.garbageAt) || !l.storeThere() {
 		return
 	}
 	l.collecting = true
 	l.garbageAt = now.Add(l.timing.Garbage)
 	l.give(job{garbage: true})
+}
+
+// storeThere reports whether the xenstore can be asked which guests have gone. Its coming
+// wakes the loop.
+func (l *loop) storeThere() bool {
+	tried, gone := l.Store.connected()
+	return tried && gone == nil
 }
 
 func (l *loop) endedGarbage(r result) {

@@ -41,7 +41,7 @@ func attach(t testing.TB, d *dom0.Dom0, domid int) *dom0.Port {
 	t.Helper()
 	p, err := d.Attach(dom0.NIC{
 		Domid: domid, Guest: fmt.Sprintf("win%d", domid), HVM: true, TapDevice: true, Unplugged: true,
-		IP: fmt.Sprintf("10.1.%d.%d 2001:db8::%x", domid/256, domid%256, domid),
+		IP: fmt.Sprintf("10.1.%d.%d 2001:db8::a:%x", domid/256, domid%256, domid),
 	})
 	require.NoError(t, err)
 	require.NoError(t, p.PlugVif())

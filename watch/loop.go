@@ -79,6 +79,7 @@ type loop struct {
 	garbageAt  time.Time
 	collecting bool
 	garbage    tries
+	whose      whose
 
 	pool *pool
 	// queue is what is to be done, checks what can wait for it.
@@ -193,8 +194,11 @@ func (l *loop) sleep(now time.Time) time.Duration {
 	if l.listed && !l.rereadAt.IsZero() && l.rereadAt.Before(first) {
 		first = l.rereadAt
 	}
-	if l.listed && !l.collecting && l.garbageAt.Before(first) {
+	if l.listed && !l.collecting && l.storeThere() && l.garbageAt.Before(first) {
 		first = l.garbageAt
+	}
+	if l.listed && !l.whose.looking && l.whose.at.Before(first) {
+		first = l.whose.at
 	}
 	if l.listed && l.Alive != nil && l.aliveAt.Before(first) {
 		first = l.aliveAt
@@ -219,6 +223,7 @@ func (l *loop) look(now time.Time) {
 	l.reread(now)
 	l.sweep(now)
 	l.lookForGarbage(now)
+	l.lookWhose(now)
 	for index, due := range l.due {
 		if !due.After(now) {
 			l.dirty[index] = true
@@ -241,6 +246,9 @@ func (l *loop) idle() bool {
 		return false
 	}
 	tried, gone := l.Store.connected()
+	if !tried || gone == nil && l.garbageAt.IsZero() {
+		return false // what dead guests have left is to be looked for
+	}
 	for _, p := range l.ports {
 		waits := (!p.late.IsZero() || !p.drift.suspect.IsZero() && !p.drift.lacking) && !p.over
 		switch {

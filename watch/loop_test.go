@@ -97,7 +97,7 @@ func TestClockIsSetBack(t *testing.T) {
 	p.soon(func() bool { return p.did() == 1 }, "in spite of the clock")
 }
 
-func TestWhatNobodyCalledFor(t *testing.T) {
+func TestLateTaps(t *testing.T) {
 	t.Parallel()
 	p := newPretend(t)
 	p.start("vif1.0", "vif1.0-emu", "vif2.0-emu", "tap3", "eth0")

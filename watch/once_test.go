@@ -106,3 +106,15 @@ func TestOnce(t *testing.T) {
 		})
 	}
 }
+
+// What a dead guest left is collected, however late the xenstore is asked.
+func TestOnceCollectsGarbage(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		p := newPretend(t)
+		p.startAs(true)
+		p.stop()
+		require.NoError(t, p.err)
+		require.Equal(t, 1, p.collected)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -47,6 +48,9 @@ type pretend struct {
 	// garbage is what there is, collected how often it was collected.
 	garbage   []string
 	collected int
+	// found is what guests have that is not their own, judged how often that was asked.
+	found  []string
+	judged int
 	// looked counts how often a port that is up was looked at; lacks is what it
 	// then lacks, nil is nothing.
 	looked map[string]int
@@ -75,7 +79,7 @@ func newPretend(t testing.TB) *pretend {
 		Boot:    thisBoot,
 		Log:     log,
 		Workers: 2,
-		Timing:  Timing{Patience: 200 * time.Millisecond, Settle: 100 * time.Millisecond, Grace: 100 * time.Millisecond},
+		Timing:  Timing{Patience: 200 * time.Millisecond, Settle: 100 * time.Millisecond, Grace: 100 * time.Millisecond, Whose: 50 * time.Millisecond},
 	}
 	return p
 }
@@ -252,6 +256,14 @@ func (r pretendRuntime) CollectGarbage(context.Context) ([]string, error) {
 	defer r.mu.Unlock()
 	r.collected++
 	return r.garbage, nil
+}
+
+// NotTheirOwn answers with found, and counts.
+func (r pretendRuntime) NotTheirOwn(context.Context) ([]string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.judged++
+	return slices.Clone(r.found), nil
 }
 
 func (pretendRuntime) Close() {}

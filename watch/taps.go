@@ -143,7 +143,7 @@ func (l *loop) giveTap(p *port, f Finding, again bool) {
 func (l *loop) give(j job) {
 	j.asked = l.storeNews
 	l.working++
-	if j.repair != nil || j.garbage {
+	if j.repair != nil || j.garbage || j.whose {
 		l.checks = append(l.checks, j)
 	} else {
 		l.queue = append(l.queue, j)
@@ -163,6 +163,9 @@ func (l *loop) ended(r result) {
 		return
 	case r.garbage:
 		l.endedGarbage(r)
+		return
+	case r.whose:
+		l.endedWhose(r)
 		return
 	}
 	p := l.ports[r.tap.Index]

@@ -166,7 +166,7 @@ touch /etc/made-by-a-hook
 	u.says("vif1.0-emu came late and is up", 1)
 	said, err := d.ReadFile("/run/hook")
 	require.NoError(t, err)
-	require.Contains(t, said, "add tap vif1.0-emu 10.1.0.1 2001:db8::1\n")
+	require.Contains(t, said, "add tap vif1.0-emu 10.1.0.1 2001:db8::a:1\n")
 	require.Contains(t, said, "/system.slice/vifctl-hook-vif1.0-tap-10-looks.hook.service\n")
 	require.NotContains(t, said, "CapEff:\t0000000000003000\n")
 	require.Contains(t, said, p.MAC+"\n")

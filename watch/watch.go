@@ -28,6 +28,9 @@ type Runtime interface {
 	RemoveGone(ctx context.Context, tap journal.Port) (*engine.Decision, error)
 	Repair(ctx context.Context, port journal.Port) (*engine.Decision, error)
 	CollectGarbage(ctx context.Context) ([]string, error)
+	// NotTheirOwn says what guests have that is the host's, a router's or another
+	// guest's by now: a sentence each.
+	NotTheirOwn(ctx context.Context) ([]string, error)
 	Close()
 }
 
@@ -79,6 +82,8 @@ type Timing struct {
 	// Garbage is how often what no call will undo is looked for, beside at the
 	// start: every ten minutes.
 	Garbage time.Duration
+	// Whose is the least time between two looks at whose the guests' addresses are: 5 s.
+	Whose time.Duration
 }
 
 // stopGrace is how long work under way may go on when the watcher is to stop:
@@ -148,6 +153,7 @@ func (w *Watcher) timing() Timing {
 		Grace:    cmp.Or(w.Timing.Grace, 3*time.Second),
 		Round:    cmp.Or(w.Timing.Round, round),
 		Garbage:  cmp.Or(w.Timing.Garbage, 10*time.Minute),
+		Whose:    cmp.Or(w.Timing.Whose, 5*time.Second),
 	}
 }
 

@@ -12,13 +12,15 @@ import (
 )
 
 // job is what one worker does: bring up a late tap; where gone is set, undo one
-// that has gone; where repair is, repair a port that is up; where garbage is,
-// collect garbage.
+// that has gone; where repair is, repair a port that is up; where garbage or whose
+// is, what it says.
 type job struct {
 	tap     engine.LateTap
 	gone    *journal.Port
 	repair  *journal.Port
 	garbage bool
+	// whose: find out whether guests have what is not their own.
+	whose bool
 	// configured: the configuration has changed since the port was looked at.
 	configured bool
 	// asked is the count of xenstore events when the job was given out.
@@ -34,6 +36,8 @@ func (j job) what() string {
 		return "repair"
 	case j.garbage:
 		return "garbage"
+	case j.whose:
+		return "ownership"
 	}
 	return "late_tap"
 }
@@ -44,8 +48,10 @@ type result struct {
 	work *engine.Decision
 	// removed is the garbage that was collected.
 	removed []string
-	err     error
-	ended   time.Time
+	// found are the sentences about what is not guests' own.
+	found []string
+	err   error
+	ended time.Time
 	// took is how long a worker was at it.
 	took time.Duration
 }
@@ -82,6 +88,8 @@ func (p *pool) work(ctx context.Context, open func() Runtime) {
 			r.work, r.err = rt.Repair(ctx, *j.repair)
 		case j.garbage:
 			r.removed, r.err = rt.CollectGarbage(ctx)
+		case j.whose:
+			r.found, r.err = rt.NotTheirOwn(ctx)
 		default:
 			r.work, r.err = rt.AddLate(ctx, j.tap)
 		}

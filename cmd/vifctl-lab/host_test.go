@@ -219,7 +219,7 @@ func status(pid int, name string) string {
 	return ""
 }
 
-// namespacesOf are those of all threads of a process, and those it has open. A dead one has none, even if nobody has
+// namespacesOf are those of all threads of a process, and those it has open. A dead one has none, even if its parent has not
 // reaped it yet.
 func namespacesOf(pid int) []string {
 	if strings.HasPrefix(status(pid, "State"), "Z") {

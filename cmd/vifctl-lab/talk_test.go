@@ -9,7 +9,7 @@ import (
 	"vifctl/tests/dom0"
 )
 
-// That nobody hears a word must be told apart from that there is no way.
+// That no peer hears a word must be told apart from that there is no way.
 func TestHearsOnly(t *testing.T) {
 	d := dom0.New(t, dom0.Options{Scripts: func() (map[string]string, error) { return nil, nil }})
 	require.NoError(t, d.Client.Configure("eth0", "10.0.0.3/24"))

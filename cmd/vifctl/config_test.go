@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,7 +24,7 @@ func TestConfigCheck(t *testing.T) {
 	}{
 		"nothing in it": {"# nothing\n", "", command.Done, "FILE: 0 guests, no mistake\n"},
 		"one guest":     {"[[guest]]\nname = \"a\"\n", "", command.Done, "FILE: 1 guest, no mistake\n"},
-		"the example":   {configs.Example, "", command.Done, "FILE: 5 guests, no mistake\n"},
+		"the example":   {configs.Example, "", command.Done, fmt.Sprintf("FILE: %d guests, no mistake\n", strings.Count(configs.Example, "[[guest]]"))},
 		"a guest beside": {
 			"[[guest]]\nname = \"a\"\n", "[[guest]]\nname = \"b\"\n", command.Done, "FILE: 2 guests, no mistake\n",
 		},

@@ -39,7 +39,7 @@ func TestProgress(t *testing.T) {
 	require.Zero(t, info.Size())
 }
 
-// pseudoterminal is a terminal that nobody sits at, from both sides.
+// pseudoterminal is a terminal without a person, from both sides.
 func pseudoterminal(t *testing.T) (ours, theirs *os.File) {
 	t.Helper()
 	ours, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NONBLOCK, 0)

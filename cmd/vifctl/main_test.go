@@ -148,7 +148,7 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// Help that nobody asked for is a complaint.
+// Help that was not asked for is a complaint.
 func TestNoWordIsAComplaint(t *testing.T) {
 	t.Parallel()
 	_, stdout, stderr := call(t, "vifctl")

@@ -65,6 +65,16 @@ func (r *lateRuntime) CollectGarbage(ctx context.Context) ([]string, error) {
 	return removed, err
 }
 
+// NotTheirOwn implements watch.Runtime.
+func (r *lateRuntime) NotTheirOwn(ctx context.Context) ([]string, error) {
+	if err := r.ready(false); err != nil {
+		return nil, err
+	}
+	found, err := r.s.NotTheirOwn(ctx)
+	r.after(err)
+	return found, err
+}
+
 // Close implements watch.Runtime.
 func (r *lateRuntime) Close() {
 	if r.s != nil {

@@ -146,9 +146,15 @@ func TestChecks(t *testing.T) {
 		},
 		"the host has the guest's address": {
 			func(f *inventory.Facts) {
-				f.Host.Addresses[1] = append(f.Host.Addresses[1], plan.Addr{Prefix: netip.MustParsePrefix("192.0.2.10/24")})
+				f.NICs[1].Vif.NotItsOwn = []string{"192.0.2.10 is the host's own address on eth0: a guest cannot have it"}
 			},
-			"duplicate-address", doctor.Error, "The host has the guest's address 192.0.2.10 itself", "an interface of the host",
+			"not-its-own", doctor.Error, "db has what is not its own: 192.0.2.10 is the host's own address on eth0", "/run/vifctl/2.0.vif.json",
+		},
+		"a forward that hears nothing": {
+			func(f *inventory.Facts) {
+				f.NICs[1].Vif.Doubts = []string{"192.0.2.99 is on no interface of this host"}
+			},
+			"does-not-arrive", doctor.Warning, "192.0.2.99 is on no interface of this host.", "/run/vifctl/2.0.vif.json",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

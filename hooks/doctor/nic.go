@@ -49,6 +49,17 @@ func online(n *inventory.NIC, p *inventory.Port) string {
 	return d.Online(plan.Vif, "")
 }
 
+// offline are the calls that take a NIC's ports down.
+func offline(n *inventory.NIC) (calls []string) {
+	d := engine.Derived{NIC: n.NIC, Script: n.Script, Mode: n.Mode}
+	for _, p := range n.Ports() {
+		if p.Record != nil && p.Link != nil {
+			calls = append(calls, d.Offline(p.Kind, p.Name))
+		}
+	}
+	return calls
+}
+
 func hotplugFailed(f *inventory.Facts) []Finding {
 	return each(f, func(n *inventory.NIC) []Finding {
 		if n.Backend == nil || n.Status() != "error" {

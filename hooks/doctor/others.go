@@ -48,8 +48,7 @@ func moves(a, b *inventory.NIC) bool {
 	return a.UUID != "" && a.UUID == b.UUID && a.Domid != b.Domid && a.Devid == b.Devid
 }
 
-// duplicateAddress looks for addresses that two guests, or a guest and the host,
-// have.
+// duplicateAddress looks for addresses that two guests have.
 func duplicateAddress(f *inventory.Facts) []Finding {
 	owner := map[netip.Addr]*inventory.NIC{}
 	return each(f, func(n *inventory.NIC) (all []Finding) {
@@ -60,23 +59,62 @@ func duplicateAddress(f *inventory.Facts) []Finding {
 			}
 			first := owner[ip]
 			owner[ip] = n
-			switch {
-			case first != nil && first.NIC != n.NIC && !moves(first, n):
+			if first != nil && first.NIC != n.NIC && !moves(first, n) {
 				all = append(all, Finding{
 					Sentence: fmt.Sprintf("%s and %s have the same address %s.", n.Port(), first.Port(), ip),
 					Evidence: []string{fmt.Sprintf("%s has %s", first.Label(), ip), fmt.Sprintf("%s has %s", n.Label(), ip)},
 					Fix:      []string{"give one of them another address"},
 				})
-			case hasAddress(f, ip):
-				all = append(all, Finding{
-					Sentence: fmt.Sprintf("The host has the guest's address %s itself.", ip),
-					Evidence: []string{"an interface of the host has " + ip.String(), fmt.Sprintf("%s has %s", n.Label(), ip)},
-					Fix:      []string{"ip address show to " + ip.String()},
-				})
 			}
 		}
 		return all
 	})
+}
+
+// notItsOwn tells of what a call would refuse by now: what the host, a router or another
+// guest has.
+func notItsOwn(f *inventory.Facts) []Finding {
+	return each(f, func(n *inventory.NIC) (all []Finding) {
+		for _, sentence := range sentencesOf(n, func(p *inventory.Port) []string { return p.NotItsOwn }) {
+			all = append(all, Finding{
+				Sentence: fmt.Sprintf("%s has what is not its own: %s.", n.Label(), sentence),
+				Evidence: evidenceOfRecord(n),
+				Fix:      offline(n),
+			})
+		}
+		return all
+	})
+}
+
+// doesNotArrive tells of what a call would warn of by now.
+func doesNotArrive(f *inventory.Facts) []Finding {
+	return each(f, func(n *inventory.NIC) (all []Finding) {
+		for _, sentence := range sentencesOf(n, func(p *inventory.Port) []string { return p.Doubts }) {
+			all = append(all, Finding{Sentence: sentence + ".", Evidence: evidenceOfRecord(n)})
+		}
+		return all
+	})
+}
+
+// sentencesOf are those about a NIC's ports, each once.
+func sentencesOf(n *inventory.NIC, of func(*inventory.Port) []string) (all []string) {
+	for _, p := range n.Ports() {
+		for _, s := range of(p) {
+			if !slices.Contains(all, s) {
+				all = append(all, s)
+			}
+		}
+	}
+	return all
+}
+
+func evidenceOfRecord(n *inventory.NIC) (all []string) {
+	for _, p := range n.Ports() {
+		if p.Record != nil {
+			all = append(all, fmt.Sprintf("/run/vifctl/%s.%s.json: %s of guest %q, mode %s", n.NIC, p.Kind, p.Name, n.Guest, p.Record.Mode))
+		}
+	}
+	return all
 }
 
 // otherMAC looks for neighbours that answer for a guest's address with another

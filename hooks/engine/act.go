@@ -95,10 +95,16 @@ func (x *Executor) TakeOrUndo(ctx context.Context, actions []plan.Action) (left 
 	if failure == nil {
 		return nil, nil
 	}
+	return x.TakeBack(ctx, actions[:taken], failure)
+}
+
+// TakeBack undoes actions that were taken, newest first, after the failure of the last. left,
+// oldest first, is what could not be undone, which the error tells beside the failure.
+func (x *Executor) TakeBack(ctx context.Context, taken []plan.Action, failure error) (left []journal.Entry, err error) {
 	// It must not fail for want of the time that the step used up.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
-	if left, err = x.Undo(ctx, Taken(actions[:taken])); err != nil {
+	if left, err = x.Undo(ctx, Taken(taken)); err != nil {
 		return left, undoneError(failure, err)
 	}
 	return nil, failure

@@ -99,9 +99,19 @@ func (e *Engine) Complain(ctx context.Context, call event.Call, failure error) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
 	defer cancel()
+	// A word to a backend that has been removed would make it anew.
+	var keys []string
+	for _, name := range alwaysThere() {
+		keys = append(keys, call.Key(name))
+	}
+	there, err := e.Xenstore.ReadAll(ctx, keys...)
+	if err != nil || len(there) == 0 {
+		e.Log.Debug("the toolstack is not told: the backend is not there", "path", call.Backend, "error", err)
+		return
+	}
 	sentence := oneLine(failure.Error())
 	for _, w := range []plan.XenstoreWrite{
-		{Path: call.Key("hotplug-error"), Value: sentence},
+		{Path: call.Key(hotplugError), Value: sentence},
 		{Path: call.Key("hotplug-status"), Value: "error"},
 	} {
 		if err := e.Xenstore.Write(ctx, w.Path, w.Value); err != nil {

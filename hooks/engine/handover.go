@@ -18,22 +18,20 @@ func (p *port) takeOver(steps []plan.Step) ([]plan.Step, error) {
 	if p.who.UUID == "" || p.old != nil {
 		return steps, nil
 	}
-	taken := false
+	var old plan.Dev
 	for _, s := range steps {
 		route, ok := s.(plan.Route)
-		if !ok || route.Absent || taken {
+		if !ok || route.Absent || !old.IsZero() {
 			continue
 		}
 		at, err := p.Reader.LeadsElsewhere(route.Route.Dst, p.link.Index)
+		if err == nil && at != 0 {
+			old, err = p.predecessor(at)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", p.Event.Name, err)
 		}
-		taken = at != 0
 	}
-	if !taken {
-		return steps, nil
-	}
-	old := p.predecessor()
 	if old.IsZero() {
 		return steps, nil
 	}
@@ -48,20 +46,26 @@ func (p *port) takeOver(steps []plan.Step) ([]plan.Step, error) {
 	return append(first, steps...), nil
 }
 
-// predecessor is the port of the guest's old domain, zero where there is none.
-func (p *port) predecessor() plan.Dev {
-	own := p.newRecord().Port
-	// A record that cannot be read is taken for none.
-	all, _ := p.Journal.All()
-	for _, r := range all {
-		if !precedes(r.Port, own) {
-			continue
-		}
-		if l, ok, err := p.Reader.LinkByIndex(r.Index); err == nil && ok {
-			return l.Dev
-		}
+// predecessor is the port of the guest's old domain, where the NIC that a route leads to is
+// that domain's; zero where it is not.
+func (p *port) predecessor(at int) (plan.Dev, error) {
+	there, ok, err := p.Reader.LinkByIndex(at)
+	if err != nil || !ok {
+		return plan.Dev{}, err
 	}
-	return plan.Dev{}
+	nic, ok := p.Journal.NICOf(there.Name)
+	if !ok {
+		return plan.Dev{}, nil
+	}
+	r, err := p.Journal.Read(nic, p.Event.Kind)
+	if err != nil || r == nil || !precedes(r.Port, p.newRecord().Port) {
+		return plan.Dev{}, nil //nolint:nilerr // a record that cannot be read is taken for none
+	}
+	l, ok, err := p.Reader.LinkByIndex(r.Index)
+	if err != nil || !ok {
+		return plan.Dev{}, err
+	}
+	return l.Dev, nil
 }
 
 // precedes reports whether a is the same port as b, of another domain of the

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path"
+	"slices"
 	"strings"
 
 	"vifctl/configs"
@@ -90,7 +91,7 @@ func (e *Engine) backend(ctx context.Context, call event.Call) (map[string]strin
 	if e.Xenstore == nil {
 		return nil, Identity{}, e.NoXenstore
 	}
-	names := event.BackendKeys()
+	names := slices.Concat(event.BackendKeys(), alwaysThere(), []string{hotplugError})
 	paths := make([]string, len(names))
 	for i, name := range names {
 		paths[i] = call.Key(name)
@@ -112,6 +113,9 @@ func (e *Engine) backend(ctx context.Context, call event.Call) (map[string]strin
 			keys[name] = v
 		}
 	}
+	if len(keys) == 0 {
+		return nil, Identity{}, fmt.Errorf("the toolstack has removed %s: %w", call.Backend, ErrNoKeys)
+	}
 	who := identityOf(identity, values)
 	if who.Target != "" {
 		// A stub domain works for a guest: it is that guest's NIC.
@@ -122,6 +126,12 @@ func (e *Engine) backend(ctx context.Context, call event.Call) (map[string]strin
 	}
 	return keys, e.arriving(who), nil
 }
+
+// hotplugError is where a call that failed left its sentence.
+const hotplugError = "hotplug-error"
+
+// alwaysThere are keys that every toolstack gives a backend.
+func alwaysThere() []string { return []string{"frontend-id", "frontend", "handle"} }
 
 // Entry is what a configuration says of one of a guest's NICs.
 func Entry(config *configs.Config, who Identity, mac string, devid int) configs.Guest {
@@ -149,8 +159,12 @@ func Mode(script string, entry configs.Guest) string {
 func chooseMode(ev event.Event, entry configs.Guest) (string, error) {
 	mode := Mode(ev.Script, entry)
 	if ev.Script != anyMode && entry.Mode != "" && entry.Mode != mode {
-		return "", fmt.Errorf("%s: the script is %s, but the configuration says mode %s for %s: give the guest script=vif-%s or script=vifctl, or change its mode",
-			ev.Device, ev.Script, entry.Mode, entry, entry.Mode)
+		either := "script=" + anyMode
+		if script := modes.ScriptOf(entry.Mode); script != "" {
+			either = "script=" + script + " or " + either
+		}
+		return "", fmt.Errorf("%s: the script is %s, but the configuration says mode %s for %s: give the guest %s, or change its mode",
+			ev.Device, ev.Script, entry.Mode, entry, either)
 	}
 	return mode, nil
 }
@@ -197,9 +211,18 @@ func (e *Engine) Derive(ctx context.Context, nic plan.NIC, keys map[string]strin
 
 // Online is the call that brings one of the NIC's ports up, for a person to make.
 func (d Derived) Online(kind plan.Kind, device string) string {
-	script := cmp.Or(d.Script, "/etc/xen/scripts/vif-"+cmp.Or(d.Mode, "bridge"))
+	return d.call(commandUp(kind), kind, device)
+}
+
+// Offline is the call that takes one of them down.
+func (d Derived) Offline(kind plan.Kind, device string) string {
+	return d.call(commandDown(kind), kind, device)
+}
+
+func (d Derived) call(command event.Command, kind plan.Kind, device string) string {
+	words := []string{cmp.Or(d.Script, "/etc/xen/scripts/vif-"+cmp.Or(d.Mode, "bridge")), string(command), "type_if=" + string(kind)}
 	if kind == plan.Tap {
-		return plan.Command(script, "add", "type_if=tap", "INTERFACE="+device, "XENBUS_PATH="+backendPath(d.NIC))
+		words = append(words, "INTERFACE="+device)
 	}
-	return plan.Command(script, "online", "type_if=vif", "XENBUS_PATH="+backendPath(d.NIC))
+	return plan.Command(append(words, "XENBUS_PATH="+backendPath(d.NIC))...)
 }

@@ -26,6 +26,7 @@ func (p *port) lookUp(ctx context.Context) error {
 		return err
 	}
 	p.Event, p.who, p.Guest = ev, who, who.Name
+	p.complained = keys[hotplugError] != ""
 	p.entry = Entry(&p.Config, who, ev.MAC, ev.NIC.Devid)
 	if p.Mode, err = chooseMode(ev, p.entry); err != nil {
 		return err
@@ -40,6 +41,10 @@ func (p *port) lookUp(ctx context.Context) error {
 	if p.link, err = p.findPort(ctx, ev, p.old, p.wait); err != nil {
 		return err
 	}
+	if err := p.undoFormer(ctx); err != nil {
+		return err
+	}
+	p.warnWithoutMeaning()
 	p.request = p.requestOf(ev)
 	p.host = plan.NewSnapshot()
 	p.host.Links[p.link.Index] = p.link
@@ -48,6 +53,7 @@ func (p *port) lookUp(ctx context.Context) error {
 	if err := p.Reader.Read(ctx, q, p.host); err != nil {
 		return fmt.Errorf("%s: %w", ev.Name, err)
 	}
+	p.markGuests(p.host.Uplink, p.boot)
 	return nil
 }
 
@@ -59,6 +65,9 @@ func (p *port) lookDown(ctx context.Context) error {
 	defer cancel()
 	keys, who, _ := p.backend(brief, p.call)
 	p.Guest = who.Name
+	if p.old != nil && p.old.Guest != "" {
+		p.Guest = p.old.Guest // the domain may be another guest's by now
+	}
 	if ev, err := p.Event.Event(keys); err == nil {
 		p.Event = ev
 	}
@@ -70,9 +79,6 @@ func (p *port) lookDown(ctx context.Context) error {
 		return nil
 	}
 	p.Event.Name, p.Mode, p.Bridge = p.old.Name, p.old.Mode, p.old.Bridge
-	if p.Guest == "" {
-		p.Guest = p.old.Guest
-	}
 	there, err := p.there(p.old.Port)
 	p.Gone = !there
 	if err != nil {
@@ -199,10 +205,14 @@ func (e *Engine) nameFree(ev event.Event, port plan.Link) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", ev.Name, err)
 	}
-	if ok && other.Index != port.Index {
-		return fmt.Errorf("%s: rename to %s (vifname): %w: choose another, or stop the guest that has it", port.Name, ev.Name, errTaken)
+	return nameTaken(port.Name, ev.Name, ok && other.Index != port.Index)
+}
+
+func nameTaken(port, name string, taken bool) error {
+	if !taken {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("%s: rename to %s (vifname): %w: choose another, or stop the guest that has it", port, name, errTaken)
 }
 
 // isNetback reports whether an interface is the backend of a NIC, as its

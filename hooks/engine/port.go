@@ -79,8 +79,10 @@ type facts struct {
 	// done in this run of the kernel; damaged: it cannot be read.
 	old     *journal.Record
 	damaged bool
-	who     Identity
-	entry   configs.Guest
+	// complained: an earlier call has left its error in the xenstore.
+	complained bool
+	who        Identity
+	entry      configs.Guest
 	// link is the port itself.
 	link plan.Link
 	// request is what the mode is asked, and host what it looks at.

@@ -33,7 +33,8 @@ func (e *Engine) RunQemuIfup(ctx context.Context, tap, bridge string) error {
 		return err
 	}
 	if checked {
-		return e.Run(ctx, call)
+		_, err := e.Run(ctx, call)
+		return err
 	}
 	d, err := e.unchecked(ctx, tap, bridge)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"vifctl/configs"
 	"vifctl/hooks/event"
@@ -28,7 +29,7 @@ func (p *port) requestOf(ev event.Event) plan.Request {
 		VLANs:       ev.VLANs,
 		Rate:        ev.Rate,
 		Bridge:      cmp.Or(entry.Bridge, ev.Bridge),
-		Uplink:      cmp.Or(ev.Uplink, entry.Uplink),
+		Uplink:      UplinkOf(ev.Uplink, entry),
 		HostUplink:  p.Config.Host.Uplink,
 		FrontendMTU: ev.FrontendMTU(),
 		Emulated:    ev.Kind == plan.Tap || p.who.Target != "",
@@ -61,6 +62,31 @@ func (p *port) requestOf(ev event.Event) plan.Request {
 		r.VLANs = entry.VLANs
 	}
 	return r
+}
+
+// warnWithoutMeaning says which settings of the guest's entry the mode has no use for: the
+// script may have picked another mode than the entry was written for.
+func (p *port) warnWithoutMeaning() {
+	given := map[string]bool{
+		"public": len(p.entry.Public) > 0, "forward": len(p.entry.Forwards) > 0, "nat66": p.entry.NAT66, "open6": p.entry.Open6,
+		"gateway": p.entry.Gateway != p.Config.Host.Gateway && p.entry.Gateway != configs.Gateway{},
+		"uplink":  p.entry.Uplink != p.Config.Host.Uplink && p.entry.Uplink != "", "bridge": p.entry.Bridge != "",
+	}
+	var keys []string
+	for key, is := range given {
+		if is && !modes.Understands(p.Mode, key) {
+			keys = append(keys, key)
+		}
+	}
+	if len(keys) == 0 {
+		return
+	}
+	slices.Sort(keys)
+	verb := "means"
+	if len(keys) > 1 {
+		verb = "mean"
+	}
+	p.warn("the configuration has %s for %s, which %s nothing in mode %s: the script %s picks that", strings.Join(keys, " and "), p.entry, verb, p.Mode, p.call.Script)
 }
 
 // inVLANs: a guest that is to be kept apart is refused where nothing would.
@@ -97,3 +123,7 @@ func forwards(list []configs.Forward) []plan.Rule {
 	}
 	return rules
 }
+
+// UplinkOf is the name of a NIC's way out: the toolstack's (gatewaydev=), else the
+// configuration's, "" where it is the host's (kernel.Host.Uplink).
+func UplinkOf(gatewaydev string, entry configs.Guest) string { return cmp.Or(gatewaydev, entry.Uplink) }

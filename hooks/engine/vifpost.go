@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"vifctl/configs"
 	"vifctl/hooks/plan"
 	"vifctl/hooks/process"
 )
@@ -32,6 +33,13 @@ func (p *port) hookRuns() ([]plan.HookRun, error) {
 		path := filepath.Join(p.HookDir, e.Name())
 		info, err := os.Stat(path)
 		if err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
+			continue
+		}
+		if err := configs.Trusted(path); err != nil {
+			if p.call.Command.Up() {
+				return nil, fmt.Errorf("%s: the hook is not run: %w", p.Event.Name, err)
+			}
+			p.warn("a hook is not run: %v", err)
 			continue
 		}
 		runs = append(runs, plan.HookRun{Path: path, Vars: p.hookVars()})

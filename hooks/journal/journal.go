@@ -4,6 +4,7 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -88,11 +89,16 @@ func (j *Journal) Read(nic plan.NIC, kind plan.Kind) (*Record, error) {
 
 // Write puts a record in place, whole or not at all.
 func (j *Journal) Write(r *Record) error {
+	if err := j.putName(r.Port); err != nil {
+		return err
+	}
 	return j.put(j.path(r.NIC, r.Kind), r)
 }
 
 // Delete forgets a port. Forgetting what was never written is no error.
-func (j *Journal) Delete(nic plan.NIC, kind plan.Kind) error { return j.remove(j.path(nic, kind)) }
+func (j *Journal) Delete(nic plan.NIC, kind plan.Kind) error {
+	return errors.Join(j.removeName(nic, kind), j.remove(j.path(nic, kind)))
+}
 
 // SetAside moves a record that cannot be read out of the way and returns where
 // it is now: a damaged file must not keep a guest from the network.

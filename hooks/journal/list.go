@@ -98,26 +98,38 @@ func (j *Journal) All() ([]*Stored, error) {
 	return all, errors.Join(failed...)
 }
 
-// Rules are the firewall's rules that the records of a boot have. Where one
-// cannot be read, they are not known, which is the error.
-func (j *Journal) Rules(boot string) ([]plan.Rule, error) {
+// Records reads every record of a boot. Those that cannot be read are in the error, and the
+// others are returned all the same.
+func (j *Journal) Records(boot string) ([]*Record, error) {
 	names, err := j.names()
 	if err != nil {
 		return nil, err
 	}
-	var rules []plan.Rule
+	var all []*Record
+	var failed []error
 	for _, name := range names {
 		nic, kind, ok := PortOf(name)
 		if !ok {
 			continue
 		}
 		r, err := j.Read(nic, kind)
-		if err != nil {
-			return nil, err
+		if r != nil && r.Boot == boot {
+			all = append(all, r)
 		}
-		if r == nil || r.Boot != boot {
-			continue
-		}
+		failed = append(failed, err)
+	}
+	return all, errors.Join(failed...)
+}
+
+// Rules are the firewall's rules that the records of a boot have. Where one
+// cannot be read, they are not known, which is the error.
+func (j *Journal) Rules(boot string) ([]plan.Rule, error) {
+	records, err := j.Records(boot)
+	if err != nil {
+		return nil, err
+	}
+	var rules []plan.Rule
+	for _, r := range records {
 		for _, e := range r.Entries {
 			for _, s := range append([]plan.Step{e.Step}, e.Undo...) {
 				if rule, ok := s.(plan.Rule); ok {

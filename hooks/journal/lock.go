@@ -40,6 +40,12 @@ func (j *Journal) LockCall(ctx context.Context, nic plan.NIC) (*Lock, error) {
 	return j.lock(ctx, nic.String()+".lock", os.O_RDWR, false, wait)
 }
 
+// LockNetworks holds the starts and stops of the host's side, which wait for answers of the
+// network. Whoever holds it may ask for LockHost, not the other way round.
+func (j *Journal) LockNetworks(ctx context.Context) (*Lock, error) {
+	return j.lock(ctx, "network.lock", os.O_RDONLY, false, wait)
+}
+
 // LockHost holds what belongs to the whole host; it is to be held briefly.
 func (j *Journal) LockHost(ctx context.Context) (*Lock, error) {
 	return j.lock(ctx, "host.lock", os.O_RDONLY, true, wait)

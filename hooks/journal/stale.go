@@ -43,7 +43,7 @@ func (j *Journal) Tidy(ctx context.Context, boot string, gone func(plan.NIC) boo
 	for nic, files := range byNIC {
 		failed = append(failed, j.tidyNIC(ctx, nic, files, boot, gone, &removed))
 	}
-	failed = append(failed, j.tidyGuests(ctx, &removed))
+	failed = append(failed, j.tidyGuests(ctx, &removed), j.tidyNames(&removed))
 	slices.Sort(removed)
 	return removed, errors.Join(failed...)
 }

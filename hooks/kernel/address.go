@@ -18,7 +18,7 @@ func (k *Kernel) readAddresses(q plan.Query, s *plan.Snapshot) error {
 		if _, known := s.Addresses[index]; known {
 			continue
 		}
-		list, err := k.addressesOf(index)
+		list, err := k.AddressesOf(index)
 		if err != nil {
 			return err
 		}
@@ -27,9 +27,9 @@ func (k *Kernel) readAddresses(q plan.Query, s *plan.Snapshot) error {
 	return nil
 }
 
-// addressesOf lists one interface's addresses of both families; an interface
-// that has gone has none.
-func (k *Kernel) addressesOf(index int) ([]plan.Addr, error) {
+// AddressesOf lists one interface's addresses of both families in the kernel's order; an
+// interface that has gone has none.
+func (k *Kernel) AddressesOf(index int) ([]plan.Addr, error) {
 	list, err := k.addresses(index)
 	if err != nil {
 		return nil, fmt.Errorf("list the addresses of %s: %w", plan.Dev{Index: index}, err)
@@ -94,6 +94,7 @@ func parseAddress(msg *nl.IfAddrmsg, data []byte) (plan.Addr, error) {
 			a.Metric = word(value)
 		case ifaProto:
 			a.Origin = int(value[0])
+			a.Guests = a.Origin == plan.RouteProtocol
 		case unix.IFA_CACHEINFO:
 			if len(value) >= 8 {
 				preferred, valid := binary.NativeEndian.Uint32(value), binary.NativeEndian.Uint32(value[4:])

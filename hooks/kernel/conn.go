@@ -14,7 +14,7 @@ import (
 // less; iproute2 reads as much).
 const bufferSize = 32 << 10
 
-// conn is one rtnetlink socket in the network namespace it was opened in. It sends
+// conn is one netlink socket in the network namespace it was opened in. It sends
 // a message that the netlink library put together and receives what the kernel
 // answers: the library's own transport takes a 64 KiB buffer from the stack for
 // every answer, which is a tenth of a call's time; this one is read into one
@@ -26,8 +26,11 @@ type conn struct {
 }
 
 // dial opens a socket that filters dumps in the kernel.
-func dial() (*conn, error) {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+func dial() (*conn, error) { return dialTo(unix.NETLINK_ROUTE) }
+
+// dialTo opens one of a NETLINK_* protocol.
+func dialTo(protocol int) (*conn, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
 	if err != nil {
 		return nil, fmt.Errorf("open a netlink socket: %w", err)
 	}

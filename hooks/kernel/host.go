@@ -16,8 +16,9 @@ type Host struct {
 	// Links by ifindex.
 	Links     map[int]Link
 	Addresses map[int][]plan.Addr
-	// Routes are those of the main table, both families.
-	Routes []Route
+	// Routes are those of the main table, both families, and OtherRoutes those of all
+	// others but the kernel's own (local).
+	Routes, OtherRoutes []Route
 	// Neighbours are the ARP and neighbour discovery entries, the proxied ones
 	// included.
 	Neighbours []Neighbour
@@ -58,8 +59,14 @@ func (k *Kernel) Host() (*Host, error) {
 		return nil, fmt.Errorf("list the addresses: %w", err)
 	}
 	for _, fam := range []int{unix.AF_INET, unix.AF_INET6} {
-		err := k.routes(routeFilter{family: fam, table: unix.RT_TABLE_MAIN}, func(rt Route) error {
-			h.Routes = append(h.Routes, rt)
+		err := k.routes(routeFilter{family: fam}, func(rt Route) error {
+			switch rt.Attrs.Table {
+			case unix.RT_TABLE_MAIN:
+				h.Routes = append(h.Routes, rt)
+			case unix.RT_TABLE_LOCAL:
+			default:
+				h.OtherRoutes = append(h.OtherRoutes, rt)
+			}
 			return nil
 		})
 		if err != nil {
@@ -97,6 +104,27 @@ func (h *Host) Default(is6 bool) (best Route, ok bool) {
 		}
 	}
 	return best, ok
+}
+
+// Uplink is the interface that is the way out of guests for which no other is named, as
+// findUplink finds it for a call: the default route's, else the usual one, "" without either.
+func (h *Host) Uplink() string {
+	if name := h.DefaultDevice(); name != "" {
+		return name
+	}
+	l, _ := h.Named(plan.FallbackUplink)
+	return l.Name
+}
+
+// DefaultDevice is the interface that the default route leads through, IPv4's before IPv6's,
+// "" without one.
+func (h *Host) DefaultDevice() string {
+	for _, is6 := range []bool{false, true} {
+		if r, ok := h.Default(is6); ok {
+			return h.Links[r.Index()].Name
+		}
+	}
+	return ""
 }
 
 // Named finds a link by its name.

@@ -191,6 +191,21 @@ func listRoutes(c *conn, f routeFilter, take func(Route) error) error {
 	return nil
 }
 
+// RoutesOf hands the routes of a family to take, those of every table: through an
+// interface, or all of them where index is 0.
+func (k *Kernel) RoutesOf(is6 bool, index int, take func(Route)) error {
+	f := routeFilter{family: unix.AF_INET, through: index}
+	if is6 {
+		f.family = unix.AF_INET6
+	}
+	return k.routes(f, func(rt Route) error {
+		if index == 0 || slices.Contains(rt.Through, index) {
+			take(rt)
+		}
+		return nil
+	})
+}
+
 // readRoutes reads what a port may have: plain routes of the main table.
 func (k *Kernel) readRoutes(q plan.Query, s *plan.Snapshot) error {
 	for _, index := range q.Routes {

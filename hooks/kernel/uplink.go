@@ -20,7 +20,7 @@ func (k *Kernel) readUplink(q plan.Query, s *plan.Snapshot) error {
 		return err
 	}
 	u := &plan.Uplink{Link: link}
-	if u.Addresses, err = k.addressesOf(link.Index); err != nil {
+	if u.Addresses, err = k.AddressesOf(link.Index); err != nil {
 		return err
 	}
 	for _, f := range []struct {
@@ -65,24 +65,44 @@ func probe() netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, 1}) }
 // lead to. It returns 0 where that is no default route: there may be one
 // for that network, too.
 func (k *Kernel) probe4() (int, error) {
-	rt, ok, err := k.lookUpRoute(probe())
+	rt, ok, err := k.LookUp(probe())
 	if err != nil || !ok || rt.Attrs.Table != unix.RT_TABLE_MAIN || rt.Attrs.Type != unix.RTN_UNICAST || rt.Dst.Bits() != 0 {
 		return 0, nil //nolint:nilerr // an old kernel: the list will tell
 	}
 	return rt.Index(), nil
 }
 
-// lookUpRoute asks which route the kernel takes to an address, rules included (`ip route
+// LookUp asks which route the kernel takes to an address, rules included (`ip route
 // get fibmatch`). ok is false where it is unreachable.
-func (k *Kernel) lookUpRoute(to netip.Addr) (rt Route, ok bool, err error) {
+func (k *Kernel) LookUp(to netip.Addr) (rt Route, ok bool, err error) {
+	return k.lookUp(to, netip.Addr{}, 0)
+}
+
+// LookUpFrom asks the same of a packet that arrives from an address through an interface.
+// ok is false also where the kernel would drop it: where it forwards nothing, or finds the
+// source on the wrong side.
+func (k *Kernel) LookUpFrom(to, from netip.Addr, index int) (rt Route, ok bool, err error) {
+	return k.lookUp(to, from, index)
+}
+
+func (k *Kernel) lookUp(to, from netip.Addr, index int) (rt Route, ok bool, err error) {
 	req := nl.NewNetlinkRequest(unix.RTM_GETROUTE, unix.NLM_F_ACK)
-	req.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family(to)), Dst_len: uint8(to.BitLen()), Flags: rtmFibMatch}})
+	msg := &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family(to)), Dst_len: uint8(to.BitLen()), Flags: rtmFibMatch}}
+	if to.Is4() {
+		msg.Flags |= unix.RTM_F_LOOKUP_TABLE // IPv6 always tells the table, and refuses the flag
+	}
+	req.AddData(msg)
 	req.AddData(attr(unix.RTA_DST, to.AsSlice()))
+	if from.IsValid() {
+		msg.Src_len = uint8(from.BitLen())
+		req.AddData(attr(unix.RTA_SRC, from.AsSlice()))
+		req.AddData(attr(unix.RTA_IIF, number(index)))
+	}
 	err = k.conn.ask(req, unix.RTM_NEWROUTE, func(m []byte) (err error) {
 		rt, ok, err = parseRoute(m)
 		return err
 	})
-	if errors.Is(err, unix.ENETUNREACH) || errors.Is(err, unix.EHOSTUNREACH) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.EINVAL) {
+	if errors.Is(err, unix.ENETUNREACH) || errors.Is(err, unix.EHOSTUNREACH) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EXDEV) {
 		return Route{}, false, nil // nothing leads there, or it is prohibited, or thrown away
 	}
 	if err != nil {
@@ -95,7 +115,7 @@ func (k *Kernel) lookUpRoute(to netip.Addr) (rt Route, ok bool, err error) {
 // there is none, or where it is the one of an ifindex.
 func (k *Kernel) LeadsElsewhere(to netip.Prefix, index int) (int, error) {
 	for _, a := range []netip.Addr{to.Masked().Addr(), lastOf(to)} {
-		rt, ok, err := k.lookUpRoute(a)
+		rt, ok, err := k.LookUp(a)
 		if err != nil {
 			return 0, err
 		}

@@ -75,6 +75,9 @@ type start struct {
 	host    *plan.Snapshot
 
 	record *journal.Network
+	// common is the lock that all calls share, held from the last look at the host until it
+	// is rewired.
+	common *journal.Lock
 	// left of what a failed start did could not be undone.
 	left []journal.Entry
 	// release tells the guarding process that this one is done.
@@ -106,8 +109,7 @@ func (s *start) Look(ctx context.Context) (err error) {
 	if s.request, err = s.hostRequest(s.req, all); err != nil {
 		return err
 	}
-	s.host = plan.NewSnapshot()
-	if err := s.Reader.Read(ctx, s.net.Needs(s.request), s.host); err != nil {
+	if err := s.read(ctx); err != nil {
 		return err
 	}
 	uplink := ""
@@ -120,10 +122,47 @@ func (s *start) Look(ctx context.Context) (err error) {
 			s.old, s.Before = n, true
 		}
 	}
-	if s.old != nil {
+	if s.old == nil {
+		if err := s.askGateways(ctx); err != nil {
+			return err
+		}
+	}
+	return s.lookShared(ctx)
+}
+
+// read reads what the mode needs to know of the host.
+func (s *start) read(ctx context.Context) error {
+	s.host = plan.NewSnapshot()
+	err := s.Reader.Read(ctx, s.net.Needs(s.request), s.host)
+	s.markGuests()
+	return err
+}
+
+// lookShared looks at the host once more, when gateways have had their time to answer: from
+// here on no call puts anything on the uplink until the host is rewired.
+func (s *start) lookShared(ctx context.Context) error {
+	if !s.ask {
 		return nil
 	}
-	return s.askGateways(ctx)
+	if err := s.share(ctx); err != nil {
+		return err
+	}
+	answering := s.host.Answering
+	err := s.read(ctx)
+	s.host.Answering = answering
+	return err
+}
+
+// markGuests marks guests' ports, whatever they are called. A record that cannot be read is
+// left out: the next call for its port sets it aside.
+func (s *start) markGuests() {
+	records, _ := s.Journal.Records(s.boot)
+	for _, r := range records {
+		if l, ok := s.host.Links[r.Index]; ok && (l.Name == r.Name || l.Name == r.Device) {
+			l.Guest = true
+			s.host.Links[r.Index] = l
+		}
+	}
 }
 
 // askGateways finds out which of the uplink's gateways answer, where it would be rewired.

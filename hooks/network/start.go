@@ -3,10 +3,12 @@ package network
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"vifctl/hooks/engine"
 	"vifctl/hooks/journal"
+	"vifctl/hooks/plan"
 )
 
 // Start does what a request asks for, all of it or nothing. With confirm, it is
@@ -14,7 +16,7 @@ import (
 func (r *Networks) Start(ctx context.Context, req Request, confirm time.Duration) (*Decision, error) {
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
-	lock, err := r.Journal.LockHost(ctx)
+	lock, err := r.Journal.LockNetworks(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -24,7 +26,7 @@ func (r *Networks) Start(ctx context.Context, req Request, confirm time.Duration
 	}
 	s := r.start(req)
 	s.ask, s.confirm = true, confirm
-	defer func() { s.release() }()
+	defer func() { s.unshare(); s.release() }()
 	return &s.Decision, engine.Carry(ctx, s)
 }
 
@@ -61,10 +63,47 @@ func (s *start) Record(context.Context) error {
 	return nil
 }
 
-// Act implements engine.Subject.
-func (s *start) Act(ctx context.Context) (err error) {
-	s.left, err = s.Executor.TakeOrUndo(ctx, s.Actions())
+// Act implements engine.Subject. The common lock, which Look took, is held until the host is
+// rewired, and not while gateways are waited for.
+func (s *start) Act(ctx context.Context) error {
+	actions := s.Actions()
+	rewired := slices.IndexFunc(actions, func(a plan.Action) bool { _, waits := a.Step.(plan.Reachable); return waits })
+	if rewired < 0 {
+		rewired = len(actions)
+	}
+	taken, failure := s.Executor.Take(ctx, actions[:rewired])
+	if failure == nil {
+		s.unshare()
+		var more int
+		more, failure = s.Executor.Take(ctx, actions[rewired:])
+		taken += more
+	}
+	if failure == nil {
+		return nil
+	}
+	if err := s.share(ctx); err != nil {
+		failure = errors.Join(failure, err) // it is undone all the same: the host may be cut off
+	}
+	defer s.unshare()
+	var err error
+	s.left, err = s.Executor.TakeBack(ctx, actions[:taken], failure)
 	return err
+}
+
+// share takes the lock that all calls share, if it is not held.
+func (s *start) share(ctx context.Context) (err error) {
+	if s.common == nil {
+		s.common, err = s.Journal.LockHost(ctx)
+	}
+	return err
+}
+
+// unshare releases it, if it is held.
+func (s *start) unshare() {
+	if s.common != nil {
+		s.common.Release()
+		s.common = nil
+	}
 }
 
 // Settle implements engine.Subject.
@@ -112,7 +151,7 @@ func (s *start) started(ctx context.Context) error {
 
 // Confirm takes every start that waits for it as good, and returns their names.
 func (r *Networks) Confirm(ctx context.Context) (names []string, err error) {
-	lock, err := r.Journal.LockHost(ctx)
+	lock, err := r.Journal.LockNetworks(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ import (
 func (r *Networks) Stop(ctx context.Context, req Request, force bool) (name string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
-	lock, err := r.Journal.LockHost(ctx)
+	lock, err := r.Journal.LockNetworks(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -119,11 +119,16 @@ func (r *Networks) unused(n *journal.Network) error {
 
 // undo takes back all that was done for a network, newest first, and goes on after
 // a failure; what another network wants as well is left to it. all are all
-// records.
+// records. Meanwhile no call puts anything on what is rewired.
 func (r *Networks) undo(ctx context.Context, n *journal.Network, all []*journal.Network) error {
 	if err := r.handOver(n, all); err != nil {
 		return err
 	}
+	lock, err := r.Journal.LockHost(ctx)
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
 	topology, err1 := r.Executor.Undo(ctx, reversed(n.Topology))
 	settings, err2 := r.Executor.Undo(ctx, reversed(n.Settings))
 	if len(topology)+len(settings) == 0 {

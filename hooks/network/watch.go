@@ -31,7 +31,7 @@ func (r *Networks) Watch(ctx context.Context, mode, name, token string, parent i
 func (r *Networks) look(ctx context.Context, mode, name, token string) (over bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, deadline+undoDeadline)
 	defer cancel()
-	lock, err := r.Journal.LockHost(ctx)
+	lock, err := r.Journal.LockNetworks(ctx)
 	if err != nil {
 		return false, err
 	}

@@ -63,9 +63,9 @@ func (c Claim) answered(a netip.Addr) bool { return c.Mode != "nat" || a.Is6() }
 // leadsTo reports whether an interface is one of the guest's ports.
 func (c Claim) leadsTo(dev string) bool { return slices.Contains(c.Ports, dev) }
 
-// same reports whether two NICs are one guest's: by the UUID, and where one is not known by
+// Same reports whether two NICs are one guest's: by the UUID, and where one is not known by
 // the NIC or the name.
-func (w Who) same(o Who) bool {
+func (w Who) Same(o Who) bool {
 	if w.UUID != "" && o.UUID != "" {
 		return w.UUID == o.UUID
 	}
@@ -82,8 +82,8 @@ func (w Who) String() string {
 	return "another guest"
 }
 
-// meets reports whether some packet is for both, which listen on one address.
-func (f Forward) meets(o Forward) bool {
+// Meets reports whether some packet is for both, which listen on one address.
+func (f Forward) Meets(o Forward) bool {
 	return f.Protocol == o.Protocol && f.First <= o.Last && o.First <= f.Last &&
 		(!f.From.IsValid() || !o.From.IsValid() || f.From.Overlaps(o.From))
 }

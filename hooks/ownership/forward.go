@@ -22,7 +22,7 @@ func (j *judge) forward(fw Forward) {
 	j.routedElsewhere(single(listen), &r)
 	for _, o := range j.rest {
 		for _, theirs := range o.Forwards {
-			if at, ok := j.resolve(theirs, o.Uplink); ok && at == listen && fw.meets(theirs) {
+			if at, ok := j.resolve(theirs, o.Uplink); ok && at == listen && fw.Meets(theirs) {
 				r.add(ofGuest, "%s leads to %s with %s", listen, o.Who, theirs)
 			}
 		}

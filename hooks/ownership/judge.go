@@ -16,7 +16,7 @@ import (
 // wanted, or does not do what it seems to. Each address, gateway and forward has at most one refusal. The answer
 // does not depend on the order of the facts.
 func Judge(c Claim, f Facts) (refusals, warnings []string) {
-	j := judge{Claim: c, Facts: f, rest: slices.DeleteFunc(slices.Clone(f.Others), func(o Other) bool { return c.same(o.Who) })}
+	j := judge{Claim: c, Facts: f, rest: slices.DeleteFunc(slices.Clone(f.Others), func(o Other) bool { return c.Same(o.Who) })}
 	for _, p := range c.Addresses {
 		switch p := p.Masked(); {
 		case c.bridged():

@@ -5,22 +5,37 @@ import (
 	"net/netip"
 )
 
-// reserved are the ranges of which no host on a routed network has an address (RFC 6890),
-// with what they are for. The ranges for documentation and private use are not among them.
-var reserved = []struct {
-	prefix netip.Prefix
-	is     string
-}{
-	{netip.MustParsePrefix("0.0.0.0/8"), "reserved"},
-	{netip.MustParsePrefix("127.0.0.0/8"), "a loopback address"},
-	{netip.MustParsePrefix("169.254.0.0/16"), "a link-local address"},
-	{netip.MustParsePrefix("224.0.0.0/4"), "a multicast address"},
-	{netip.MustParsePrefix("240.0.0.0/4"), "reserved"},
-	{netip.MustParsePrefix("::/128"), "the unspecified address"},
-	{netip.MustParsePrefix("::1/128"), "the loopback address"},
-	{netip.MustParsePrefix("::ffff:0:0/96"), "an IPv4 address written as an IPv6 one"},
-	{netip.MustParsePrefix("fe80::/10"), "a link-local address"},
-	{netip.MustParsePrefix("ff00::/8"), "a multicast address"},
+// reserved says what a range is for of which no host on a routed network has an address (RFC
+// 6890), "" for all others. The ranges for documentation and private use are not among them.
+func reserved(a netip.Addr) string {
+	switch {
+	case a.IsLoopback() && a.Is6():
+		return "the loopback address"
+	case a.IsLoopback():
+		return "a loopback address"
+	case a.IsLinkLocalUnicast():
+		return "a link-local address"
+	case a.IsMulticast():
+		return "a multicast address"
+	case a.Is4In6():
+		return "an IPv4 address written as an IPv6 one"
+	case a == netip.IPv6Unspecified():
+		return "the unspecified address"
+	case a.Is4() && (a.As4()[0] == 0 || a.As4()[0] >= 240):
+		return "reserved"
+	}
+	return ""
+}
+
+// ranges are those of reserved.
+func ranges() []netip.Prefix {
+	var all []netip.Prefix
+	for _, p := range []string{
+		"0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4", "::/128", "::1/128", "::ffff:0:0/96", "fe80::/10", "ff00::/8",
+	} {
+		all = append(all, netip.MustParsePrefix(p))
+	}
+	return all
 }
 
 // notAHosts says, with the address as its subject, why an address is none that a host on a
@@ -34,10 +49,8 @@ func notAHosts(a netip.Addr) string {
 	case isNetmask(a):
 		return fmt.Sprintf("%s is a netmask, not an address", a)
 	}
-	for _, r := range reserved {
-		if r.prefix.Contains(a) {
-			return fmt.Sprintf("%s is %s", a, r.is)
-		}
+	if is := reserved(a); is != "" {
+		return fmt.Sprintf("%s is %s", a, is)
 	}
 	return ""
 }
@@ -57,9 +70,9 @@ func holdsReserved(p netip.Prefix) string {
 	if p.Bits() == 0 {
 		return fmt.Sprintf("%s is every address there is", p)
 	}
-	for _, r := range reserved {
-		if r.prefix.Overlaps(p) {
-			return fmt.Sprintf("%s overlaps %s, in which no host has an address", p, r.prefix)
+	for _, r := range ranges() {
+		if r.Overlaps(p) {
+			return fmt.Sprintf("%s overlaps %s, in which no host has an address", p, r)
 		}
 	}
 	return ""

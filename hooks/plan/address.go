@@ -46,6 +46,17 @@ type Addr struct {
 	Secondary bool `json:"-"`
 	// Dynamic, told by the kernel and never wanted: made by the kernel (autoconfiguration) or with a lifetime.
 	Dynamic bool `json:"-"`
+	// Guests, found out and never wanted: it was put on the interface for a guest, and is
+	// none of the host's own.
+	Guests bool `json:"-"`
+}
+
+// Network is the network that the address is in: for one with a peer, what the peer is in.
+func (a Addr) Network() netip.Prefix {
+	if a.Peer.IsValid() {
+		return a.Peer.Masked()
+	}
+	return a.Prefix.Masked()
 }
 
 // Address wants an interface to have an address, or not to have it.

@@ -18,6 +18,8 @@ type Link struct {
 	Lower  int
 	Up     bool
 	Bridge bool
+	// Guest: it leads to a guest, as a record says. Only the host's side of a mode asks.
+	Guest bool
 	// VLANs and DefaultPVID are a bridge's: whether it keeps VLANs apart, and
 	// the VLAN that it puts untagged frames of its ports into, 0 for none.
 	VLANs       VLANFiltering

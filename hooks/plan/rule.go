@@ -147,9 +147,9 @@ func (s Rule) sentence() []string {
 	case RuleTrusted:
 		return []string{s.Dev.Name, "is in firewalld's zone trusted"}
 	case RulePrivate:
-		return []string{"hosts outside reach the guest behind", s.Dev.Name, "by its public addresses alone"}
+		return []string{"drop new connections from outside to the guest behind", s.Dev.Name, "but by its public addresses"}
 	case RulePrivate4:
-		return []string{"hosts outside reach the guest behind", s.Dev.Name, "in IPv4 by its public addresses alone"}
+		return []string{"drop new IPv4 connections from outside to the guest behind", s.Dev.Name, "but by its public addresses"}
 	case RuleOneToOne:
 		return []string{s.Public.String(), "stands for", s.Private.String()}
 	case RuleMasquerade:

@@ -46,7 +46,7 @@ type Query struct {
 
 	// AllLinks: every link of the host.
 	AllLinks bool
-	// AllRoutes, of every table, through these ifindexes, and what somebody
+	// AllRoutes, of every table, through these ifindexes, and what another program
 	// wrote down of the neighbours behind these.
 	AllRoutes, AllNeighbours []int
 	// Settings of the host, by their paths below /proc/sys.
@@ -55,9 +55,12 @@ type Query struct {
 	Everywhere []SysctlName
 }
 
+// FallbackUplink is the uplink of a host that has no default route.
+const FallbackUplink = "eth0"
+
 // UplinkQuery asks for the uplink by name. With "" it is the device of the
 // default route, IPv4's before IPv6's; without one the interface called
-// Fallback. Filter: also whether somebody filters what is forwarded to it.
+// Fallback. Filter: also whether another program filters what is forwarded to it.
 type UplinkQuery struct {
 	Name, Fallback string
 	Filter         bool
@@ -145,17 +148,17 @@ type Uplink struct {
 	Addresses []Addr
 	// Forwarding4 and Forwarding6: the host forwards that family at all.
 	Forwarding4, Forwarding6 bool
-	// Filtered: somebody's filter (docker's, ufw's) drops what the host
+	// Filtered: another program's filter (docker's, ufw's) drops what the host
 	// forwards, unless a rule accepts it.
 	Filtered bool
 }
 
-// First returns the uplink's first usable address of the family of its
-// argument's, in global scope; ok is false where it has none.
+// First returns the uplink's first usable address of a family that is the host's own, in
+// global scope; ok is false where it has none.
 func (u *Uplink) First(is6 bool) (a netip.Addr, ok bool) {
 	for _, addr := range u.Addresses {
 		ip := addr.Prefix.Addr()
-		if ip.Is6() == is6 && !ip.IsLinkLocalUnicast() && !addr.Secondary && !addr.Deprecated {
+		if ip.Is6() == is6 && !ip.IsLinkLocalUnicast() && !addr.Secondary && !addr.Deprecated && !addr.Guests {
 			return ip, true
 		}
 	}

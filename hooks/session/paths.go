@@ -18,18 +18,30 @@ func RunDir(getenv func(string) string) (string, error) {
 // ConfigPath is where the configuration is.
 func ConfigPath(getenv func(string) string) (string, error) {
 	path, err := trusted(getenv, "VIFCTL_CONFIG", configs.Default)
-	if err == nil && path != configs.Default {
-		err = configs.Trusted(configs.Folder(path))
+	if err != nil {
+		return path, err
 	}
-	return path, err
+	files, err := configs.Files(path)
+	if err != nil {
+		return path, err
+	}
+	for _, file := range append(files, configs.Folder(path)) {
+		if err := configs.Trusted(file); err != nil {
+			return path, fmt.Errorf("the configuration is not used: %w", err)
+		}
+	}
+	return path, nil
 }
 
-// trusted is a path that the environment may change for tests and labs, but
-// only to one that no other user can write to: xl hands the caller's whole
-// environment down to us.
+// trusted is a path that the environment may change for tests and labs: xl hands the
+// caller's whole environment down to us. Neither that nor the standard is used where
+// another user can write.
 func trusted(getenv func(string) string, variable, standard string) (string, error) {
 	p := getenv(variable)
 	if p == "" {
+		if err := configs.Trusted(standard); err != nil {
+			return "", fmt.Errorf("%s is not used: %w", standard, err)
+		}
 		return standard, nil
 	}
 	if err := configs.Trusted(p); err != nil {

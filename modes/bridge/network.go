@@ -42,7 +42,7 @@ func inherited() (names []plan.SysctlName) {
 func (Network) Needs(r plan.HostRequest) plan.Query {
 	q := plan.Query{AllLinks: true, Bridges: true, Settings: filters[:]}
 	if !r.NoUplink {
-		q.Uplink = &plan.UplinkQuery{Name: r.Uplink, Fallback: "eth0", Whole: true, Sysctls: inherited()}
+		q.Uplink = &plan.UplinkQuery{Name: r.Uplink, Fallback: plan.FallbackUplink, Whole: true, Sysctls: inherited()}
 	}
 	return q
 }

@@ -151,7 +151,7 @@ func answer(r plan.Request, s *plan.Snapshot) []plan.Step {
 	}
 	var steps []plan.Step
 	for _, public := range r.Public {
-		a := plan.Addr{Prefix: netip.PrefixFrom(public, public.BitLen())}
+		a := plan.Addr{Prefix: netip.PrefixFrom(public, public.BitLen()), Origin: plan.RouteProtocol}
 		if public.Is6() {
 			// Deprecated, or the host and the masquerade would choose a guest's
 			// address as their own.

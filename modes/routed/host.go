@@ -22,7 +22,7 @@ const (
 func HostNeeds(r plan.HostRequest) plan.Query {
 	q := plan.Query{
 		AllLinks:   true,
-		Uplink:     &plan.UplinkQuery{Name: r.Uplink, Fallback: "eth0"},
+		Uplink:     &plan.UplinkQuery{Name: r.Uplink, Fallback: plan.FallbackUplink},
 		Everywhere: []plan.SysctlName{acceptRA},
 		Settings:   []string{strictDefault, strictAll, plan.Forwarding{Family: 6}.Path()},
 	}
@@ -82,7 +82,8 @@ func advised(s *plan.Snapshot) []plan.Dev {
 	var list []plan.Dev
 	for _, index := range slices.Sorted(maps.Keys(s.Links)) {
 		l := s.Links[index]
-		guest := strings.HasPrefix(l.Name, "vif") || strings.HasPrefix(l.Name, "tap")
+		// One that no call of ours brought up goes by its name.
+		guest := l.Guest || strings.HasPrefix(l.Name, "vif") || strings.HasPrefix(l.Name, "tap")
 		// 2 as well: by an earlier start.
 		v := s.Sysctls[acceptRA.Of(index)]
 		if (v == "1" || v == "2") && l.Up && l.Master == 0 && l.Name != "lo" && !guest {

@@ -46,7 +46,7 @@ type Port struct {
 // Needs is what Steps looks at.
 func Needs(r plan.Request) plan.Query {
 	return plan.Query{
-		Uplink:    &plan.UplinkQuery{Name: r.Uplink, Fallback: "eth0"},
+		Uplink:    &plan.UplinkQuery{Name: r.Uplink, Fallback: plan.FallbackUplink},
 		Addresses: []int{r.Port.Index},
 		Sysctls:   []plan.SysctlKey{addrGenMode(r.Port).Fact()},
 	}

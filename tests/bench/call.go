@@ -18,8 +18,12 @@ import (
 // settleTime is what the kernel gets to finish what follows from making a port, before a call is timed.
 const settleTime = 3 * time.Millisecond
 
-// A timing is what one process took.
-type timing struct{ wall, cpu time.Duration }
+// A timing is what one process took: by the clock, of the processors (user and system), and how many of its pages the
+// kernel had to put in place.
+type timing struct {
+	wall, cpu time.Duration
+	faults    int64
+}
 
 // errInterrupted ends everything: the user pressed Ctrl-C.
 var errInterrupted = errors.New("interrupted")
@@ -30,12 +34,17 @@ func (h *host) command(who, command string) []string {
 	if who == vifctl {
 		dir = ours
 	}
-	return []string{filepath.Join(dir, h.mode.script), command, "type_if=vif"}
+	kind := "vif"
+	if command == add || command == remove {
+		kind = "tap"
+	}
+	return []string{filepath.Join(dir, h.mode.script), command, "type_if=" + kind}
 }
 
 // environment is what libxl adds to its own, which is almost nothing here.
 func (h *host) environment(p port) []string {
 	return []string{
+		"INTERFACE=" + p.tap(),
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 		"script=" + filepath.Join(dom0.ScriptsDir, h.mode.script),
 		"XENBUS_TYPE=vif",
@@ -75,7 +84,7 @@ func wait(pid int, began time.Time) (timing, error) {
 		case status.ExitStatus() != 0:
 			return timing{}, fmt.Errorf("exit %d", status.ExitStatus())
 		}
-		return timing{wall: wall, cpu: time.Duration(usage.Utime.Nano() + usage.Stime.Nano())}, nil
+		return timing{wall: wall, cpu: time.Duration(usage.Utime.Nano() + usage.Stime.Nano()), faults: usage.Minflt}, nil
 	}
 }
 

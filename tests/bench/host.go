@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -13,16 +14,19 @@ import (
 	"vifctl/hooks/xenstore"
 	"vifctl/tests/dom0"
 	"vifctl/tests/realxenstore"
+	"vifctl/xenscripts"
 )
 
 // mostPerBridge leaves room below the 1,023 ports that a bridge can have.
 const mostPerBridge = 900
 
 // A host is a pretend dom0 of one mode. Its /run is a tmpfs, as on a real host: what would be measured on a disk is the
-// disk. It has no configuration file, so nothing is filtered.
+// disk. Without a configuration file nothing is filtered;
+// where the mode is strict it has one, with all guests.
 type host struct {
 	*dom0.Dom0
 	mode      mode
+	beside    bool // Debian's scripts are called, too
 	perBridge int
 	made      *programs
 	storeName string
@@ -36,7 +40,7 @@ type host struct {
 }
 
 func newHost(m mode, s scope, made *programs) (*host, error) {
-	h := &host{mode: m, perBridge: s.perBridge, made: made}
+	h := &host{mode: m, beside: s.beside && !m.strict, perBridge: s.perBridge, made: made}
 	if err := h.start(s); err != nil {
 		return nil, errors.Join(err, h.close())
 	}
@@ -45,7 +49,11 @@ func newHost(m mode, s scope, made *programs) (*host, error) {
 
 func (h *host) start(s scope) error {
 	progress("%s: making a dom0", h.mode.name)
-	options := dom0.Options{Scripts: dom0.Debian(realxenstore.DebianRoot()), Router: h.mode.name == "route"}
+	scripts := dom0.Debian(realxenstore.DebianRoot())
+	if h.mode.strict {
+		scripts = dom0.Built(h.made.vifctl)
+	}
+	options := dom0.Options{Scripts: scripts, Router: h.mode.name != "bridge"}
 	if h.mode.name == "bridge" {
 		for i := range s.bridges() {
 			options.Bridges = append(options.Bridges, dom0.Bridge{Name: fmt.Sprintf("xenbr%d", i)})
@@ -65,7 +73,18 @@ func (h *host) start(s scope) error {
 	if h.store, err = xenstore.DialPath(context.Background(), socket); err != nil {
 		return err
 	}
-	return h.Do(h.furnish)
+	if err := h.Do(h.furnish); err != nil || !h.mode.strict {
+		return err
+	}
+	return h.WriteFile(dom0.ConfigFile, h.configuration(s), 0o644)
+}
+
+// callers are those whose calls are timed.
+func (h *host) callers() []string {
+	if h.beside {
+		return []string{vifctl, debian}
+	}
+	return []string{vifctl}
 }
 
 // furnish makes, inside, what calls need.
@@ -86,14 +105,32 @@ func (h *host) furnish() (err error) {
 	if err := os.Mkdir(ours, 0o755); err != nil {
 		return err
 	}
-	if err := os.Symlink(h.made.hook, filepath.Join(ours, h.mode.script)); err != nil {
-		return err
+	for name, program := range map[string]string{h.mode.script: h.made.hook, xenscripts.Program: h.made.vifctl} {
+		if err := os.Symlink(program, filepath.Join(ours, name)); err != nil {
+			return err
+		}
 	}
 	if h.null, err = os.Open(os.DevNull); err != nil {
 		return err
 	}
 	h.stderr, err = os.OpenFile("/run/bench/stderr", os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	return err
+}
+
+// configuration is strict, and gives all guests that there will be a public address each.
+func (h *host) configuration(s scope) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "[host]\nuplink = %q\nfirewall = \"nftables\"\nantispoof = \"strict\"\ngateway = \"10.127.0.1\"\n", dom0.Uplink)
+	entry := func(p port) {
+		fmt.Fprintf(&b, "\n[[guest]]\nname = %q\nmode = \"nat\"\naddress = [%q]\npublic = [%q]\n", p.guest(), p.ip, p.public())
+	}
+	for n := range s.sizes[len(s.sizes)-1] {
+		entry(h.inTheWay(n))
+	}
+	for i := range 1 + max(crowd, leavers) {
+		entry(h.probe(i))
+	}
+	return b.String()
 }
 
 // close takes everything down. The taps are persistent, so that they all go at once with the namespace and not, which

@@ -20,6 +20,7 @@ type port struct {
 	script string
 	bridge string // "" for a port that is routed
 	ip     netip.Addr
+	hvm    bool // it has an emulated NIC beside it
 }
 
 // Domids of the ports that calls are made for; those that are just there count from 1.
@@ -41,6 +42,17 @@ func (h *host) port(domid, bridge int) port {
 // probe is one of the ports that calls are made for. It joins the bridge that is fullest.
 func (h *host) probe(i int) port { return h.port(firstProbe+i, 0) }
 
+// tap is the emulated NIC's interface, of the ports that have one.
+func (p port) tap() string { return p.name + "-emu" }
+
+// guest is its guest's name.
+func (p port) guest() string { return fmt.Sprintf("guest%d", p.domid) }
+
+// public is the address that the guest is reached by, of a network for benchmarks (RFC 2544).
+func (p port) public() netip.Addr {
+	return netip.AddrFrom4([4]byte{198, 18, byte(p.domid >> 8), byte(p.domid)})
+}
+
 // backend is the folder of the port's backend keys; the environment names it relative to dom0's home.
 func (p port) backend() string { return fmt.Sprintf("/local/domain/0/backend/vif/%d/0", p.domid) }
 
@@ -50,10 +62,14 @@ func (p port) keys() [][2]string {
 	mac := fmt.Sprintf("00:16:3e:01:%02x:%02x", p.domid>>8, p.domid&0xff)
 	domain, vm := "/local/domain/"+id, fmt.Sprintf("/vm/5f2b7a00-0000-4000-8000-%012d", p.domid)
 	frontend := domain + "/device/vif/0"
+	kind := "vif"
+	if p.hvm {
+		kind = "vif_ioemu"
+	}
 	keys := [][2]string{
-		{domain + "/name", "guest" + id},
+		{domain + "/name", p.guest()},
 		{domain + "/vm", vm},
-		{vm + "/name", "guest" + id},
+		{vm + "/name", p.guest()},
 	}
 	for _, kv := range [][2]string{
 		{"frontend", frontend},
@@ -65,7 +81,7 @@ func (p port) keys() [][2]string {
 		{"ip", p.ip.String()},
 		{"bridge", cmp.Or(p.bridge, "xenbr0")}, // which xl writes for every mode
 		{"handle", "0"},
-		{"type", "vif"},
+		{"type", kind},
 		{"hotplug-status", ""},
 	} {
 		keys = append(keys, [2]string{p.backend() + "/" + kv[0], kv[1]})
@@ -91,28 +107,46 @@ func (h *host) plug(ctx context.Context, p port) error {
 		return err
 	}
 	return h.Do(func() error {
-		fd, err := openTap(p.name)
-		if err != nil {
-			return err
+		if p.hvm {
+			if err := makeTap(p.tap()); err != nil {
+				return err
+			}
 		}
-		return unix.Close(fd)
+		return makeTap(p.name)
 	})
+}
+
+// makeTap makes a tap device that no program has open.
+func makeTap(name string) error {
+	fd, err := openTap(name)
+	if err != nil {
+		return err
+	}
+	return unix.Close(fd)
 }
 
 // unplug takes the port away, and its keys with it.
 func (h *host) unplug(ctx context.Context, p port) error {
 	failed := []error{h.Do(func() error {
-		link, err := h.kernel.LinkByName(p.name)
-		if err != nil {
-			return err
+		if p.hvm {
+			return errors.Join(h.unmake(p.tap()), h.unmake(p.name))
 		}
-		return h.kernel.LinkDel(link)
+		return h.unmake(p.name)
 	})}
 	id := strconv.Itoa(p.domid)
 	for _, path := range []string{"/local/domain/0/backend/vif/" + id, "/local/domain/" + id} {
 		failed = append(failed, h.store.Remove(ctx, path))
 	}
 	return errors.Join(failed...)
+}
+
+// unmake takes an interface away, inside.
+func (h *host) unmake(name string) error {
+	link, err := h.kernel.LinkByName(name)
+	if err != nil {
+		return err
+	}
+	return h.kernel.LinkDel(link)
 }
 
 // openTap makes a persistent tap device in the namespace of the calling thread. It has a carrier while it is open.
@@ -138,7 +172,11 @@ func openTap(name string) (int, error) {
 
 // check looks whether a call did what it is for: the exit code alone would let a fast nothing win.
 func (h *host) check(ctx context.Context, p port, command string) error {
-	if command == "online" {
+	device := p.name
+	if command == add || command == remove {
+		device = p.tap()
+	}
+	if command == online {
 		status, err := h.store.Read(ctx, p.backend()+"/hotplug-status")
 		if err != nil {
 			return err
@@ -148,7 +186,7 @@ func (h *host) check(ctx context.Context, p port, command string) error {
 		}
 	}
 	return h.Do(func() error {
-		link, err := h.kernel.LinkByName(p.name)
+		link, err := h.kernel.LinkByName(device)
 		if err != nil {
 			return err
 		}
@@ -159,12 +197,16 @@ func (h *host) check(ctx context.Context, p port, command string) error {
 				return fmt.Errorf("the route to %s: %w", p.ip, err)
 			}
 			attached = len(routes) == 1 && routes[0].LinkIndex == link.Attrs().Index
+			// A tap's route comes before its vif's: a watcher may have brought it up meanwhile.
+			if tap, err := h.kernel.LinkByName(p.tap()); p.hvm && err == nil && command == online {
+				attached = attached || len(routes) == 1 && routes[0].LinkIndex == tap.Attrs().Index
+			}
 		}
 		switch {
-		case command == "online" && !attached:
-			return errors.New("it is not attached")
-		case command == "offline" && attached:
-			return errors.New("it is still attached")
+		case (command == online || command == add) && !attached:
+			return fmt.Errorf("%s is not attached", device)
+		case (command == offline || command == remove) && attached:
+			return fmt.Errorf("%s is still attached", device)
 		}
 		return nil
 	})

@@ -141,11 +141,13 @@ func (h *host) routeTo(link netlink.Link, p port) error {
 
 // remember writes a record into vifctl's journal. No call reads it: it is there to be one of many.
 func remember(p port, index int, mode string) error {
+	up := plan.Up{Dev: plan.Dev{Name: p.name, Index: index}, Want: true}
 	return journal.Open(journalDir).Write(&journal.Record{
 		Port: journal.Port{
 			NIC: plan.NIC{Domid: p.domid}, Kind: plan.Vif, Index: index, Name: p.name, Device: p.name,
 		},
-		Mode: mode, Guest: fmt.Sprintf("guest%d", p.domid), Bridge: p.bridge,
+		Mode: mode, Guest: p.guest(), Bridge: p.bridge,
+		Entries: []journal.Entry{{Step: up}},
 	})
 }
 

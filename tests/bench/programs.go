@@ -12,12 +12,30 @@ import (
 
 	"vifctl/tests/dom0"
 	"vifctl/tests/realxenstore"
+	"vifctl/xenscripts"
 )
 
-// A mode is one of the scripts that are compared.
-type mode struct{ name, script string }
+// A mode is one of the scripts that are called.
+type mode struct {
+	name, script string
+	// strict: a configuration asks for strict antispoofing, and gives each guest a public address. Debian's scripts, which
+	// can do neither, are not called then.
+	strict bool
+}
 
-var modes = []mode{{"bridge", "vif-bridge"}, {"route", "vif-route"}}
+var modes = []mode{
+	{name: "bridge", script: "vif-bridge"},
+	{name: "route", script: "vif-route"},
+	{name: "nat", script: "vif-nat", strict: true},
+}
+
+// Commands of the toolstack about a vif, and about a tap.
+const (
+	online  = "online"
+	offline = "offline"
+	add     = "add"
+	remove  = "remove"
+)
 
 // Whose calls are timed.
 const (
@@ -32,7 +50,7 @@ const ours = "/run/bench"
 
 // programs are those that the bench builds.
 type programs struct {
-	dir, hook, empty, prototype string
+	dir, vifctl, hook, empty, prototype string
 }
 
 // build builds what is compared, each without cgo and without symbols, as vifctl is.
@@ -50,8 +68,11 @@ func build(ctx context.Context) (*programs, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &programs{dir: dir, hook: dom0.Hook(filepath.Join(dir, "vifctl")), empty: filepath.Join(dir, "empty"), prototype: filepath.Join(dir, "prototype")}
-	if err := install(dom0.Hook(binary), p.hook); err != nil {
+	p := &programs{
+		dir: dir, vifctl: filepath.Join(dir, xenscripts.Program), hook: filepath.Join(dir, xenscripts.HookProgram),
+		empty: filepath.Join(dir, "empty"), prototype: filepath.Join(dir, "prototype"),
+	}
+	if err := errors.Join(install(binary, p.vifctl), install(dom0.Hook(binary), p.hook)); err != nil {
 		p.remove()
 		return nil, err
 	}

@@ -34,26 +34,40 @@ func (t *telling) call(args []string) {
 	t.report(r)
 }
 
-// atOnce is `at-once vif1.0 vif2.0 … SCRIPT ARGUMENT…`: the same call for several guests at one moment. It prints how
-// each ended.
+// atOnce is `at-once vif1.0 vif2.0 … SCRIPT ARGUMENT…`: the same call for several guests at one moment; or, each port with a
+// command of its own, `at-once vif1.0:remove vif1.0:offline … SCRIPT`. It prints how each ended.
 func (t *telling) atOnce(args []string) {
-	var ports []*dom0.Port
-	for len(args) > 0 && portWord.MatchString(args[0]) {
-		var port *dom0.Port
-		port, args = t.about(args)
-		ports = append(ports, port)
+	type call struct {
+		port      *dom0.Port
+		arguments []string
 	}
-	if len(ports) == 0 || len(args) == 0 {
-		t.ts.Fatalf("usage: at-once vif1.0 vif2.0 … SCRIPT ARGUMENT…")
+	var calls []call
+	for len(args) > 0 {
+		name, command, own := strings.Cut(args[0], ":")
+		if !portWord.MatchString(name) {
+			break
+		}
+		port, _ := t.about([]string{name})
+		c := call{port: port}
+		if own {
+			c.arguments = []string{command, "type_if=vif"}
+			if command == "add" || command == "remove" {
+				c.arguments[1] = "type_if=tap"
+			}
+		}
+		calls, args = append(calls, c), args[1:]
 	}
-	results := make([]dom0.Result, len(ports))
+	if len(calls) == 0 || len(args) == 0 {
+		t.ts.Fatalf("usage: at-once vif1.0[:COMMAND] vif2.0[:COMMAND] … SCRIPT ARGUMENT…")
+	}
+	results := make([]dom0.Result, len(calls))
 	var all sync.WaitGroup
-	for i, port := range ports {
-		all.Go(func() { results[i] = port.Call(args[0], args[1:]...) })
+	for i, c := range calls {
+		all.Go(func() { results[i] = c.port.Call(args[0], append(c.arguments, args[1:]...)...) })
 	}
 	all.Wait()
 	for i, r := range results {
-		fmt.Fprintf(t.ts.Stdout(), "%s exit %d\n", ports[i].Vif, r.Exit)
+		fmt.Fprintf(t.ts.Stdout(), "%s exit %d\n", calls[i].port.Vif, r.Exit)
 		fmt.Fprint(t.ts.Stderr(), r.Stderr)
 	}
 }

@@ -259,7 +259,7 @@ func TestUpgradeFromOneProgram(t *testing.T) {
 		uninstalled(t, dir)
 		require.Equal(t, before, listing(t, dir))
 	})
-	t.Run("beside somebody else's vif-hook", func(t *testing.T) {
+	t.Run("beside another program's vif-hook", func(t *testing.T) {
 		t.Parallel()
 		dir, _ := old(t)
 		require.NoError(t, os.WriteFile(filepath.Join(dir, hook), []byte("mine"), 0o755))
@@ -288,10 +288,10 @@ func TestInstallIsRefused(t *testing.T) {
 		prepare func(t *testing.T, dir string)
 		says    string
 	}{
-		"a vifctl of somebody else's": {func(t *testing.T, dir string) {
+		"a vifctl of another program's": {func(t *testing.T, dir string) {
 			require.NoError(t, os.WriteFile(filepath.Join(dir, binary), []byte("another"), 0o755))
 		}, "/vifctl is there, and not by an installation of ours"},
-		"a vif-hook of somebody else's": {func(t *testing.T, dir string) {
+		"a vif-hook of another program's": {func(t *testing.T, dir string) {
 			require.NoError(t, os.WriteFile(filepath.Join(dir, hook), []byte("another"), 0o755))
 		}, "/vif-hook is there, and not by an installation of ours"},
 		"a dangling link called vifctl": {func(t *testing.T, dir string) {
@@ -424,7 +424,7 @@ func TestUninstallWithMoreInTheBackup(t *testing.T) {
 	}
 }
 
-// A script we took and somebody removed since comes back.
+// A script we took and an administrator removed since comes back.
 func TestUninstallAfterARemoval(t *testing.T) {
 	t.Parallel()
 	dir := xenFolder(t)

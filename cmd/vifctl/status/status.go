@@ -165,9 +165,9 @@ func (n NIC) drift() string {
 	}
 	switch {
 	case count == 1:
-		return "1 thing off"
+		return "drifted: 1 change"
 	case count > 1:
-		return fmt.Sprintf("%d things off", count)
+		return fmt.Sprintf("drifted: %d changes", count)
 	case unknown:
 		return "unknown"
 	}

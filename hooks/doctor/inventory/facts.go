@@ -69,6 +69,8 @@ type Facts struct {
 	// Tracked and TrackedMost are the connections that the kernel tracks, and how
 	// many it can; 0 where it tracks none.
 	Tracked, TrackedMost int
+	// Reaches4 and Reaches6: the kernel has a route to the world, in whatever table.
+	Reaches4, Reaches6 bool
 
 	ports map[int]portAt // by ifindex
 }
@@ -98,6 +100,9 @@ type NIC struct {
 	// Addresses are the guest's own, and Public those that stand for them.
 	Addresses []netip.Prefix
 	Public    []netip.Addr
+	// Back are the routes that the kernel takes to the guest's addresses, and Out those
+	// that it takes for what the guest sends to the world, as far as it told them.
+	Back, Out []Way
 	// Vif and Tap are nil where there is none.
 	Vif, Tap *Port
 	// Stub is the NIC of the guest's stub domain, whose vif stands for the tap; nil
@@ -105,6 +110,14 @@ type NIC struct {
 	Stub *NIC
 
 	target string // the domid of the guest that this one's domain works for
+}
+
+// Way is the kernel's answer for one address: the route that it takes, rules included.
+type Way struct {
+	To netip.Addr
+	kernel.Route
+	// Dev is the name of the interface that it leads through.
+	Dev string
 }
 
 // Port is an interface of this host that leads to a guest.
@@ -116,6 +129,9 @@ type Port struct {
 	Link *kernel.Link
 	// Record is nil where no call of ours brought it up.
 	Record *journal.Record
+	// NotItsOwn says what the guest has that is the host's, a router's or another guest's,
+	// and Doubts what does not do what it seems to: a sentence each.
+	NotItsOwn, Doubts []string
 	// Work is what it lacks; nil where that cannot be told, and WorkErr says
 	// why.
 	Work    *engine.Decision
@@ -216,23 +232,13 @@ func (n *NIC) WantedBridge() string {
 	return cmp.Or(n.Entry.Bridge, n.Backend["bridge"])
 }
 
-// Uplink is the name of the host's way out for a NIC: its own, the
-// configuration's, else the default route's device.
+// Uplink is the name of the host's way out for a NIC, as a call finds it; for nil the default
+// route's device.
 func (f *Facts) Uplink(n *NIC) string {
-	if n != nil {
-		if g := n.Backend["gatewaydev"]; g != "" {
-			return g
-		}
-		if n.Entry.Uplink != "" {
-			return n.Entry.Uplink
-		}
+	if n == nil {
+		return f.Host.DefaultDevice()
 	}
-	for _, is6 := range []bool{false, true} {
-		if r, ok := f.Host.Default(is6); ok {
-			return f.Host.Links[r.Index()].Name
-		}
-	}
-	return ""
+	return cmp.Or(engine.UplinkOf(n.Backend["gatewaydev"], n.Entry), f.Host.Uplink())
 }
 
 // Mark is what packets of routed guests carry.

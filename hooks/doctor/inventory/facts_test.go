@@ -113,6 +113,7 @@ func TestUplink(t *testing.T) {
 			name: "the configuration's", routes: []kernel.Route{route("0.0.0.0/0", 2, 0)},
 			nic: &NIC{Entry: configs.Guest{Uplink: "eth1"}}, want: "eth1",
 		},
+		{name: "a guest without a word on a host without a default route", nic: &NIC{}, want: "eth0"},
 		{name: "the toolstack's", nic: &NIC{Backend: map[string]string{"gatewaydev": "eth0"}, Entry: configs.Guest{Uplink: "eth1"}}, want: "eth0"},
 	} {
 		f := &Facts{Host: &kernel.Host{Links: links, Routes: c.routes}}

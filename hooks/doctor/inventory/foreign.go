@@ -191,8 +191,8 @@ func acceptsMark(c *nftables.Conn, table *nftables.Table, chains []*nftables.Cha
 	return false
 }
 
-// nobodyKnows what such a rule does with which packets.
-const nobodyKnows = expr.VerdictJump
+// unknownVerdict is of a rule that jumps, or of one that vifctl cannot read.
+const unknownVerdict = expr.VerdictJump
 
 // dropsAll is the number, from 1, of the rule of a chain that drops all that is
 // new, with none before it that could have accepted some of it: 0 for none, and
@@ -213,7 +213,7 @@ func dropsAll(rules []*nftables.Rule) int {
 					does = expr.VerdictDrop
 				case "LOG", "NFLOG", "MARK", "CONNMARK", "TCPMSS":
 				default:
-					does = nobodyKnows
+					does = unknownVerdict
 				}
 			case *expr.Match:
 				asks = asks || e.Name != "comment"
@@ -229,7 +229,7 @@ func dropsAll(rules []*nftables.Rule) int {
 			case *expr.Lookup:
 				asks, noNew = true, false
 				if e.IsDestRegSet && e.DestRegister == unix.NFT_REG_VERDICT {
-					does = nobodyKnows
+					does = unknownVerdict
 				}
 			default:
 				asks = true

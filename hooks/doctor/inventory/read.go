@@ -70,7 +70,28 @@ func Read(ctx context.Context, s Sources) (*Facts, error) {
 	}
 	slices.SortFunc(f.NICs, func(a, b NIC) int { return cmp.Or(cmp.Compare(a.Domid, b.Domid), cmp.Compare(a.Devid, b.Devid)) })
 	f.readSurroundings(ctx, s)
+	f.readOwnership(s)
+	f.readWays(s.Engine)
 	return f, nil
+}
+
+// readOwnership holds what guests have against the host as it is now: an address, a network
+// or a program may have come after them.
+func (f *Facts) readOwnership(s Sources) {
+	var records []*journal.Record
+	for i := range f.NICs {
+		records = append(records, f.NICs[i].records()...)
+	}
+	around := engine.SurroundingsOf(f.Host, records)
+	for i := range f.NICs {
+		n := &f.NICs[i]
+		for _, p := range n.Ports() {
+			if p.Record != nil && p.Link != nil && n.Alive {
+				// What cannot be looked up is told by other checks.
+				p.NotItsOwn, p.Doubts, _ = s.Engine.Judge(around, p.Record, f.Uplink(n))
+			}
+		}
+	}
 }
 
 func nicOf(nics map[plan.NIC]*NIC, id plan.NIC) *NIC {

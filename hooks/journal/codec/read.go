@@ -129,15 +129,13 @@ func (r *reader) field(v reflect.Value, name string) error {
 
 // find is the field of that name, also of an embedded struct.
 func find(v reflect.Value, name string) (reflect.Value, bool) {
-	t := v.Type()
-	for i := range t.NumField() {
-		f := t.Field(i)
-		if flattened(f) {
-			if inner, ok := find(v.Field(i), name); ok {
+	for _, f := range fieldsOf(v.Type()) {
+		if f.flat {
+			if inner, ok := find(v.Field(f.index), name); ok {
 				return inner, true
 			}
-		} else if d, ok := fieldOf(f); ok && d.name == name {
-			return v.Field(i), true
+		} else if f.name == name {
+			return v.Field(f.index), true
 		}
 	}
 	return reflect.Value{}, false
@@ -276,7 +274,7 @@ func (r *reader) text() (string, error) {
 	r.at++
 	// Most strings are what stands there.
 	rest := r.data[r.at:]
-	if end := bytes.IndexAny(rest, "\"\\"); end >= 0 && rest[end] == '"' {
+	if end := bytes.IndexByte(rest, '"'); end >= 0 && bytes.IndexByte(rest[:end], '\\') < 0 {
 		r.at += end + 1
 		return string(rest[:end]), nil
 	}

@@ -46,20 +46,19 @@ func (c Codec) append(dst []byte, v reflect.Value) ([]byte, error) {
 			return appendMap(dst, m), nil
 		}
 	}
-	return dst, fmt.Errorf("jot: a %s has no place in a record", v.Type())
+	return dst, fmt.Errorf("a %s has no place in a record", v.Type())
 }
 
 // appendFields writes the fields of a struct, each with a comma in front but the
 // first of its object.
 func (c Codec) appendFields(dst []byte, v reflect.Value) ([]byte, error) {
-	t := v.Type()
-	for i := range t.NumField() {
-		f, value := t.Field(i), v.Field(i)
+	for _, f := range fieldsOf(v.Type()) {
+		value := v.Field(f.index)
 		var err error
-		if flattened(f) {
+		if f.flat {
 			dst, err = c.appendFields(dst, value)
-		} else if d, ok := fieldOf(f); ok && (!d.omitEmpty || !empty(value)) && (!d.omitZero || !value.IsZero()) {
-			dst, err = c.append(appendName(dst, d.name), value)
+		} else if (!f.omitEmpty || !empty(value)) && (!f.omitZero || !value.IsZero()) {
+			dst, err = c.append(appendName(dst, f.name), value)
 		}
 		if err != nil {
 			return dst, err

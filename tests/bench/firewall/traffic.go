@@ -126,7 +126,7 @@ func (w *world) traffic(size int, r *report) error {
 const batch = 20
 
 // each does something again and again, on a namespace's own thread, and returns what one time took: in the median of the
-// batches, so that one in which somebody else had the processor tells nothing.
+// batches, so that one in which another process had the processor tells nothing.
 func each(where *dom0.Namespace, most int, do func(i int) error) (took time.Duration, err error) {
 	err = where.Do(func() error {
 		var batches []time.Duration
@@ -150,7 +150,7 @@ func (l *lines) packet() (time.Duration, error) {
 	return each(l.guest, mostPackets, func(int) error { return sent(unix.Write(l.out, []byte("x"))) })
 }
 
-// flow sends to one port after the other, where nobody listens.
+// flow sends to one port after the other, where no program listens.
 func (l *lines) flow() (time.Duration, error) {
 	var fd int
 	err := l.d.Client.Do(func() (err error) {

@@ -133,7 +133,7 @@ func fillVifctl(w *world, from, to guest) error {
 	return nil
 }
 
-// handLines are what is typed for a private guest with a public address, where nobody does it for whoever types.
+// handLines are what is typed for a private guest with a public address, by an administrator who has no scripts for it.
 func handLines(g guest) []string {
 	private, public := g.private(), g.public()
 	return []string{

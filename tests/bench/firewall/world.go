@@ -46,7 +46,7 @@ func (w *world) furnish() (err error) {
 	}
 	if w.way.variant != "" {
 		// A host that has used this iptables before.
-		if err := w.run(w.d.Namespace, "iptables-"+w.way.variant, "-w", "-A", "INPUT", "-i", "nobody", "-j", "RETURN"); err != nil {
+		if err := w.run(w.d.Namespace, "iptables-"+w.way.variant, "-w", "-A", "INPUT", "-i", "none0", "-j", "RETURN"); err != nil {
 			return err
 		}
 	}

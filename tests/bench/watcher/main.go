@@ -10,6 +10,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"os"
 	"slices"
 	"strconv"
@@ -18,14 +19,16 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"vifctl/tests/bench/figures"
 	"vifctl/tests/dom0"
+	"vifctl/tests/speed"
 )
 
 func main() {
 	guests := flag.Int("guests", 1000, "guests whose taps come at once")
 	alone := flag.Int("alone", 300, "taps that come one by one")
 	idle := flag.Duration("idle", time.Minute, "how long it is watched doing nothing")
-	cycles := flag.Int("cycles", 10000, "taps that come and go")
+	cycles := flag.Int("cycles", 3000, "taps that come and go")
 	flag.Parse()
 	b := &bench{}
 	err := b.run(*guests, *alone, *idle, *cycles)
@@ -38,13 +41,31 @@ func main() {
 	}
 }
 
+// What the watcher has to be.
+const (
+	mostLate   = 10 * time.Millisecond
+	mostAtOnce = 1500 * time.Millisecond
+	mostIdle   = 0.1 // % of a processor
+)
+
+// patience is how long a tap's last step is waited for after the one before it.
+const patience = 30 * time.Second
+
 type bench struct {
-	d     *dom0.Dom0
-	w     *dom0.Watcher
-	steps <-chan string
+	d        *dom0.Dom0
+	w        *dom0.Watcher
+	steps    <-chan step
+	verdicts []figures.Verdict
 }
 
+const explanation = `A tap has come when its file is opened (TUNSETIFF), and is configured when the kernel tells of the last of what its mode gives
+it: the permanent neighbour entry of its guest's IPv6 address (mode route, strict antispoofing, two addresses a guest). The
+time runs from just before the one to the other, by the clock. slow: how many times slower than a good machine this one was
+just before (tests/speed).
+`
+
 func (b *bench) run(guests, alone int, idle time.Duration, cycles int) (err error) {
+	fmt.Printf("%s\n\n%s\n", figures.Machine(), explanation)
 	if b.d, err = dom0.Start(dom0.Options{Router: true, OneRoom: true}); err != nil {
 		return err
 	}
@@ -78,6 +99,10 @@ func (b *bench) run(guests, alone int, idle time.Duration, cycles int) (err erro
 		if err := part(); err != nil {
 			return fmt.Errorf("%w\n%s", err, tail(b.w.Log()))
 		}
+	}
+	fmt.Println()
+	for _, v := range b.verdicts {
+		fmt.Println(v)
 	}
 	exit, err := b.w.End(unix.SIGTERM)
 	if err == nil && exit != 0 {
@@ -113,14 +138,11 @@ func (b *bench) attach(have, n int) (ports []*dom0.Port, err error) {
 // settle waits until the watcher has looked at all there is: until it has been at rest for a while.
 func (b *bench) settle() error {
 	const pause, rests = 2 * time.Second, 5
-	before, rested := -1, 0
+	before, rested := time.Duration(-1), 0
 	for rested < rests {
 		time.Sleep(pause)
-		now, err := b.cpu()
-		if err != nil {
-			return err
-		}
-		if rested++; now-before > 2 || !strings.Contains(b.w.Log(), "watching") {
+		now := b.cpu()
+		if rested++; now-before > 20*time.Millisecond || !strings.Contains(b.w.Log(), "watching") {
 			rested = 0
 		}
 		before = now
@@ -130,62 +152,96 @@ func (b *bench) settle() error {
 
 // atRest is what it costs when nothing happens.
 func (b *bench) atRest(ports int, idle time.Duration) error {
-	before, err := b.cpu()
+	slow, err := speed.Slowness()
 	if err != nil {
 		return err
 	}
+	before := b.cpu()
 	time.Sleep(idle)
-	after, err := b.cpu()
-	if err != nil {
-		return err
-	}
-	const hertz = 100 // USER_HZ
-	share := float64(after-before) / hertz / idle.Seconds() * 100
-	fmt.Printf("idle, %d ports      %.3f %% of a processor over %s (at most 0.1), %.1f MB (at most 40)\n", ports, share, idle, float64(b.memory())/1024)
+	share := (b.cpu() - before).Seconds() / idle.Seconds() * 100
+	megabytes := float64(b.memory()) / 1024
+	b.tell(slow, "idle, %d ports      %.3f %% of a processor over %s, %.1f MB", ports, share, idle, megabytes)
+	b.judge(share < mostIdle, "idle beside %d ports: below %.1f %% of a processor (%.3f)", ports, mostIdle, share)
 	return nil
 }
 
-// alone is from a tap's creation to its last step, tap after tap.
+// alone is from just before a tap is made till the kernel tells of its last step, tap after tap.
 func (b *bench) alone(what string, p *dom0.Port, n int) error {
-	var took []time.Duration
+	slow, err := speed.Slowness()
+	if err != nil {
+		return err
+	}
+	var all []time.Duration
 	for range n {
-		began, err := b.come(p)
+		took, err := b.come(p)
 		if err != nil {
 			return err
 		}
-		took = append(took, time.Since(began))
+		all = append(all, took)
 		if err := b.unplug(p); err != nil {
 			return err
 		}
 	}
-	slices.Sort(took)
-	fmt.Printf("%-20s median %.1f ms, p99 %.1f ms (below 10), of %d\n", what, ms(took[len(took)/2]), ms(took[len(took)*99/100]), n)
+	slices.Sort(all)
+	p99 := all[len(all)*99/100]
+	b.tell(slow, "%-20s median %.1f ms, p90 %.1f ms, p99 %.1f ms, of %d", what, ms(all[len(all)/2]), ms(all[len(all)*9/10]), ms(p99), n)
+	b.judge(p99 < mostLate, "%s: p99 below %.0f ms (%.1f)", what, ms(mostLate), ms(p99))
 	return nil
 }
 
 // come plugs a tap in and waits for its last step.
-func (b *bench) come(p *dom0.Port) (began time.Time, err error) {
-	began = time.Now()
+func (b *bench) come(p *dom0.Port) (took time.Duration, err error) {
+	began := time.Now()
 	if err := p.PlugTap(); err != nil {
-		return began, err
+		return 0, err
 	}
-	select {
-	case <-b.steps:
-		return began, nil
-	case <-time.After(30 * time.Second):
-		return began, fmt.Errorf("%s never got all of it", p.Tap)
+	indexes, err := b.indexes(p)
+	if err != nil {
+		return 0, err
 	}
+	ends, err := b.configured(indexes)
+	return ends.Sub(began), err
 }
 
-// unplug unplugs it, and takes what was done for it back, as xl does.
+// indexes are the ports' taps, by ifindex.
+func (b *bench) indexes(ports ...*dom0.Port) (map[int]string, error) {
+	indexes := map[int]string{}
+	err := b.d.Do(func() error {
+		for _, p := range ports {
+			i, err := net.InterfaceByName(p.Tap)
+			if err != nil {
+				return fmt.Errorf("%s: %w", p.Tap, err)
+			}
+			indexes[i.Index] = p.Tap
+		}
+		return nil
+	})
+	return indexes, err
+}
+
+// configured waits for the last steps of all taps, and returns when the last of them was told of.
+func (b *bench) configured(waiting map[int]string) (last time.Time, err error) {
+	n := len(waiting)
+	for len(waiting) > 0 {
+		select {
+		case s := <-b.steps:
+			if waiting[s.index] != "" {
+				last = s.at
+				delete(waiting, s.index)
+			}
+		case <-time.After(patience):
+			return last, fmt.Errorf("%d of %d taps did not get all of theirs: nothing has come for %s", len(waiting), n, patience)
+		}
+	}
+	return last, nil
+}
+
+// unplug takes back what was done for it, as xl's call does, and unplugs it: the next one finds nothing of it.
 func (b *bench) unplug(p *dom0.Port) error {
-	if err := p.UnplugTap(); err != nil {
-		return err
+	if r := p.Call("vif-route", "remove", "type_if=tap"); r.Exit != 0 {
+		return errors.New(r.Stderr)
 	}
-	for b.d.Run("ip", "link", "show", "dev", p.Tap).Exit == 0 {
-		time.Sleep(time.Millisecond)
-	}
-	return nil
+	return p.UnplugTap()
 }
 
 // comeAndGo compares what it holds after a few taps with what it holds after many.
@@ -211,26 +267,30 @@ func (b *bench) comeAndGo(p *dom0.Port, n int) error {
 	return nil
 }
 
-// burst is when all taps come at once.
+// burst is from just before the first tap is made till the kernel tells of the last one's last step.
 func (b *bench) burst(ports []*dom0.Port) error {
-	began := time.Now()
+	slow, err := speed.Slowness()
+	if err != nil {
+		return err
+	}
+	began, before := time.Now(), b.cpu()
 	for _, p := range ports {
 		if err := p.PlugTap(); err != nil {
 			return err
 		}
 	}
 	made := time.Since(began)
-	up := map[string]bool{}
-	for len(up) < len(ports) {
-		select {
-		case name := <-b.steps:
-			up[name] = true
-		case <-time.After(30 * time.Second):
-			return fmt.Errorf("%d of %d taps got all of theirs", len(up), len(ports))
-		}
+	indexes, err := b.indexes(ports...)
+	if err != nil {
+		return err
 	}
-	all := time.Since(began)
-	fmt.Printf("%d taps at once    made in %.1f s, all configured after %.1f s (below 30); %.1f MB\n", len(ports), made.Seconds(), all.Seconds(), float64(b.memory())/1024)
+	ends, err := b.configured(indexes)
+	if err != nil {
+		return err
+	}
+	all, used := ends.Sub(began), b.cpu()-before
+	b.tell(slow, "%d taps at once    made in %.1f s, all configured after %.2f s, of which the watcher used %.2f s of CPU; %.1f MB", len(ports), made.Seconds(), all.Seconds(), used.Seconds(), float64(b.memory())/1024)
+	b.judge(all <= mostAtOnce, "%d taps at once within %.1f s, none lost (%.2f)", len(ports), mostAtOnce.Seconds(), all.Seconds())
 	return nil
 }
 
@@ -268,19 +328,27 @@ func (b *bench) status(field string) int {
 	return n
 }
 
-// cpu is the time it has used, in ticks (proc_pid_stat(5): utime and stime).
-func (b *bench) cpu() (int, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", b.w.Pid()))
-	if err != nil {
-		return 0, err
+// cpu is what it has used of the processors, to the tick (proc_pid_stat(5): utime and stime); 0 where it has ended.
+func (b *bench) cpu() time.Duration {
+	const tick = 10 * time.Millisecond // USER_HZ is 100
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", b.w.Pid()))
+	_, rest, _ := strings.Cut(string(text), ") ")
+	fields := strings.Fields(rest)
+	if len(fields) < 13 {
+		return 0
 	}
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+2:]))
-	user, err := strconv.Atoi(fields[11])
-	if err != nil {
-		return 0, err
-	}
-	system, err := strconv.Atoi(fields[12])
-	return user + system, err
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * tick
+}
+
+// tell prints one figure, and how slow the machine was just before.
+func (b *bench) tell(slow float64, format string, args ...any) {
+	fmt.Printf(format+fmt.Sprintf("; slow: %.1f\n", slow), args...)
+}
+
+func (b *bench) judge(kept bool, format string, args ...any) {
+	b.verdicts = append(b.verdicts, figures.Judge(kept, format, args...))
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

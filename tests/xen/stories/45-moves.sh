@@ -47,7 +47,7 @@ world ip neigh flush dev up0
 xl restore "$S/mia.saved" &
 eventually 90 'the address is announced' announced 203.0.113.44
 wait $!
-step 'saved and restored once more, with somebody waiting for it'
+step 'saved and restored once more, with a client waiting for it'
 xl save mia "$S/mia.saved"
 listen
 xl restore "$S/mia.saved"

@@ -100,7 +100,7 @@ network status
 network stop route
 equal 'the tables afterwards' "$before" "$(values)"
 
-step 'a network that nobody confirms is undone'
+step 'a network that is not confirmed is undone'
 network start bridge bridge=xenbr7 netdev=bond7 --confirm 2
 eventually 60 'it is undone' test -e /run/vifctl/network.last
 network status || note "status exits with $?"

@@ -1,0 +1,60 @@
+package watch
+
+import "time"
+
+// whoseShare is how many times longer than the last look at whose guests' addresses are,
+// which reads the whole host, the pause before the next one is: 0.2 % of a processor.
+const whoseShare = 500
+
+// whose is what the loop remembers of it.
+type whose struct {
+	// at is when it is looked at again; looking: a worker is at it.
+	at      time.Time
+	looking bool
+	// told are the sentences that hold and were logged.
+	told  map[string]bool
+	tries tries
+	// notBefore is the end of the pause.
+	notBefore time.Time
+}
+
+// addressCame takes in that an interface of the host's has got an address.
+func (l *loop) addressCame(now time.Time) {
+	soon := now.Add(suspicion)
+	if l.whose.notBefore.After(soon) {
+		soon = l.whose.notBefore
+	}
+	if l.whose.at.After(soon) {
+		l.whose.at = soon
+	}
+}
+
+// lookWhose has a worker find out, at the start, after the host has got an address, and every
+// now and then, whether guests have what is the host's or another guest's by now.
+func (l *loop) lookWhose(now time.Time) {
+	if l.whose.looking || now.Before(l.whose.at) {
+		return
+	}
+	l.whose.looking = true
+	l.whose.at = now.Add(l.timing.Garbage)
+	l.give(job{whose: true})
+}
+
+// endedWhose logs what is new.
+func (l *loop) endedWhose(r result) {
+	l.whose.looking = false
+	l.whose.notBefore = r.ended.Add(max(l.timing.Whose, whoseShare*r.took))
+	if r.err != nil {
+		l.fail(&l.whose.tries, r.err)
+		return
+	}
+	l.whose.tries = tries{}
+	told := map[string]bool{}
+	for _, sentence := range r.found {
+		if !l.whose.told[sentence] {
+			l.Log.Error(sentence)
+		}
+		told[sentence] = true
+	}
+	l.whose.told = told
+}
