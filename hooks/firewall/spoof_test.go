@@ -221,11 +221,11 @@ func (r *shootingRange) planned(name string, roles ...plan.Role) (rules []plan.R
 	require.NoError(r.t, err)
 	guarded := false
 	for _, step := range p.Steps {
-		switch s := step.(type) {
-		case plan.Rule:
-			rules = append(rules, s)
-		case plan.Master:
-			guarded = s.Guarded
+		if rule, ok := step.(plan.Rule); ok {
+			rules = append(rules, rule)
+		}
+		if master, ok := step.(plan.Master); ok {
+			guarded = master.Guarded
 		}
 	}
 	require.Equal(r.t, name == "bridge", guarded)

@@ -57,14 +57,14 @@ func (h Host) ReadSwitch(ctx context.Context, q plan.Query, s *plan.Snapshot) er
 // a port of that. nil where there is none.
 func (d *database) bridge(name string) (*plan.Switch, error) {
 	rows, err := d.transact(
-		selects("Bridge", "name", "==", name, "controller", "fail_mode"),
+		selects("Bridge", "name", "==", name, "controller", "fail_mode", "stp_enable", "rstp_enable"),
 		selects("Port", "name", "==", name, "_uuid", "fake_bridge", "tag"),
 	)
 	if err != nil {
 		return nil, err
 	}
 	for _, r := range rows[0] {
-		return &plan.Switch{Name: name, Controlled: len(r.set("controller")) > 0 || r.text("fail_mode") == "secure"}, nil
+		return switchOf(name, r), nil
 	}
 	for _, r := range rows[1] {
 		if !r.truth("fake_bridge") {
@@ -74,17 +74,25 @@ func (d *database) bridge(name string) (*plan.Switch, error) {
 		if err != nil || parent == nil {
 			return nil, err
 		}
-		return &plan.Switch{
-			Name: name, Parent: parent.text("name"), Tag: r.number("tag"),
-			Controlled: len(parent.set("controller")) > 0 || parent.text("fail_mode") == "secure",
-		}, nil
+		s := switchOf(name, parent)
+		s.Parent, s.Tag = parent.text("name"), r.number("tag")
+		return s, nil
 	}
 	return nil, nil
 }
 
+// switchOf tells of a bridge what its row says.
+func switchOf(name string, r row) *plan.Switch {
+	return &plan.Switch{
+		Name:         name,
+		Controlled:   len(r.set("controller")) > 0 || r.text("fail_mode") == "secure",
+		SpanningTree: r.truth("stp_enable") || r.truth("rstp_enable"),
+	}
+}
+
 // bridgeOf finds the bridge of a port.
 func (d *database) bridgeOf(port row) (row, error) {
-	rows, err := d.transact(selects("Bridge", "ports", "includes", port["_uuid"], "name", "controller", "fail_mode"))
+	rows, err := d.transact(selects("Bridge", "ports", "includes", port["_uuid"], "name", "controller", "fail_mode", "stp_enable", "rstp_enable"))
 	if err != nil || len(rows[0]) == 0 {
 		return nil, err
 	}

@@ -17,6 +17,9 @@ type Switch struct {
 	// Controlled: only a controller says where frames go, be there one or not
 	// (fail_mode=secure), so that flows of ours would be in its way.
 	Controlled bool
+	// SpanningTree: it takes part in spanning tree, whose frames it reads before any flow
+	// sees them.
+	SpanningTree bool
 }
 
 // SwitchMember is what Open vSwitch has under a port's name. A port is known

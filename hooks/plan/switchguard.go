@@ -81,6 +81,10 @@ func (p *Plan) GuardSwitch(r Request, bridge Switch, tagged bool) ([]Step, error
 	if bridge.Controlled {
 		return nil, fmt.Errorf("%s: antispoofing is on, but the flows of %s are a controller's: let its port security do it, and write antispoof = \"off\" for this guest", r.Port, bridge.Name)
 	}
+	if bridge.SpanningTree {
+		p.Warn("%s takes part in spanning tree, and reads what guests say of it before antispoofing does: a guest can become its root; `ovs-vsctl set port %s other_config:stp-enable=false other_config:rstp-enable=false` keeps this one from it",
+			bridge.Name, r.Port.Name)
+	}
 	at := bridge.Name
 	if bridge.Parent != "" {
 		at = bridge.Parent

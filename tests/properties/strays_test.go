@@ -123,7 +123,7 @@ func (s *steady) every(send func()) {
 // hear counts what a socket receives.
 func (s *steady) hear(c net.PacketConn, f *flow, right func(from net.Addr, data []byte) (counts, ok bool)) {
 	s.wg.Go(func() {
-		defer c.Close()
+		defer func() { _ = c.Close() }()
 		room := make([]byte, 2048)
 		for {
 			select {
@@ -171,7 +171,7 @@ func (s *steady) pings() {
 	require.NoError(s.t, p.SetControlMessage(ipv4.FlagTTL, true))
 	f := s.flow("pings")
 	s.wg.Go(func() {
-		defer c.Close()
+		defer func() { _ = c.Close() }()
 		room := make([]byte, 2048)
 		for {
 			select {
@@ -228,11 +228,10 @@ func (s *steady) call(command string) {
 	require.Zero(s.t, r.Exit, r.Stderr)
 }
 
-func (s *steady) run(words string) string {
+func (s *steady) run(words string) {
 	s.t.Helper()
 	r := s.d.Run("sh", "-c", words)
 	require.Zero(s.t, r.Exit, "%s: %s", words, r.Stderr)
-	return r.Stdout
 }
 
 // flush is what an administrator does to be rid of all rules.
