@@ -24,24 +24,26 @@ var natPart = &part{
 	needs:   []*part{markPart},
 	version: 5,
 	define: func() (sets, byLength []setDef) {
-		return []setDef{
-				{"uplinks", setOf(ifname)},
-				{"dnat4", setOf(addr4).to(addr4)},
-				{"dnat6", setOf(addr6).to(addr6)},
-				{"snat4", setOf(addr4).to(addr4)},
-				{"snat6", setOf(addr6).to(addr6)},
-				// Guests' addresses, and by which uplink of their own they leave.
-				{"via4", setOf(addr4, ifname)},
-				{"via6", setOf(addr6, ifname)},
-				{"masq4", setOf(addr4)},
-				{"masq6", setOf(addr6)},
-				{"fwd4", setOf(addr4, proto, service).to(addr4, service)},
-				{"fwd6", setOf(addr6, proto, service).to(addr6, service)},
-			}, []setDef{
-				// The masked source comes first: elsewhere in a key nft cannot read a mask again.
-				{"from4", setOf(addr4, addr4, proto, service).to(addr4, service)},
-				{"from6", setOf(addr6, addr6, proto, service).to(addr6, service)},
-			}
+		sets = []setDef{
+			{"uplinks", setOf(ifname)},
+			{"dnat4", setOf(addr4).to(addr4)},
+			{"dnat6", setOf(addr6).to(addr6)},
+			{"snat4", setOf(addr4).to(addr4)},
+			{"snat6", setOf(addr6).to(addr6)},
+			// Guests' addresses, and by which uplink of their own they leave.
+			{"via4", setOf(addr4, ifname)},
+			{"via6", setOf(addr6, ifname)},
+			{"masq4", setOf(addr4)},
+			{"masq6", setOf(addr6)},
+			{"fwd4", setOf(addr4, proto, service).to(addr4, service)},
+			{"fwd6", setOf(addr6, proto, service).to(addr6, service)},
+		}
+		byLength = []setDef{
+			// The masked source comes first: elsewhere in a key nft cannot read a mask again.
+			{"from4", setOf(addr4, addr4, proto, service).to(addr4, service)},
+			{"from6", setOf(addr6, addr6, proto, service).to(addr6, service)},
+		}
+		return sets, byLength
 	},
 	chains: func(o Options, inUse lengths) []chain {
 		return []chain{
