@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+
+	"vifctl/hooks/plan"
 )
 
 // claimKind is what an entry wants with an address. The order matters: see
@@ -89,7 +91,15 @@ func (c claim) meets(o claim) bool {
 	}
 	// Guests on two bridges may well have the same addresses.
 	apart := c.by.Mode == "bridge" && o.by.Mode == "bridge" && differ(c.by.Bridge, o.by.Bridge)
-	return !apart
+	return !apart && !c.shares(o)
+}
+
+// shares reports whether two guests hand an address over to each other by VRRP: what is on
+// a bridge is routed to neither.
+func (c claim) shares(o claim) bool {
+	bridged := func(e *entry) bool { return e.Mode == "bridge" || e.Mode == "openvswitch" }
+	speaks := func(e *entry) bool { return slices.Contains(e.Allow, plan.RoleVRRP) && bridged(e) }
+	return c.kind == own && o.kind == own && c.prefix == o.prefix && speaks(c.by) && speaks(o.by)
 }
 
 func (r *reader) tellClash(c, o claim) {

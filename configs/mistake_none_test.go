@@ -83,6 +83,16 @@ gateway = "10.0.0.1"
 name = "a"
 mode = "bridge"
 address = "10.0.0.1"`,
+		"two guests that hand an address over to each other": `[[guest]]
+name = "a"
+mode = "bridge"
+address = ["10.0.0.1", "10.0.0.9"]
+allow = "vrrp"
+[[guest]]
+name = "b"
+mode = "bridge"
+address = ["10.0.0.2", "10.0.0.9"]
+allow = "vrrp"`,
 		"a link-local gateway": `[host]
 gateway = "fe80::1"`,
 		"a link-local address without brackets": guest(`link_local = "fe80::1"`),
