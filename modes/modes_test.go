@@ -347,7 +347,10 @@ ip link set dev vif1.0 up
 ip address replace 192.168.1.1/32 dev vif1.0
 ip route replace 192.168.1.2/32 dev vif1.0 src 192.168.1.1 metric 2 proto 118
 ip neighbour replace 192.168.1.2 lladdr 00:16:3e:00:00:01 dev vif1.0 nud permanent
-ip address replace 203.0.113.44/32 dev eth0`,
+ip address replace 203.0.113.44/32 dev eth0
+conntrack -D --orig-dst 203.0.113.44 --reply-src 203.0.113.44
+conntrack -D --orig-src 192.168.1.2 --reply-dst 192.168.1.2
+conntrack -D -p tcp --orig-dst 203.0.113.40 --orig-port-dst 3389 --reply-src 203.0.113.40`,
 		},
 		{
 			name: "nat: vif-nat's own addresses, and masquerade", mode: "nat",
@@ -363,7 +366,8 @@ sysctl -w net/ipv4/neigh/vif1.0/proxy_delay=0
 sysctl -w net/ipv4/conf/vif1.0/proxy_arp=1
 ip link set dev vif1.0 up
 ip address replace 10.1.44.129/32 dev vif1.0
-ip route replace 10.1.44.2/32 dev vif1.0 src 10.1.44.129 metric 2 proto 118`,
+ip route replace 10.1.44.2/32 dev vif1.0 src 10.1.44.129 metric 2 proto 118
+conntrack -D --orig-src 10.1.44.2 --reply-dst 10.1.44.2`,
 		},
 		{
 			name: "route: a guest with IPv6 alone needs no IPv4 on the uplink", mode: "route",

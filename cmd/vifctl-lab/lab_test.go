@@ -68,7 +68,7 @@ func TestFirstScreen(t *testing.T) {
 				assert.Regexp(t, want, out)
 			}
 			all := strings.Split(strings.TrimSpace(out), "\n")
-			assert.LessOrEqual(t, len(all), 40, "%s", out)
+			assert.LessOrEqual(t, len(all), 41, "%s", out)
 			for _, line := range all {
 				if !strings.HasPrefix(line, "      ") { // what vifctl printed
 					assert.LessOrEqual(t, utf8.RuneCountInString(line), 80, line)

@@ -10,7 +10,7 @@ import (
 	"syscall"
 
 	"vifctl/cmd/vifctl/command"
-	"vifctl/watch/journald"
+	"vifctl/hooks/journald"
 )
 
 // confirmNetworks keeps what was started to be undone unless it is confirmed.

@@ -51,7 +51,7 @@ func (o *repairOptions) run(ctx context.Context, c *command.Call) error {
 	}
 	step, told := progress(c.Errors, "looking at the ports")
 	defer told()
-	look := s.Repair
+	look := s.RepairThoroughly
 	if o.dryRun {
 		look = s.Check
 	}

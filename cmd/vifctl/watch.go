@@ -12,11 +12,11 @@ import (
 
 	"vifctl/cmd/vifctl/command"
 	"vifctl/hooks/journal"
+	"vifctl/hooks/journald"
 	"vifctl/hooks/kernel"
 	"vifctl/hooks/session"
 	"vifctl/hooks/xenstore"
 	"vifctl/watch"
-	"vifctl/watch/journald"
 	"vifctl/xenscripts"
 )
 

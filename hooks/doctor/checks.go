@@ -9,6 +9,7 @@ func Checks() []Check {
 		{"scripts-not-ours", Warning, "names in /etc/xen/scripts that are not this vifctl", nil, scripts},
 		{"journal-damaged", Warning, "records of what was done that cannot be read", nil, journalDamaged},
 		{"call-interrupted", Warning, "a call that was killed half-way", nil, interrupted},
+		{"no-entry", Warning, "a guest that no entry of the configuration is about, and one that is nearly about it", nil, noEntry},
 		{"stale-record", Warning, "records of guests that have gone", nil, staleRecords},
 		{"leftover-interface", Warning, "interfaces of guests that have gone", []string{"stale-record"}, leftovers},
 		{"watcher-not-running", Warning, "no watcher that brings up late taps and repairs what drifts", nil, watcher},

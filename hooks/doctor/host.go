@@ -325,15 +325,25 @@ func wasTaken(p *inventory.Port, s plan.Step) bool {
 	return p.Record != nil && slices.ContainsFunc(p.Record.Entries, func(e journal.Entry) bool { return e.Step.Key() == s.Key() })
 }
 
-func dropped(f *inventory.Facts) []Finding {
+// notPublic is the counter of new flows from outside to a private guest: no guest has done
+// anything wrong.
+const notPublic = "not_public"
+
+func dropped(f *inventory.Facts) (all []Finding) {
+	if n := f.Drops[notPublic]; n > 0 {
+		all = append(all, Finding{
+			Subject: host, Sentence: "Hosts outside have called private guests by addresses that are not public: that is dropped, unless `public` or `forward` leads there.",
+			Evidence: []string{fmt.Sprintf("counter %s: %s", notPublic, packets(n))}, Fix: []string{},
+		})
+	}
 	var evidence []string
 	for _, reason := range slices.Sorted(maps.Keys(f.Drops)) {
-		if f.Drops[reason] > 0 {
+		if f.Drops[reason] > 0 && reason != notPublic {
 			evidence = append(evidence, fmt.Sprintf("counter %s: %s", reason, packets(f.Drops[reason])))
 		}
 	}
 	if len(evidence) == 0 {
-		return nil
+		return all
 	}
 	for i := range f.NICs {
 		for _, p := range f.NICs[i].Ports() {
@@ -345,7 +355,7 @@ func dropped(f *inventory.Facts) []Finding {
 	for _, name := range slices.Sorted(maps.Keys(f.DropsElsewhere)) {
 		evidence = append(evidence, fmt.Sprintf("from %s, with a guest's address: %s", name, packets(f.DropsElsewhere[name])))
 	}
-	return one(Finding{
+	return append(all, Finding{
 		Subject: host, Sentence: "Antispoofing has dropped packets: their sender used another's address, or one that vifctl was not told of.",
 		Evidence: evidence, Fix: []string{},
 	})

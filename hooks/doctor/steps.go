@@ -72,6 +72,12 @@ func bridgeIn(s plan.Step) string {
 func wrongBridge(f *inventory.Facts) []Finding {
 	return lacking(f, isMaster, func(_ *inventory.NIC, p *inventory.Port, steps []plan.Step) Finding {
 		bridge := bridgeIn(steps[0])
+		if m, ok := steps[0].(plan.Master); ok && p.Link.Master == m.Bridge.Index {
+			return Finding{
+				Sentence: fmt.Sprintf("%s learns from frames of %s that the guest's filter does not see.", bridge, p.Name),
+				Evidence: []string{fmt.Sprintf("group_fwd_mask of %s is %#x", p.Name, p.Link.GroupForward)},
+			}
+		}
 		is := "in no bridge"
 		if l, ok := f.Host.Links[p.Link.Master]; ok {
 			is = "in " + l.Name

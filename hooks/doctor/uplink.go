@@ -93,6 +93,8 @@ func uplinkDown(f *inventory.Facts) (all []Finding) {
 		l, ok := f.Host.Named(name)
 		switch {
 		case !ok:
+		case !l.Up && f.Host.DefaultDevice() == "":
+			all = append(all, tookTheRoute(f, l, guests[name]))
 		case !l.Up:
 			all = append(all, Finding{
 				Subject: name, Sentence: fmt.Sprintf("The uplink %s of %s is down.", name, who(guests[name])),
@@ -107,14 +109,19 @@ func uplinkDown(f *inventory.Facts) (all []Finding) {
 	}
 	if guests := routed(f); len(guests) > 0 && len(names) == 0 {
 		for _, l := range lost(f) {
-			all = append(all, Finding{
-				Subject: l.Name, Sentence: fmt.Sprintf("The uplink %s of %s is down, and its default route went with it.", l.Name, who(guests)),
-				Evidence: []string{"no default route", addressesOn(f, &inventory.Port{Name: l.Name, Link: &l}) + " and is down"},
-				Fix:      []string{plan.Command("ip", "link", "set", l.Name, "up"), "ip route add default via GATEWAY dev " + l.Name},
-			}.touching(guests))
+			all = append(all, tookTheRoute(f, l, guests))
 		}
 	}
 	return append(all, formerDown(f, names)...)
+}
+
+// tookTheRoute is about an uplink that is down on a host without a default route.
+func tookTheRoute(f *inventory.Facts, l kernel.Link, guests []*inventory.NIC) Finding {
+	return Finding{
+		Subject: l.Name, Sentence: fmt.Sprintf("The uplink %s of %s is down, and its default route went with it.", l.Name, who(guests)),
+		Evidence: []string{"no default route", addressesOn(f, &inventory.Port{Name: l.Name, Link: &l}) + " and is down"},
+		Fix:      []string{plan.Command("ip", "link", "set", l.Name, "up"), "ip route add default via GATEWAY dev " + l.Name},
+	}.touching(guests)
 }
 
 // formerDown looks for what was the uplink when ports were brought up, and is down,
@@ -267,7 +274,8 @@ func forwardingOff(f *inventory.Facts) (all []Finding) {
 		all = append(all, Finding{
 			Subject: host, Sentence: fmt.Sprintf("This host does not forward %s: nothing behind it is within reach of %s.", family(s.is6), who(guests)),
 			Evidence: []string{name + " is 0"},
-			Fix:      []string{"sysctl -w " + name + "=1", fmt.Sprintf("echo %s=1 > /etc/sysctl.d/90-vifctl.conf", name)},
+			// A file that sorts last: 99-sysctl.conf is /etc/sysctl.conf.
+			Fix: []string{"sysctl -w " + name + "=1", fmt.Sprintf("echo %s=1 >> /etc/sysctl.d/zz-vifctl.conf", name)},
 		}.touching(guests))
 	}
 	return all
@@ -289,7 +297,8 @@ func uplinkSilent(f *inventory.Facts) (all []Finding) {
 				on := slices.IndexFunc(f.Host.Addresses[l.Index], func(own plan.Addr) bool {
 					return !own.Prefix.IsSingleIP() && own.Prefix.Contains(a.Addr())
 				})
-				if n.Mode == "route" && on >= 0 {
+				// For IPv6 the uplink has an entry of each address's own.
+				if n.Mode == "route" && a.Addr().Is4() && on >= 0 {
 					silent = append(silent, n)
 					evidence = append(evidence, fmt.Sprintf("%s is in the network of %s on %s", plan.Bare(a), f.Host.Addresses[l.Index][on].Prefix, name))
 				}

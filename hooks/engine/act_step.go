@@ -22,7 +22,7 @@ func (x *Executor) Do(ctx context.Context, step plan.Step) error {
 		if s.Bridge.IsZero() {
 			return say(s.Dev, "take off its bridge", k.SetLink(s))
 		}
-		return say(s.Dev, "attach to "+s.Bridge.Name, k.SetLink(s))
+		return say(s.Dev, "attach to "+s.Bridge.Name, k.SetMaster(s))
 	case plan.Up:
 		if s.Want {
 			return say(s.Dev, "bring up", k.SetLink(s))
@@ -53,8 +53,6 @@ func (x *Executor) Do(ctx context.Context, step plan.Step) error {
 		return x.Limits.SetLimit(ctx, s)
 	case plan.BridgeVLAN:
 		return say(s.Dev, "set its VLANs", k.SetBridgeVLAN(s))
-	case plan.GroupForward:
-		return say(s.Dev, "have the bridge filter reserved groups", k.SetGroupForward(s))
 	case plan.SwitchPort:
 		return x.Switch.SetPort(ctx, s)
 	case plan.SwitchGuard:
@@ -81,6 +79,21 @@ func say(d plan.Dev, change string, err error) error {
 		return nil
 	}
 	return fmt.Errorf("%s: %s: %w", d, change, err)
+}
+
+// forgetStrays has the kernel forget what passed without rules that are in force: for a
+// call that somebody makes again because something is wrong.
+func (x *Executor) forgetStrays(actions []plan.Action) error {
+	var steps []plan.Step
+	for _, a := range actions {
+		if f, ok := a.Step.(plan.Flows); ok && f.Without && a.Satisfied {
+			steps = append(steps, f)
+		}
+	}
+	if len(steps) == 0 {
+		return nil
+	}
+	return x.forgetFlows(steps)
 }
 
 func (x *Executor) forgetFlows(steps []plan.Step) error {

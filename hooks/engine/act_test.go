@@ -32,6 +32,7 @@ func TestStepsAgainstTheKernel(t *testing.T) {
 		{"mac", plan.MAC{Dev: dev, Want: "fe:ff:ff:ff:ff:ff"}},
 		{"mtu", plan.MTU{Dev: dev, Want: 1400}},
 		{"master", plan.Master{Dev: dev, Bridge: br}},
+		{"master, guarded", plan.Master{Dev: dev, Bridge: br, Guarded: true}},
 		{"up", plan.Up{Dev: up, Want: false}},
 		{"address", plan.Address{Dev: dev, Addr: plan.Addr{Prefix: prefix("192.0.2.1/32")}}},
 		{"address with a peer", plan.Address{Dev: dev, Addr: plan.Addr{Prefix: prefix("192.0.2.1/32"), Peer: prefix("198.51.100.0/24")}}},

@@ -9,45 +9,41 @@ import (
 	"vifctl/hooks/plan"
 )
 
-// Run does what a call asks for. Its error is one sentence; where the call's
-// backend is known, the sentence has been left there for xl to show, too.
-func (e *Engine) Run(ctx context.Context, call event.Call) error {
+// Run does what a call asks for, and says what it came to, as far as it came. Its error is
+// one sentence; where the call's backend is known, the sentence has been left there for xl
+// to show, too.
+func (e *Engine) Run(ctx context.Context, call event.Call) (*Decision, error) {
+	p := e.port(call)
 	if call.Ignored != "" {
 		e.Log.Debug("nothing to do", "why", call.Ignored)
-		return nil
+		return &p.Decision, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, callDeadline)
 	defer cancel()
-	err := e.run(ctx, call)
+	err := e.run(ctx, p)
 	if err != nil {
 		e.Complain(ctx, call, err)
 	}
-	return err
+	return &p.Decision, err
 }
 
-func (e *Engine) run(ctx context.Context, call event.Call) error {
+func (e *Engine) run(ctx context.Context, p *port) error {
+	call := p.call
 	lock, err := e.Journal.LockCall(ctx, call.NIC)
 	if err != nil {
 		return fmt.Errorf("%s: %w", call.Device, err)
 	}
 	defer lock.Release()
-	p := e.port(call)
 	p.wait = portWait
 	defer p.unshare()
-	switch err := Carry(ctx, p); {
-	case errors.Is(err, errAbsent) && call.Command == event.Add && e.works(call.NIC):
+	err = Carry(ctx, p)
+	if errors.Is(err, errAbsent) && call.Command == event.Add && e.works(call.NIC) {
 		// A NIC attached to a running guest has none: Xen does not tell the device
 		// model. An error would fail the whole NIC, whose vif works.
 		e.Log.Warn("the emulated NIC has no tap, now: should one come, `vifctl watch` brings it up", "port", call.Device)
 		return nil
-	case err != nil:
-		return err
-	case !call.Command.Up() && !p.Known:
-		e.Log.Info("nothing to undo: no call of ours brought it up", "port", p.Event.Name)
-	default:
-		e.Log.Info(string(call.Command), "port", p.Event.Name, "guest", p.Guest, "mode", p.Mode, "bridge", p.Bridge)
 	}
-	return nil
+	return err
 }
 
 // Preview works out what a call would do. It does not change the kernel, the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 
 	"vifctl/hooks/event"
@@ -102,6 +103,9 @@ func (p *port) withEffects(steps []plan.Step) ([]plan.Step, error) {
 	for _, h := range runs {
 		steps = append(steps, h)
 	}
+	if p.complained {
+		steps = append(steps, plan.XenstoreWrite{Path: p.Event.Key(hotplugError)})
+	}
 	if p.Event.Kind == plan.Vif {
 		// netback waits for exactly this value before it lets the guest connect.
 		steps = append(steps, plan.XenstoreWrite{Path: p.Event.Key("hotplug-status"), Value: "connected"})
@@ -194,6 +198,20 @@ func (p *port) decideDown() error {
 	return err
 }
 
+// addresses are the guest's that count: the configuration's before the toolstack's, and of a
+// port that goes those that it was given.
+func (p *port) addresses() []netip.Prefix {
+	switch {
+	case len(p.request.IPs) > 0:
+		return p.request.IPs
+	case p.old != nil && p.Bridge == "":
+		if own := ClaimOf(p.old).Addresses; len(own) > 0 {
+			return own
+		}
+	}
+	return p.Event.IPs
+}
+
 // hookVars are the shell variables that a vif-post.d hook may rely on.
 func (p *port) hookVars() map[string]string {
 	ev := p.Event
@@ -202,7 +220,7 @@ func (p *port) hookVars() map[string]string {
 		"command":      string(ev.Command),
 		"type_if":      string(ev.Kind),
 		"bridge":       p.Bridge,
-		"ip":           joinPrefixes(ev.IPs),
+		"ip":           joinPrefixes(p.addresses()),
 		"mac":          ev.MAC,
 		"netdev":       ev.Uplink,
 		"XENBUS_PATH":  ev.Backend,

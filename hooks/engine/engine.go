@@ -111,7 +111,7 @@ func (e *Engine) Complain(ctx context.Context, call event.Call, failure error) {
 	}
 	sentence := oneLine(failure.Error())
 	for _, w := range []plan.XenstoreWrite{
-		{Path: call.Key("hotplug-error"), Value: sentence},
+		{Path: call.Key(hotplugError), Value: sentence},
 		{Path: call.Key("hotplug-status"), Value: "error"},
 	} {
 		if err := e.Xenstore.Write(ctx, w.Path, w.Value); err != nil {

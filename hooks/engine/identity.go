@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path"
+	"slices"
 	"strings"
 
 	"vifctl/configs"
@@ -90,7 +91,7 @@ func (e *Engine) backend(ctx context.Context, call event.Call) (map[string]strin
 	if e.Xenstore == nil {
 		return nil, Identity{}, e.NoXenstore
 	}
-	names := append(event.BackendKeys(), alwaysThere()...)
+	names := slices.Concat(event.BackendKeys(), alwaysThere(), []string{hotplugError})
 	paths := make([]string, len(names))
 	for i, name := range names {
 		paths[i] = call.Key(name)
@@ -125,6 +126,9 @@ func (e *Engine) backend(ctx context.Context, call event.Call) (map[string]strin
 	}
 	return keys, e.arriving(who), nil
 }
+
+// hotplugError is where a call that failed left its sentence.
+const hotplugError = "hotplug-error"
 
 // alwaysThere are keys that every toolstack gives a backend.
 func alwaysThere() []string { return []string{"frontend-id", "frontend", "handle"} }

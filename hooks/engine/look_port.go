@@ -26,6 +26,7 @@ func (p *port) lookUp(ctx context.Context) error {
 		return err
 	}
 	p.Event, p.who, p.Guest = ev, who, who.Name
+	p.complained = keys[hotplugError] != ""
 	p.entry = Entry(&p.Config, who, ev.MAC, ev.NIC.Devid)
 	if p.Mode, err = chooseMode(ev, p.entry); err != nil {
 		return err
@@ -43,6 +44,7 @@ func (p *port) lookUp(ctx context.Context) error {
 	if err := p.undoFormer(ctx); err != nil {
 		return err
 	}
+	p.warnWithoutMeaning()
 	p.request = p.requestOf(ev)
 	p.host = plan.NewSnapshot()
 	p.host.Links[p.link.Index] = p.link

@@ -79,8 +79,10 @@ type facts struct {
 	// done in this run of the kernel; damaged: it cannot be read.
 	old     *journal.Record
 	damaged bool
-	who     Identity
-	entry   configs.Guest
+	// complained: an earlier call has left its error in the xenstore.
+	complained bool
+	who        Identity
+	entry      configs.Guest
 	// link is the port itself.
 	link plan.Link
 	// request is what the mode is asked, and host what it looks at.
@@ -165,8 +167,10 @@ func (p *port) Act(ctx context.Context) (err error) {
 	if p.repair || !p.call.Command.Up() {
 		return p.Executor.Repair(ctx, p.Actions)
 	}
-	p.taken, err = p.Executor.Take(ctx, p.Actions)
-	return err
+	if p.taken, err = p.Executor.Take(ctx, p.Actions); err != nil {
+		return err
+	}
+	return p.Executor.forgetStrays(p.Actions)
 }
 
 // Settle implements Subject.
@@ -233,7 +237,7 @@ func (d *Decision) warn(format string, args ...any) {
 func (d *Decision) Missing() []plan.Action {
 	var missing []plan.Action
 	for _, a := range d.Actions {
-		if !a.Satisfied && !a.Step.Traits().Effect {
+		if t := a.Step.Traits(); !a.Satisfied && !t.Effect && !t.Passing {
 			missing = append(missing, a)
 		}
 	}

@@ -58,13 +58,27 @@ func (e *Engine) Check(ctx context.Context, port journal.Port) (*Decision, error
 // it writes nothing, to the kernel or to the journal. The Decision is what was missing,
 // also where the error says that not all of it could be put back.
 func (e *Engine) Repair(ctx context.Context, port journal.Port) (*Decision, error) {
+	return e.mend(ctx, port, false)
+}
+
+// RepairThoroughly also has the kernel forget connections that began without the rules,
+// where these are in force by now: nothing tells of them but the table of all connections,
+// which is gone through for it.
+func (e *Engine) RepairThoroughly(ctx context.Context, port journal.Port) (*Decision, error) {
+	return e.mend(ctx, port, true)
+}
+
+func (e *Engine) mend(ctx context.Context, port journal.Port, thorough bool) (*Decision, error) {
 	return e.ofPort(ctx, port, func(ctx context.Context, r *repair) (*Decision, error) {
 		defer r.unshare()
 		if err := Preview(ctx, r); err != nil {
 			return nil, err
 		}
 		if found := r.Decision; found.Right() {
-			return &found, nil
+			if !thorough {
+				return &found, nil
+			}
+			return &found, r.Executor.forgetStrays(r.Actions)
 		}
 		found := r.Decision
 		if err := r.Record(ctx); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"vifctl/configs"
 	"vifctl/hooks/event"
@@ -60,6 +61,31 @@ func (p *port) requestOf(ev event.Event) plan.Request {
 		r.VLANs = entry.VLANs
 	}
 	return r
+}
+
+// warnWithoutMeaning says which settings of the guest's entry the mode has no use for: the
+// script may have picked another mode than the entry was written for.
+func (p *port) warnWithoutMeaning() {
+	given := map[string]bool{
+		"public": len(p.entry.Public) > 0, "forward": len(p.entry.Forwards) > 0, "nat66": p.entry.NAT66, "open6": p.entry.Open6,
+		"gateway": p.entry.Gateway != p.Config.Host.Gateway && p.entry.Gateway != configs.Gateway{},
+		"uplink":  p.entry.Uplink != p.Config.Host.Uplink && p.entry.Uplink != "", "bridge": p.entry.Bridge != "",
+	}
+	var keys []string
+	for key, is := range given {
+		if is && !modes.Understands(p.Mode, key) {
+			keys = append(keys, key)
+		}
+	}
+	if len(keys) == 0 {
+		return
+	}
+	slices.Sort(keys)
+	verb := "means"
+	if len(keys) > 1 {
+		verb = "mean"
+	}
+	p.warn("the configuration has %s for %s, which %s nothing in mode %s: the script %s picks that", strings.Join(keys, " and "), p.entry, verb, p.Mode, p.call.Script)
 }
 
 // inVLANs: a guest that is to be kept apart is refused where nothing would.

@@ -26,7 +26,7 @@ var bridgePart = &part{
 				},
 			},
 			// What is for a reserved group goes no further: who reads it takes it for a
-			// switch's word. The port hands it on to here (plan.GroupForward).
+			// switch's word. The port hands it on to here (plan.Master).
 			// A guest that needs a trunk cannot be strict.
 			{name: "strict", rules: []rule{
 				{notIn("pmac", iifname, etherSource), jump("virtual")},
@@ -55,7 +55,7 @@ var bridgePart = &part{
 
 // belowPart drops what a port that is checked on a bridge hands to the host itself,
 // past the bridge: all that comes from it once it has been taken out of the bridge, and
-// frames to a reserved group before its mask is set (plan.GroupForward).
+// frames to a reserved group before it is guarded (plan.Master).
 var belowPart = &part{
 	name:     "below",
 	table:    inetTable,

@@ -68,7 +68,7 @@ func TestForwardingTable(t *testing.T) {
 			t.Parallel()
 			r := newRange(t, true)
 			f := r.host.open(Options{})
-			rules, groups := r.planned("bridge")
+			rules := r.planned("bridge")
 			if level == plan.RuleMAC {
 				rules = ownRules(level, true)[:2]
 			}
@@ -86,10 +86,10 @@ func TestForwardingTable(t *testing.T) {
 			}
 			learnt("without filtering", true)
 			mustChange(t, f, rules, nil)
-			r.filterGroups(groups, true)
+			r.guard(true)
 			learnt("filtered", false)
 			mustChange(t, f, nil, rules)
-			r.filterGroups(groups, false)
+			r.guard(false)
 			learnt("when the port has gone", true)
 		})
 	}
@@ -118,9 +118,9 @@ func TestSpanningTree(t *testing.T) {
 	}
 	require.Eventually(t, forwards, 10*speed.Patience, 50*time.Millisecond)
 	f := r.host.open(Options{})
-	rules, groups := r.planned("bridge")
+	rules := r.planned("bridge")
 	mustChange(t, f, rules, nil)
-	r.filterGroups(groups, true)
+	r.guard(true)
 	isRoot := func() bool { return strings.Contains(r.host.run("ip", "-d", "link", "show", "br0"), "root_port 0 ") }
 	require.True(t, isRoot())
 	for _, from := range []string{mac1, mac2} {
@@ -130,7 +130,7 @@ func TestSpanningTree(t *testing.T) {
 	require.NotContains(t, r.host.run("bridge", "fdb", "show", "br", "br0"), mac2)
 
 	mustChange(t, f, nil, rules)
-	r.filterGroups(groups, false)
+	r.guard(false)
 	r.send("vif1.0", hello(mac2))
 	require.Eventually(t, func() bool { return !isRoot() }, speed.Patience, time.Millisecond, "it would become the root")
 	require.Contains(t, r.host.run("bridge", "fdb", "show", "br", "br0"), mac2+" dev vif1.0")
@@ -179,11 +179,11 @@ func TestMulticastRouterPorts(t *testing.T) {
 	mdb := r.host.run("bridge", "-d", "mdb", "show")
 	require.NotContains(t, mdb, "vif1.0")
 	volley("without filtering", true)
-	rules, _ := r.planned("bridge")
+	rules := r.planned("bridge")
 	mustChange(t, f, rules, nil)
 	volley("filtered", false)
 	mustChange(t, f, nil, rules)
-	rules, _ = r.planned("bridge", plan.RoleMulticastRouter)
+	rules = r.planned("bridge", plan.RoleMulticastRouter)
 	mustChange(t, f, rules, nil)
 	volley("allowed", true)
 	mustChange(t, f, nil, rules)

@@ -73,10 +73,8 @@ func TestMACOnly(t *testing.T) {
 			f := r.host.open(Options{})
 			rules := ownRules(plan.RuleMAC, bridged)[:2]
 			on := router
-			var groups []plan.GroupForward
 			if bridged {
 				on = bridge
-				groups = []plan.GroupForward{{Dev: plan.Dev{Name: "vif1.0"}, Mask: plan.AllGroups}}
 			}
 			volley := func(when string, hostileArrive bool) {
 				for _, fr := range ofAnother {
@@ -92,12 +90,16 @@ func TestMACOnly(t *testing.T) {
 			}
 			volley("without filtering", true)
 			mustChange(t, f, rules, nil)
-			r.filterGroups(groups, true)
+			if bridged {
+				r.guard(true)
+			}
 			volley("filtered", false)
 			r.host.reload()
 			volley("listed and loaded", false)
 			mustChange(t, f, nil, rules)
-			r.filterGroups(groups, false)
+			if bridged {
+				r.guard(false)
+			}
 			volley("when the port has gone", true)
 			require.NotEmpty(t, rules)
 		})

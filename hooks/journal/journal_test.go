@@ -436,7 +436,7 @@ var generators = []*rapid.Generator[plan.Step]{
 	custom(func(t *rapid.T) plan.Step { return plan.MAC{Dev: dev(t), Want: text(t), Tolerant: yes(t)} }),
 	custom(func(t *rapid.T) plan.Step { return plan.MTU{Dev: dev(t), Want: number(t), Tolerant: yes(t)} }),
 	custom(func(t *rapid.T) plan.Step {
-		s := plan.Master{Dev: dev(t)}
+		s := plan.Master{Dev: dev(t), Guarded: yes(t)}
 		if yes(t) {
 			s.Bridge = dev(t)
 		}
@@ -465,7 +465,7 @@ var generators = []*rapid.Generator[plan.Step]{
 	custom(func(t *rapid.T) plan.Step {
 		return plan.Neighbour{Dev: dev(t), IP: prefix(t).Addr(), MAC: text(t), Absent: yes(t)}
 	}),
-	custom(func(t *rapid.T) plan.Step { return plan.Flows{IP: prefix(t).Addr()} }),
+	custom(func(t *rapid.T) plan.Step { return plan.Flows{IP: prefix(t).Addr(), Without: yes(t)} }),
 	custom(func(t *rapid.T) plan.Step {
 		return plan.ProxyNeighbour{Dev: dev(t), IP: prefix(t).Addr(), Absent: yes(t)}
 	}),
@@ -495,7 +495,6 @@ var generators = []*rapid.Generator[plan.Step]{
 	custom(func(t *rapid.T) plan.Step {
 		return plan.BridgeVLAN{Dev: dev(t), VLANs: []plan.VLANRange{{First: number(t), Last: number(t), Untagged: yes(t), PVID: yes(t)}}}
 	}),
-	custom(func(t *rapid.T) plan.Step { return plan.GroupForward{Dev: dev(t), Mask: number(t)} }),
 	custom(func(t *rapid.T) plan.Step {
 		s := plan.SwitchPort{Dev: dev(t), Bridge: text(t), Tag: number(t)}
 		if yes(t) {

@@ -66,25 +66,53 @@ func groupForward(data []byte) (mask int) {
 var errNoGroupForward = errors.New(`this kernel's bridges learn from frames to reserved groups before any filter sees them (it has no group_fwd_mask for a port, ` +
 	`as Linux 4.15 does), so a guest here could receive what is another's: take a newer kernel, or give the guest antispoof = "off"`)
 
-// SetGroupForward sets a bridge's port's group_fwd_mask, and makes sure that the kernel
-// has it. What is no bridge's port has none.
-func (k *Kernel) SetGroupForward(s plan.GroupForward) error {
-	req := nl.NewNetlinkRequest(unix.RTM_SETLINK, unix.NLM_F_ACK)
-	msg := nl.NewIfInfomsg(unix.AF_BRIDGE)
-	msg.Index = int32(s.Dev.Index)
-	req.AddData(msg)
-	port := attr(unix.IFLA_PROTINFO|unix.NLA_F_NESTED, nil)
-	port.AddRtAttr(portGroupForward, nl.Uint16Attr(uint16(s.Mask)))
-	req.AddData(port)
-	err := k.conn.ask(req, 0, nil)
-	if s.Mask == 0 && errors.Is(err, unix.EOPNOTSUPP) {
-		return nil
+// SetMaster makes an interface a port of a bridge. A guarded one that joins while it is up
+// is down until the bridge has all of its frames filtered.
+func (k *Kernel) SetMaster(s plan.Master) error {
+	if !s.Guarded {
+		return k.SetLink(s)
 	}
+	now, ok, err := k.LinkByIndex(s.Dev.Index)
 	if err != nil {
 		return err
 	}
-	l, ok, err := k.LinkByIndex(s.Dev.Index)
-	if err == nil && ok && l.GroupForward != s.Mask {
+	if !ok {
+		return ErrNoLink
+	}
+	if now.Master != s.Bridge.Index {
+		if now.Up {
+			if err := k.SetLink(plan.Up{Dev: s.Dev}); err != nil {
+				return err
+			}
+		}
+		if err := k.SetLink(s); err != nil {
+			return err
+		}
+	}
+	if err := k.setGroupForward(s.Dev.Index, plan.AllGroups); err != nil {
+		return err
+	}
+	if now.Up && now.Master != s.Bridge.Index {
+		return k.SetLink(plan.Up{Dev: s.Dev, Want: true})
+	}
+	return nil
+}
+
+// setGroupForward sets a bridge's port's group_fwd_mask, and makes sure that the kernel
+// has it.
+func (k *Kernel) setGroupForward(index, mask int) error {
+	req := nl.NewNetlinkRequest(unix.RTM_SETLINK, unix.NLM_F_ACK)
+	msg := nl.NewIfInfomsg(unix.AF_BRIDGE)
+	msg.Index = int32(index)
+	req.AddData(msg)
+	port := attr(unix.IFLA_PROTINFO|unix.NLA_F_NESTED, nil)
+	port.AddRtAttr(portGroupForward, nl.Uint16Attr(uint16(mask)))
+	req.AddData(port)
+	if err := k.conn.ask(req, 0, nil); err != nil {
+		return err
+	}
+	l, ok, err := k.LinkByIndex(index)
+	if err == nil && ok && l.GroupForward != mask {
 		err = errNoGroupForward
 	}
 	return err

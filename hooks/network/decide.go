@@ -112,7 +112,6 @@ func (s *start) Look(ctx context.Context) (err error) {
 	if err := s.read(ctx); err != nil {
 		return err
 	}
-	s.markGuests()
 	uplink := ""
 	if s.host.Uplink != nil {
 		uplink = s.host.Uplink.Name
@@ -134,7 +133,9 @@ func (s *start) Look(ctx context.Context) (err error) {
 // read reads what the mode needs to know of the host.
 func (s *start) read(ctx context.Context) error {
 	s.host = plan.NewSnapshot()
-	return s.Reader.Read(ctx, s.net.Needs(s.request), s.host)
+	err := s.Reader.Read(ctx, s.net.Needs(s.request), s.host)
+	s.markGuests()
+	return err
 }
 
 // lookShared looks at the host once more, when gateways have had their time to answer: from

@@ -15,6 +15,12 @@ type Flows struct {
 	// By is a forward (RuleForward): the connections are those to its public
 	// address and ports.
 	By Rule `json:"by,omitzero"`
+	// Without: the connections are those that By (RuleForward, RuleOneToOne or
+	// RuleMasquerade) is about and that the kernel remembers otherwise, since they began
+	// without it. A packet that comes while the rules do makes such an entry, which
+	// stays for as long as packets come: so it is forgotten behind the rules, whenever
+	// these had been missing.
+	Without bool `json:"without,omitempty"`
 }
 
 // Key implements Step.
@@ -22,11 +28,17 @@ func (s Flows) Key() string {
 	if s.IP.IsValid() {
 		return "flows " + s.IP.String()
 	}
+	if s.Without {
+		return "flows without " + s.By.Key()
+	}
 	return "flows by " + s.By.Key()
 }
 
 // Traits implements Step.
-func (Flows) Traits() Traits {
+func (s Flows) Traits() Traits {
+	if s.Without {
+		return Traits{Kind: "flows", Owner: OwnerHost, Passing: true, Batch: conntrackTable}
+	}
 	return Traits{Kind: "flows", Owner: OwnerNIC, Batch: conntrackTable}
 }
 
@@ -34,14 +46,27 @@ func (Flows) Traits() Traits {
 func (Flows) Needs(*Query) {}
 
 // Satisfied implements Step: a NIC that is already there keeps its
-// connections.
-func (s Flows) Satisfied(h *Snapshot) bool { return h.Known[s.Key()] }
+// connections, and a rule that was in force all along has let none pass without it.
+func (s Flows) Satisfied(h *Snapshot) bool {
+	if s.Without {
+		return h.Rules[s.By.Key()] && !h.newRules[s.By.Key()]
+	}
+	return h.Known[s.Key()]
+}
 
 // Inverse implements Step: what was tracked meanwhile goes, too.
-func (s Flows) Inverse(*Snapshot) []Step { return []Step{s} }
+func (s Flows) Inverse(*Snapshot) []Step {
+	if s.Without {
+		return nil
+	}
+	return []Step{s}
+}
 
 // Commands implements Step.
 func (s Flows) Commands() []string {
+	if s.Without {
+		return s.commandsWithout()
+	}
 	if !s.IP.IsValid() {
 		argv := []string{"conntrack", "-D", "-p", s.By.Protocol, "--orig-dst", s.By.Public.String()}
 		if s.By.First == s.By.Last {
@@ -53,6 +78,23 @@ func (s Flows) Commands() []string {
 		Command("conntrack", "-D", "-s", s.IP.String()),
 		Command("conntrack", "-D", "-d", s.IP.String()),
 	}
+}
+
+// commandsWithout forget what was not translated at all, which is all that the program can
+// be told.
+func (s Flows) commandsWithout() (lines []string) {
+	public, private := s.By.Public.String(), s.By.Private.String()
+	switch s.By.Kind {
+	case RuleForward:
+		argv := []string{"conntrack", "-D", "-p", s.By.Protocol, "--orig-dst", public}
+		if s.By.First == s.By.Last {
+			argv = append(argv, "--orig-port-dst", fmt.Sprint(s.By.First))
+		}
+		return []string{Command(append(argv, "--reply-src", public)...)}
+	case RuleOneToOne:
+		lines = append(lines, Command("conntrack", "-D", "--orig-dst", public, "--reply-src", public))
+	}
+	return append(lines, Command("conntrack", "-D", "--orig-src", private, "--reply-dst", private))
 }
 
 func (Flows) pretend(*Snapshot) {}

@@ -21,7 +21,6 @@ func Kinds() []Step {
 		Neighbour{},
 		Sysctl{},
 		BridgeVLAN{},
-		GroupForward{},
 		Limit{},
 		// What filters, translates, switches and leases.
 		Rule{},

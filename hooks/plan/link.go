@@ -55,7 +55,18 @@ type MTU struct {
 type Master struct {
 	Dev    Dev `json:"dev"`
 	Bridge Dev `json:"bridge,omitzero"`
+	// Guarded: what comes from the port is checked, so the bridge takes its frames for the
+	// reserved groups (01:80:c2:00:00:00 to …:0f) as it takes all others. By itself it hands
+	// spanning tree's, LLDP's and their kind to the host, and learns from them where their
+	// source is, before any filter of a bridge's sees them: a guest could have another's
+	// frames sent to itself. A port that is no longer guarded keeps that until it leaves.
+	Guarded bool `json:"guarded,omitempty"`
 }
+
+// AllGroups is a guarded port's group_fwd_mask: a bit for each reserved group, but for that
+// of pause frames, which a bridge drops, and which a mask must not have
+// (net/bridge/br_netlink.c).
+const AllGroups = 0xfffd
 
 // Up wants an interface to be administratively up, or down.
 type Up struct {
@@ -172,10 +183,14 @@ func (s Master) Key() string { return key("master", s.Dev) }
 
 // Traits implements Step.
 func (s Master) Traits() Traits {
-	return Traits{
+	t := Traits{
 		Kind: "master", Owner: OwnerPort, Dev: s.Dev, Beside: s.Bridge, Absent: s.Bridge.IsZero(), Admits: !s.Bridge.IsZero(),
 		Batch: linkMessage, Rank: 3,
 	}
+	if s.Guarded {
+		t.Batch = "" // it takes several messages
+	}
+	return t
 }
 
 // Needs implements Step. Its VLANs go with a port that leaves its bridge.
@@ -184,7 +199,7 @@ func (s Master) Needs(q *Query) { BridgeVLAN{Dev: s.Dev}.Needs(q) }
 // Satisfied implements Step.
 func (s Master) Satisfied(h *Snapshot) bool {
 	l, ok := h.Links[s.Dev.Index]
-	return ok && l.Master == s.Bridge.Index
+	return ok && l.Master == s.Bridge.Index && (!s.Guarded || l.GroupForward == AllGroups)
 }
 
 // Inverse implements Step. A port that was in another bridge goes back there,
@@ -197,6 +212,7 @@ func (s Master) Inverse(h *Snapshot) []Step {
 	before := Master{Dev: s.Dev}
 	if l.Master != 0 {
 		before.Bridge = Dev{Name: h.Links[l.Master].Name, Index: l.Master}
+		before.Guarded = l.GroupForward == AllGroups
 	}
 	if now, ok := h.VLANs[s.Dev.Index]; ok && !slices.Equal(now, h.Links[l.Master].vlansOfMember()) {
 		return []Step{before, BridgeVLAN{Dev: s.Dev, VLANs: now}}
@@ -209,11 +225,22 @@ func (s Master) Commands() []string {
 	if s.Bridge.IsZero() {
 		return []string{Command("ip", "link", "set", "dev", s.Dev.Name, "nomaster")}
 	}
-	return []string{Command("ip", "link", "set", "dev", s.Dev.Name, "master", s.Bridge.Name)}
+	lines := []string{Command("ip", "link", "set", "dev", s.Dev.Name, "master", s.Bridge.Name)}
+	if s.Guarded {
+		lines = append(lines, Command("ip", "link", "set", "dev", s.Dev.Name, "type", "bridge_slave", "group_fwd_mask", fmt.Sprintf("%#x", AllGroups)))
+	}
+	return lines
 }
 
 func (s Master) pretend(h *Snapshot) {
-	h.change(s.Dev, func(l *Link) { l.Master, l.GroupForward = s.Bridge.Index, 0 })
+	h.change(s.Dev, func(l *Link) {
+		if l.Master != s.Bridge.Index {
+			l.Master, l.GroupForward = s.Bridge.Index, 0
+		}
+		if s.Guarded {
+			l.GroupForward = AllGroups
+		}
+	})
 	delete(h.VLANs, s.Dev.Index)
 	if b := h.Links[s.Bridge.Index]; b.VLANs == VLANsApart {
 		h.VLANs[s.Dev.Index] = b.vlansOfMember()

@@ -168,7 +168,10 @@ func (s Rule) sentence() []string {
 	return []string{string(s.Kind)}
 }
 
-func (s Rule) pretend(h *Snapshot) { h.Rules[s.Key()] = !s.Absent }
+func (s Rule) pretend(h *Snapshot) {
+	h.Rules[s.Key()] = !s.Absent
+	h.newRules[s.Key()] = !s.Absent
+}
 
 // Bare writes a single address without its length.
 func Bare(p netip.Prefix) string {

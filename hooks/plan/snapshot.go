@@ -115,6 +115,8 @@ type Snapshot struct {
 
 	// newIPv6 holds the links whose IPv6 settings a step has made anew.
 	newIPv6 map[int]bool
+	// newRules holds the keys of the rules that a step of Resolve's has put in force.
+	newRules map[string]bool
 }
 
 // NewSnapshot returns a snapshot without a fact in it.
@@ -198,7 +200,8 @@ func (s *Snapshot) clone() *Snapshot {
 		Settings:  maps.Clone(s.Settings),
 		Answering: s.Answering,
 
-		newIPv6: maps.Clone(s.newIPv6),
+		newIPv6:  maps.Clone(s.newIPv6),
+		newRules: map[string]bool{},
 	}
 	if c.newIPv6 == nil {
 		c.newIPv6 = map[int]bool{}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
+	"vifctl/hooks/calllog"
 	"vifctl/hooks/event"
 	"vifctl/hooks/process"
 	"vifctl/xenscripts"
@@ -69,6 +71,16 @@ func Run(ctx context.Context, c Caller, call Call) error {
 	case call.Err == nil && call.Ignored != "":
 		return nil
 	}
+	line := calllog.Call{Script: call.Name, Command: string(call.Command), Port: call.Device, Domid: call.NIC.Domid}
+	began := time.Now()
+	line.Err = run(ctx, c, call, &line)
+	line.Took = time.Since(began)
+	calllog.System().Write(line)
+	return line.Err
+}
+
+// run fills in what the call came to.
+func run(ctx context.Context, c Caller, call Call, line *calllog.Call) error {
 	s := Dial(ctx, c)
 	defer s.Close()
 	err := call.Err
@@ -80,7 +92,12 @@ func Run(ctx context.Context, c Caller, call Call) error {
 		return err
 	}
 	defer s.Executor.Kernel.Leave()
-	return s.Engine.Run(ctx, call.Call)
+	d, err := s.Engine.Run(ctx, call.Call)
+	line.Port, line.Guest, line.Mode, line.Bridge = d.Event.Name, d.Guest, d.Mode, d.Bridge
+	if !call.Command.Up() && !d.Known {
+		line.Did = "nothing to undo"
+	}
+	return err
 }
 
 // QemuIfup is QEMU's network script: the tap joins the bridge and comes up.
@@ -90,10 +107,6 @@ func QemuIfup(ctx context.Context, c Caller, tap, bridge string) error {
 	if err := s.Open(true, false); err != nil {
 		return err
 	}
-	d, err := s.Engine.QemuIfup(ctx, tap, bridge)
-	if err != nil {
-		return err
-	}
-	_, err = s.Executor.TakeOrUndo(ctx, d.Actions)
-	return err
+	defer s.Executor.Kernel.Leave()
+	return s.Engine.RunQemuIfup(ctx, tap, bridge)
 }

@@ -9,15 +9,10 @@ import (
 	"sync"
 )
 
-// newLog tells a person, by standard error, what went wrong or may go wrong. A
-// terminal on which xl create runs is no place for what went well, a journal
-// is.
+// newLog tells a person, by standard error, what went wrong or may go wrong. What went well
+// is in the line that each call leaves in the system's log.
 func newLog(c Caller) *slog.Logger {
-	level := slog.LevelWarn
-	if c.Getenv("JOURNAL_STREAM") != "" {
-		level = slog.LevelInfo
-	}
-	return slog.New(NewHandler(c.Stderr, c.Name, level))
+	return slog.New(NewHandler(c.Stderr, c.Name, slog.LevelWarn))
 }
 
 // handler writes records as sentences: `vif-route: warning: … (port vif1.0)`.

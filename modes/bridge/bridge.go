@@ -46,17 +46,14 @@ func (Mode) Plan(r plan.Request, s *plan.Snapshot) (plan.Plan, error) {
 	if err != nil {
 		return p, err
 	}
-	join := []plan.Step{plan.Master{Dev: r.Port, Bridge: bridge.Dev}}
-	if len(guard) > 0 {
-		join = append(join, plan.GroupForward{Dev: r.Port, Mask: plan.AllGroups})
-	}
+	into := bridged.Port{Bridge: bridge, Guard: guard, Join: []plan.Step{plan.Master{Dev: r.Port, Bridge: bridge.Dev, Guarded: len(guard) > 0}}}
 	if len(r.VLANs) > 0 {
 		if err := keepsApart(r, bridge, &p); err != nil {
 			return p, err
 		}
-		join = append(join, plan.BridgeVLAN{Dev: r.Port, VLANs: r.VLANs})
+		into.Join = append(into.Join, plan.BridgeVLAN{Dev: r.Port, VLANs: r.VLANs})
 	}
-	return p, bridged.Steps(&p, r, s, bridged.Port{Bridge: bridge, Guard: guard, Join: join})
+	return p, bridged.Steps(&p, r, s, into)
 }
 
 // keepsApart makes sure that a bridge can keep a port to its VLANs. Whether it

@@ -63,6 +63,9 @@ func (Mode) Plan(r plan.Request, s *plan.Snapshot) (plan.Plan, error) {
 	}
 	err = routed.Steps(&p, r, s, port)
 	p.Steps = append(p.Steps, answer(r, s)...)
+	for _, step := range translation {
+		p.Steps = append(p.Steps, plan.Flows{By: step.(plan.Rule), Without: true})
+	}
 	p.Announce(s.Uplink, append(slices.Clone(r.Public), open6(r, ips)...))
 	routed.WarnForwarding(&p, s.Uplink, ips)
 	return p, err

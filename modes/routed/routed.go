@@ -4,8 +4,11 @@
 package routed
 
 import (
+	"encoding/binary"
+	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 
 	"vifctl/hooks/plan"
 )
@@ -101,6 +104,9 @@ func Steps(p *plan.Plan, r plan.Request, s *plan.Snapshot, port Port) error {
 	setting("ipv4/conf", "send_redirects", "0")
 	// Without this the host waits up to 0.8 s before it answers for another.
 	setting("ipv4/neigh", "proxy_delay", "0")
+	if id := mediumOf(r.MAC); id != 0 {
+		setting("ipv4/conf", "medium_id", strconv.Itoa(id))
+	}
 	add(guard...)
 	add(port.Rules...)
 	add(plan.Limits(r)...)
@@ -128,6 +134,18 @@ func Steps(p *plan.Plan, r plan.Request, s *plan.Snapshot, port Port) error {
 		add(plan.TellMTU(r.FrontendMTU, r.MTU))
 	}
 	return nil
+}
+
+// mediumOf numbers what a vif and its tap are both attached to (medium_id of
+// Documentation/networking/ip-sysctl): proxy ARP then does not answer on the one, where the
+// guest asks whether its own address is taken, because the address is routed to the other.
+// It is made of the hardware address, which is the same for both. 0 is none.
+func mediumOf(mac string) int {
+	hw, err := net.ParseMAC(mac)
+	if err != nil || len(hw) != 6 {
+		return 0
+	}
+	return max(1, int(binary.BigEndian.Uint32(hw[2:])&0x7fffffff))
 }
 
 // route leads one of the guest's addresses or prefixes to the port. held: the

@@ -68,6 +68,13 @@ var differences = []difference{
 		Ours:  `sysctl net/ipv4/(conf/PORT/send_redirects = 0|neigh/PORT/proxy_delay = 0)`,
 	},
 	{
+		Name:  "proxy ARP does not answer a guest about its own address",
+		Why:   "while a NIC's vif and tap are both up the host would answer on the one, where a guest asks whether its address is taken",
+		In:    `vif-(route|nat)/.*`,
+		Stock: `sysctl net/ipv4/conf/PORT/medium_id = 0`,
+		Ours:  `sysctl net/ipv4/conf/PORT/medium_id = \d+`,
+	},
+	{
 		Name:  "a routed port gets the guest's MTU",
 		Why:   "Debian's vif-route ignores the key that xl wrote",
 		In:    `vif-route/mtu key`,

@@ -94,7 +94,8 @@ func (s scene) online(domid int, args ...string) {
 	s.Helper()
 	call, err := event.Parse("vif-bridge", append([]string{fmt.Sprintf("XENBUS_PATH=backend/vif/%d/0", domid)}, args...), func(string) string { return "" })
 	require.NoError(s, err)
-	require.NoError(s, s.Engine.Run(s.Context(), call))
+	_, err = s.Engine.Run(s.Context(), call)
+	require.NoError(s, err)
 }
 
 func (s scene) read() *Facts {

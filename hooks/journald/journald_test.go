@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"vifctl/watch/journald"
+	"vifctl/hooks/journald"
 )
 
 func TestFields(t *testing.T) {

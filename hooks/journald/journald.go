@@ -21,8 +21,8 @@ import (
 // JOURNAL_NATIVE_PROTOCOL).
 const Socket = "/run/systemd/journal/socket"
 
-// prefix is before the name of each field of ours.
-const prefix = "VIFCTL_"
+// Prefix is before the name of each field of ours.
+const Prefix = "VIFCTL_"
 
 // Is reports whether w is the journal: systemd says in JOURNAL_STREAM
 // (systemd.exec(5)) which file it gave us.
@@ -64,13 +64,13 @@ func (h *Handler) Enabled(ctx context.Context, l slog.Level) bool { return h.oth
 // in a plain log, and each is a field besides.
 func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 	var fields bytes.Buffer
-	field(&fields, "SYSLOG_IDENTIFIER", h.identifier)
-	field(&fields, "PRIORITY", fmt.Sprint(priority(r.Level)))
+	Field(&fields, "SYSLOG_IDENTIFIER", h.identifier)
+	Field(&fields, "PRIORITY", fmt.Sprint(Priority(r.Level)))
 	var words []string
 	add := func(a slog.Attr) bool {
 		if v := a.Value.String(); v != "" {
 			words = append(words, a.Key+" "+v)
-			field(&fields, prefix+name(a.Key), v)
+			Field(&fields, Prefix+name(a.Key), v)
 		}
 		return true
 	}
@@ -82,7 +82,7 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 	if len(words) > 0 {
 		message += " (" + strings.Join(words, ", ") + ")"
 	}
-	field(&fields, "MESSAGE", message)
+	Field(&fields, "MESSAGE", message)
 	if _, err := h.conn.Write(fields.Bytes()); err != nil {
 		return h.otherwise.Handle(ctx, r) // journald is being restarted, or the record is too long
 	}
@@ -100,9 +100,9 @@ func (h *Handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 // WithGroup implements slog.Handler; nothing here uses groups.
 func (h *Handler) WithGroup(string) slog.Handler { return h }
 
-// field adds one field: NAME=value, or the form with a length for a value of
+// Field adds one field: NAME=value, or the form with a length for a value of
 // several lines.
-func field(to *bytes.Buffer, name, value string) {
+func Field(to *bytes.Buffer, name, value string) {
 	to.WriteString(name)
 	if !strings.Contains(value, "\n") {
 		to.WriteByte('=')
@@ -128,8 +128,8 @@ func name(key string) string {
 	}, key)
 }
 
-// priority is syslog's.
-func priority(l slog.Level) int {
+// Priority is syslog's number for a level.
+func Priority(l slog.Level) int {
 	switch {
 	case l >= slog.LevelError:
 		return 3
