@@ -17,8 +17,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -37,23 +35,10 @@ const (
 )
 
 func main() {
-	frugal()
+	// The reader of our standard error may have gone; that must not kill a call half-way.
+	signal.Ignore(syscall.SIGPIPE)
 	os.Exit(call(context.Background(), filepath.Base(os.Args[0]), os.Args[1:], os.Stdout, terminal.NewWriter(os.Stderr, false)))
 }
-
-// frugal readies the program for a life of some milliseconds and megabytes:
-// collecting garbage would only take time, and so would a second processor,
-// which has nothing to do but to be woken up. The reader of our standard error
-// may have gone; that must not kill a call half-way.
-func frugal() {
-	debug.SetGCPercent(-1)
-	debug.SetMemoryLimit(memoryLimit)
-	runtime.GOMAXPROCS(1)
-	signal.Ignore(syscall.SIGPIPE)
-}
-
-// memoryLimit is from where on garbage is collected all the same, in bytes.
-const memoryLimit = 128 << 20
 
 const help = `vif-hook is what Xen calls under the names of its scripts about a port
 (qemu-ifup, vif-bridge, vif-nat, vif-openvswitch, vif-route, vif-route-ifup, vif-setup):
@@ -92,7 +77,7 @@ func call(ctx context.Context, name string, args []string, stdout, stderr io.Wri
 		complain("find our own program: %v", err)
 		return failed
 	}
-	c := session.Caller{Name: name, Vifctl: filepath.Join(filepath.Dir(self), xenscripts.Program), Getenv: os.Getenv, Stderr: stderr}
+	c := session.Caller{Name: name, Vifctl: filepath.Join(filepath.Dir(self), xenscripts.Program), Getenv: os.Getenv, Stderr: stderr, Brief: true}
 	switch {
 	case slices.ContainsFunc(args, isDryRun):
 		err = process.Replace(plan(c.Vifctl, name, args))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"sync"
 	"time"
 
@@ -23,6 +24,10 @@ type HostFirewall struct {
 	Host configs.Host
 	// Journal has the records of what the ports want.
 	Journal *journal.Journal
+	// OneProcessor: the program goes on with one. The firewall's library hands each question
+	// to another goroutine, for which a program that lives for some milliseconds would have
+	// a second processor woken up; without a firewall, giving that one back costs more.
+	OneProcessor bool
 
 	once   sync.Once
 	opened *firewall.ForwardAccept
@@ -31,6 +36,9 @@ type HostFirewall struct {
 
 func (f *HostFirewall) open() (*firewall.ForwardAccept, error) {
 	f.once.Do(func() {
+		if f.OneProcessor {
+			runtime.GOMAXPROCS(1)
+		}
 		o := f.options()
 		backend, err := openFirewall(f.Host.Firewall, o)
 		if err == nil {

@@ -39,6 +39,8 @@ type Caller struct {
 	Vifctl string
 	Getenv func(string) string
 	Stderr io.Writer
+	// Brief: the program lives for some milliseconds.
+	Brief bool
 }
 
 // Session is an engine and what has to be closed after it.
@@ -139,7 +141,7 @@ func (s *Session) OpenTools() error {
 
 // Firewall is one of its own, as s.Config says: the caller closes it.
 func (s *Session) Firewall() *engine.HostFirewall {
-	return &engine.HostFirewall{Host: s.Config.Host, Journal: s.Journal}
+	return &engine.HostFirewall{Host: s.Config.Host, Journal: s.Journal, OneProcessor: s.caller.Brief}
 }
 
 // OneMistake is the first of a configuration's mistakes, and how many there are:
