@@ -82,7 +82,7 @@ func say(d plan.Dev, change string, err error) error {
 }
 
 // forgetStrays has the kernel forget what passed without rules that are in force: for a
-// call that somebody makes again because something is wrong.
+// call that is made again because something is wrong.
 func (x *Executor) forgetStrays(actions []plan.Action) error {
 	var steps []plan.Step
 	for _, a := range actions {

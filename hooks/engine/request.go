@@ -30,6 +30,7 @@ func (p *port) requestOf(ev event.Event) plan.Request {
 		Rate:        ev.Rate,
 		Bridge:      cmp.Or(entry.Bridge, ev.Bridge),
 		Uplink:      UplinkOf(ev.Uplink, entry),
+		HostUplink:  p.Config.Host.Uplink,
 		FrontendMTU: ev.FrontendMTU(),
 		Emulated:    ev.Kind == plan.Tap || p.who.Target != "",
 

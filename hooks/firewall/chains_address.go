@@ -32,13 +32,13 @@ func chains4(ip4 rule, inUse lengths) []chain {
 		)},
 		{name: "s4own", rules: []rule{
 			// What follows a first fragment is of no use without it.
-			ip4.then(some(ipFragment), accept),
-			ip4.then(is(ipProtocol, tcp), accept),
+			ip4.then(some(ipFragment), accept()),
+			ip4.then(is(ipProtocol, tcp), accept()),
 			ip4.then(is(ipProtocol, udp), goTo("s4udp")),
 			ip4.then(is(ipProtocol, icmp), goTo("s4icmp")),
 			ip4.then(is(ipProtocol, igmp), goTo("s4igmp")),
 			// IP-in-IP, DCCP, IPv6-in-IP, GRE, ESP, AH, EtherIP, IPComp, L2TP, SCTP and UDP-Lite.
-			ip4.then(oneOf(ipProtocol, nftables.TypeInetProto, 4, 33, 41, 47, 50, 51, 97, 108, 115, 132, 136), accept),
+			ip4.then(oneOf(ipProtocol, nftables.TypeInetProto, 4, 33, 41, 47, 50, 51, 97, 108, 115, 132, 136), accept()),
 			ip4.then(is(ipProtocol, vrrp), hasRole(plan.RoleVRRP)),
 			ip4.then(is(ipProtocol, ospf), hasRole(plan.RoleOSPF)),
 			ip4.then(is(ipProtocol, pim), hasRole(plan.RoleMulticastRouter)),
@@ -53,10 +53,10 @@ func chains4(ip4 rule, inUse lengths) []chain {
 				{is(l4proto, udp), is(portDest, network(68)...), hasRole(plan.RoleDHCPServer)},
 			},
 			routingPorts(ip4.then(is(ipDest.and(0xe0, 0, 0, 0), 0xe0, 0, 0, 0))),
-			[]rule{{accept}},
+			[]rule{{accept()}},
 		)},
 		{name: "s4dhcp", rules: []rule{
-			{in(roleSet(plan.RoleDHCPServer), iifname), accept},
+			{in(roleSet(plan.RoleDHCPServer), iifname), accept()},
 			{goTo("s4dhcpown")},
 		}},
 		// To a DHCP server a guest speaks for itself: it asks, by its own hardware
@@ -64,21 +64,21 @@ func chains4(ip4 rule, inUse lengths) []chain {
 		// come by no relay. No message of DHCP's is so long that it takes fragments.
 		{name: "s4dhcpown", rules: []rule{
 			ip4.then(some(ipMore), drop(spoofedAddress)),
-			{is(dhcpHead, 1, 1, 6), is(dhcpRelay, 0, 0, 0, 0), in("rawmac", iifname, dhcpClientMAC), accept},
+			{is(dhcpHead, 1, 1, 6), is(dhcpRelay, 0, 0, 0, 0), in("rawmac", iifname, dhcpClientMAC), accept()},
 			{drop(spoofedAddress)},
 		}},
 		// Redirects and router advertisements.
 		{name: "s4icmp", rules: []rule{
 			{is(l4proto, icmp), oneOf(icmpType, nftables.TypeICMPType, 5, 9), hasRole(plan.RoleRouter)},
-			{accept},
+			{accept()},
 		}},
 		// Reports of all versions, and leaving a group. What else there is (queries, DVMRP,
 		// PIM, multicast router discovery, traces) is about routers.
 		{name: "s4igmp", rules: []rule{
-			ip4.then(is(ipProtocol, igmp), is(icmpType, 0x12), accept),
-			ip4.then(is(ipProtocol, igmp), is(icmpType, 0x16), accept),
-			ip4.then(is(ipProtocol, igmp), is(icmpType, 0x17), accept),
-			ip4.then(is(ipProtocol, igmp), is(icmpType, 0x22), accept),
+			ip4.then(is(ipProtocol, igmp), is(icmpType, 0x12), accept()),
+			ip4.then(is(ipProtocol, igmp), is(icmpType, 0x16), accept()),
+			ip4.then(is(ipProtocol, igmp), is(icmpType, 0x17), accept()),
+			ip4.then(is(ipProtocol, igmp), is(icmpType, 0x22), accept()),
 			{hasRole(plan.RoleMulticastRouter)},
 		}},
 	}
@@ -120,7 +120,7 @@ func chains6(ip6 rule, inUse lengths) []chain {
 		)},
 		{name: "s6own", rules: []rule{
 			// TCP, SCTP, DCCP, UDP-Lite, ESP and the tunnels IP-in-IPv6, IPv6-in-IPv6 and GRE.
-			ip6.then(oneOf(ip6Next, nftables.TypeInetProto, tcp, 132, 33, 136, 50, 4, 41, 47), accept),
+			ip6.then(oneOf(ip6Next, nftables.TypeInetProto, tcp, 132, 33, 136, 50, 4, 41, 47), accept()),
 			ip6.then(is(ip6Next, udp), goTo("s6udp")),
 			ip6.then(is(ip6Next, icmpv6), goTo("s6icmp")),
 			ip6.then(is(ip6Next, 0), goTo("s6hbh")),
@@ -139,7 +139,7 @@ func chains6(ip6 rule, inUse lengths) []chain {
 				{is(l4proto, udp), is(portDest, network(547)...), is(dhcp6Type, 12), hasRole(plan.RoleDHCPServer)},
 			},
 			routingPorts(ip6.then(is(ip6Dest.prefix(8), append([]byte{0xff}, make([]byte, 15)...)...))),
-			[]rule{{accept}},
+			[]rule{{accept()}},
 		)},
 		// ICMPv6 in fragments is dropped whole: its type could be in another
 		// fragment than the first. Large pings are lost to that.
@@ -153,7 +153,7 @@ func chains6(ip6 rule, inUse lengths) []chain {
 		// Behind a hop-by-hop header there are multicast listener reports, and
 		// nothing else (RFC 2710, RFC 3810).
 		{name: "s6hbh", rules: []rule{
-			icmp6.then(oneOf(icmpType, nftables.TypeICMP6Type, 131, 132, 143), accept),
+			icmp6.then(oneOf(icmpType, nftables.TypeICMP6Type, 131, 132, 143), accept()),
 			icmp6.then(oneOf(icmpType, nftables.TypeICMP6Type, 130, 151, 152, 153), hasRole(plan.RoleMulticastRouter)),
 			{drop(otherProtocol)},
 		}},
@@ -163,7 +163,7 @@ func chains6(ip6 rule, inUse lengths) []chain {
 			[]rule{
 				ip6.then(is(ip6Next, 0), goTo("s6hbh")),
 				ip6.then(isNot(ip6Next, icmpv6), drop(spoofedAddress)),
-				ip6.then(is(l4proto, icmpv6), is(icmpType, 133), is(ip6Length, network(8)...), accept),
+				ip6.then(is(l4proto, icmpv6), is(icmpType, 133), is(ip6Length, network(8)...), accept()),
 				icmp6.then(isNot(icmpType, 135), drop(spoofedAddress)),
 				{in("rawip6", iifname, ndTarget), goTo("s6dad")},
 			},
@@ -174,13 +174,13 @@ func chains6(ip6 rule, inUse lengths) []chain {
 		)},
 		// Duplicate detection may carry a nonce (RFC 7527), and no hardware address.
 		{name: "s6dad", rules: []rule{
-			length(24).then(accept),
-			length(32).then(is(ndOption, 0x0e, 1), accept),
+			length(24).then(accept()),
+			length(32).then(is(ndOption, 0x0e, 1), accept()),
 			{drop(spoofedNeighbour)},
 		}},
 		// Errors, echoes, and a host's part of neighbour discovery.
 		{name: "s6icmp", rules: []rule{
-			icmp6.then(oneOf(icmpType, nftables.TypeICMP6Type, 1, 2, 3, 4, 128, 129), accept),
+			icmp6.then(oneOf(icmpType, nftables.TypeICMP6Type, 1, 2, 3, 4, 128, 129), accept()),
 			icmp6.then(is(icmpType, 133), goTo("s6rs")),
 			icmp6.then(is(icmpType, 135), goTo("s6ns")),
 			icmp6.then(is(icmpType, 136), goTo("s6na")),
@@ -192,15 +192,15 @@ func chains6(ip6 rule, inUse lengths) []chain {
 		// Neighbour discovery has no option, or exactly one, with the port's own
 		// hardware address. Linux answers a unicast solicitation without one.
 		{name: "s6rs", rules: []rule{
-			length(8).then(accept),
-			length(16).then(is(rsOption, 1, 1), in("rawmac", iifname, rsOptionMAC), accept),
-			length(16).then(is(rsOption, 1, 1), in("rawvmac", iifname, rsOptionMAC.prefix(virtualBits)), accept),
+			length(8).then(accept()),
+			length(16).then(is(rsOption, 1, 1), in("rawmac", iifname, rsOptionMAC), accept()),
+			length(16).then(is(rsOption, 1, 1), in("rawvmac", iifname, rsOptionMAC.prefix(virtualBits)), accept()),
 			{drop(spoofedNeighbour)},
 		}},
 		{name: "s6ns", rules: []rule{
-			length(24).then(accept),
-			length(32).then(is(ndOption, 1, 1), in("rawmac", iifname, ndOptionMAC), accept),
-			length(32).then(is(ndOption, 1, 1), in("rawvmac", iifname, ndOptionMAC.prefix(virtualBits)), accept),
+			length(24).then(accept()),
+			length(32).then(is(ndOption, 1, 1), in("rawmac", iifname, ndOptionMAC), accept()),
+			length(32).then(is(ndOption, 1, 1), in("rawvmac", iifname, ndOptionMAC.prefix(virtualBits)), accept()),
 			{drop(spoofedNeighbour)},
 		}},
 		{name: "s6na", rules: slices.Concat(
@@ -211,9 +211,9 @@ func chains6(ip6 rule, inUse lengths) []chain {
 			[]rule{{drop(spoofedNeighbour)}},
 		)},
 		{name: "s6naown", rules: []rule{
-			length(24).then(accept),
-			length(32).then(is(ndOption, 2, 1), in("rawmac", iifname, ndOptionMAC), accept),
-			length(32).then(is(ndOption, 2, 1), in("rawvmac", iifname, ndOptionMAC.prefix(virtualBits)), accept),
+			length(24).then(accept()),
+			length(32).then(is(ndOption, 2, 1), in("rawmac", iifname, ndOptionMAC), accept()),
+			length(32).then(is(ndOption, 2, 1), in("rawvmac", iifname, ndOptionMAC.prefix(virtualBits)), accept()),
 			{drop(spoofedNeighbour)},
 		}},
 	}

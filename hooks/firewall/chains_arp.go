@@ -13,16 +13,17 @@ var arpPart = &part{
 	table:    arpTable,
 	version:  4,
 	counters: []string{spoofedMAC, spoofedNeighbour},
-	sets: []setDef{
-		portDrops,
-		{"strict_ports", setOf(ifname)},
-		{"mac_ports", setOf(ifname)},
-		{"pmac", setOf(ifname, mac)},
-		{"vmac", setOf(ifname, mac)},
-		{"pip4", setOf(ifname, addr4)},
-		{"g4", setOf(addr4)},
+	define: func() (sets, byLength []setDef) {
+		return []setDef{
+			portDrops(),
+			{"strict_ports", setOf(ifname)},
+			{"mac_ports", setOf(ifname)},
+			{"pmac", setOf(ifname, mac)},
+			{"vmac", setOf(ifname, mac)},
+			{"pip4", setOf(ifname, addr4)},
+			{"g4", setOf(addr4)},
+		}, []setDef{net4(), gnet4()}
 	},
-	byLength: []setDef{net4, gnet4},
 	chains: func(_ Options, inUse lengths) []chain {
 		return []chain{
 			{
@@ -40,24 +41,24 @@ var arpPart = &part{
 			},
 			// The address is some guest's: of the one behind this port?
 			{name: "others", rules: slices.Concat(
-				[]rule{{in("pip4", iifname, arpSenderIP), backAgain}},
+				[]rule{{in("pip4", iifname, arpSenderIP), backAgain()}},
 				each(inUse["net4"], func(n int) rule {
-					return rule{in(of("net4", n), iifname, arpSenderIP.prefix(n)), backAgain}
+					return rule{in(of("net4", n), iifname, arpSenderIP.prefix(n)), backAgain()}
 				}),
 				[]rule{{drop(spoofedNeighbour)}},
 			)},
 			{name: "mac", rules: []rule{
-				inARP.ether.then(notIn("pmac", iifname, etherSource), jump("virtual")),
+				inARP().ether.then(notIn("pmac", iifname, etherSource), jump("virtual")),
 				{notIn("pmac", iifname, arpSenderMAC), jump("virtual_arp")},
-				{accept},
+				{accept()},
 			}},
 			{name: "strict", rules: []rule{
-				inARP.ether.then(notIn("pmac", iifname, etherSource), jump("virtual")),
+				inARP().ether.then(notIn("pmac", iifname, etherSource), jump("virtual")),
 				{goTo("sarp")},
 			}},
-			arpChain(inARP.arp, inUse),
-			virtualChain(inARP),
-			virtualARPChain(inARP),
+			arpChain(inARP().arp, inUse),
+			virtualChain(inARP()),
+			virtualARPChain(inARP()),
 			droppedChain(dropped),
 		}
 	},
@@ -79,14 +80,14 @@ func arpChain(arp rule, inUse lengths) chain {
 			arp.then(isNot(arpMACSize, 6), drop(spoofedNeighbour)),
 			arp.then(isNot(arpIPSize, 4), drop(spoofedNeighbour)),
 			arp.then(notIn("pmac", iifname, arpSenderMAC), jump("virtual_arp")),
-			arp.then(said, in("pip4", iifname, arpSenderIP), accept),
-			probe.then(in("pip4", iifname, arpTargetIP), accept),
+			arp.then(said, in("pip4", iifname, arpSenderIP), accept()),
+			probe.then(in("pip4", iifname, arpTargetIP), accept()),
 		},
 		each(inUse["net4"], func(n int) rule {
-			return arp.then(said, in(of("net4", n), iifname, arpSenderIP.prefix(n)), accept)
+			return arp.then(said, in(of("net4", n), iifname, arpSenderIP.prefix(n)), accept())
 		}),
 		each(inUse["net4"], func(n int) rule {
-			return probe.then(in(of("net4", n), iifname, arpTargetIP.prefix(n)), accept)
+			return probe.then(in(of("net4", n), iifname, arpTargetIP.prefix(n)), accept())
 		}),
 		[]rule{{drop(spoofedNeighbour)}},
 	)}

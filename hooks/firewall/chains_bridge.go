@@ -14,8 +14,9 @@ var bridgePart = &part{
 	table:    bridgeTable,
 	version:  4,
 	counters: []string{spoofedMAC, spoofedAddress, spoofedNeighbour, serverRole, otherProtocol},
-	sets:     append([]setDef{portDrops}, spoofSets...),
-	byLength: []setDef{net4, net6, rawnet6},
+	define: func() (sets, byLength []setDef) {
+		return append([]setDef{portDrops()}, spoofSets()...), []setDef{net4(), net6(), rawnet6()}
+	},
 	chains: func(_ Options, inUse lengths) []chain {
 		return append([]chain{
 			{
@@ -30,10 +31,10 @@ var bridgePart = &part{
 			// A guest that needs a trunk cannot be strict.
 			{name: "strict", rules: []rule{
 				{notIn("pmac", iifname, etherSource), jump("virtual")},
-				{toReserved, drop(otherProtocol)},
-				onBridges.ip4.then(goTo("s4")),
-				onBridges.ip6.then(goTo("s6")),
-				onBridges.arp.then(goTo("sarp")),
+				{toReserved(), drop(otherProtocol)},
+				onBridges().ip4.then(goTo("s4")),
+				onBridges().ip6.then(goTo("s6")),
+				onBridges().arp.then(goTo("sarp")),
 				{is(etherType, rarp...), goTo("srarp")},
 				{drop(otherProtocol)},
 			}},
@@ -41,15 +42,15 @@ var bridgePart = &part{
 			{name: "srarp", rules: []rule{
 				{
 					is(arpOperation, 0, 3), in("rawmac", iifname, arpSenderMAC),
-					is(arpSenderIP, 0, 0, 0, 0), accept,
+					is(arpSenderIP, 0, 0, 0, 0), accept(),
 				},
 				{drop(spoofedNeighbour)},
 			}},
-			arpChain(onBridges.arp, inUse),
-			virtualChain(onBridges),
-			virtualARPChain(onBridges),
+			arpChain(onBridges().arp, inUse),
+			virtualChain(onBridges()),
+			virtualARPChain(onBridges()),
 			droppedChain(dropped),
-		}, slices.Concat(macChains(), roleChains(), addressChains(onBridges, inUse))...)
+		}, slices.Concat(macChains(), roleChains(), addressChains(onBridges(), inUse))...)
 	},
 }
 
@@ -61,7 +62,7 @@ var belowPart = &part{
 	table:    inetTable,
 	version:  3,
 	counters: []string{otherProtocol},
-	sets:     []setDef{{"bridged_ports", setOf(ifname)}, portDrops},
+	define:   portsBelow,
 	chains: func(Options, lengths) []chain {
 		return []chain{{
 			name: "raw_below", kind: nftables.ChainTypeFilter, hook: unix.NF_INET_PRE_ROUTING, priority: beforeOthers,
@@ -76,7 +77,7 @@ var belowARPPart = &part{
 	table:    arpTable,
 	version:  3,
 	counters: []string{otherProtocol},
-	sets:     []setDef{{"bridged_ports", setOf(ifname)}, portDrops},
+	define:   portsBelow,
 	chains: func(Options, lengths) []chain {
 		return []chain{{
 			name: "below", kind: nftables.ChainTypeFilter, hook: arpInput, priority: beforeOthers,
@@ -85,28 +86,33 @@ var belowARPPart = &part{
 	},
 }
 
-var toReserved = is(etherDest.and(0xff, 0xff, 0xff, 0xff, 0xff, 0xf0), 0x01, 0x80, 0xc2, 0, 0, 0)
+func toReserved() clause {
+	return is(etherDest.and(0xff, 0xff, 0xff, 0xff, 0xff, 0xf0), 0x01, 0x80, 0xc2, 0, 0, 0)
+}
+
+func portsBelow() (sets, byLength []setDef) {
+	return []setDef{{"bridged_ports", setOf(ifname)}, portDrops()}, nil
+}
 
 // spoofSets say whose is what; every table that checks has its own.
-var spoofSets = append([]setDef{
-	{"strict_ports", setOf(ifname)},
-	{"mac_ports", setOf(ifname)},
-	{"pmac", setOf(ifname, mac)},
-	{"vmac", setOf(ifname, mac)},
-	{"pip4", setOf(ifname, addr4)},
-	{"pip6", setOf(ifname, addr6)},
-	// The same once more, for what nft has no name for: hardware addresses inside of
-	// DHCP and neighbour discovery, and what a neighbour's message is about.
-	{"rawmac", setOf(ifname, integer(6))},
-	{"rawvmac", setOf(ifname, integer(6))},
-	{"rawip6", setOf(ifname, integer(16))},
-}, roleSets...)
+func spoofSets() []setDef {
+	return append([]setDef{
+		{"strict_ports", setOf(ifname)},
+		{"mac_ports", setOf(ifname)},
+		{"pmac", setOf(ifname, mac)},
+		{"vmac", setOf(ifname, mac)},
+		{"pip4", setOf(ifname, addr4)},
+		{"pip6", setOf(ifname, addr6)},
+		// The same once more, for what nft has no name for: hardware addresses inside of
+		// DHCP and neighbour discovery, and what a neighbour's message is about.
+		{"rawmac", setOf(ifname, integer(6))},
+		{"rawvmac", setOf(ifname, integer(6))},
+		{"rawip6", setOf(ifname, integer(16))},
+	}, roleSets()...)
+}
 
 // net4 and net6 hold the prefixes that are a guest's as a whole. fe80::/10 is
 // such a prefix, for guests whose link-local addresses cannot be told beforehand.
-var (
-	net4 = setDef{"net4", setOf(ifname, addr4)}
-	net6 = setDef{"net6", setOf(ifname, addr6)}
-
-	rawnet6 = setDef{"rawnet6", setOf(ifname, integer(16))}
-)
+func net4() setDef    { return setDef{"net4", setOf(ifname, addr4)} }
+func net6() setDef    { return setDef{"net6", setOf(ifname, addr6)} }
+func rawnet6() setDef { return setDef{"rawnet6", setOf(ifname, integer(16))} }

@@ -16,7 +16,7 @@ var markPart = &part{
 	name:    "mark",
 	table:   inetTable,
 	version: 1,
-	sets:    []setDef{{"gports", setOf(ifname)}},
+	define:  func() (sets, byLength []setDef) { return []setDef{{"gports", setOf(ifname)}}, nil },
 	chains: func(o Options, _ lengths) []chain {
 		return []chain{{
 			name: "forward", kind: nftables.ChainTypeFilter, hook: unix.NF_INET_FORWARD, priority: beforeFilter,
@@ -37,7 +37,9 @@ var privatePart = &part{
 	needs:    []*part{markPart},
 	version:  2,
 	counters: []string{notPublic},
-	sets:     []setDef{{"natports", setOf(ifname)}, {"natports4", setOf(ifname)}},
+	define: func() (sets, byLength []setDef) {
+		return []setDef{{"natports", setOf(ifname)}, {"natports4", setOf(ifname)}}, nil
+	},
 	chains: func(Options, lengths) []chain {
 		strange := rule{
 			notIn("gports", iifname),
@@ -49,7 +51,7 @@ var privatePart = &part{
 			name: "forward_private", kind: nftables.ChainTypeFilter, hook: unix.NF_INET_FORWARD, priority: beforeFilter,
 			rules: []rule{
 				rule{in("natports", oifname)}.then(strange...),
-				over4.then(in("natports4", oifname)).then(strange...),
+				over4().then(in("natports4", oifname)).then(strange...),
 			},
 		}}
 	},

@@ -9,23 +9,23 @@ func macChains() []chain {
 	return append([]chain{
 		{name: "mac", rules: []rule{
 			{notIn("pmac", iifname, etherSource), jump("virtual")},
-			{toReserved, drop(otherProtocol)},
-			onBridges.arp.then(notIn("pmac", iifname, arpSenderMAC), jump("virtual_arp")),
+			{toReserved(), drop(otherProtocol)},
+			onBridges().arp.then(notIn("pmac", iifname, arpSenderMAC), jump("virtual_arp")),
 			{is(etherType, rarp...), goTo("mrarp")},
-			onBridges.ip6.then(goTo("m6")),
+			onBridges().ip6.then(goTo("m6")),
 			{is(etherType, tag8021Q...), goTo("mtag")},
 			{is(etherType, tag8021AD...), goTo("mtag")},
 			plain.snap(ethertypeARP).then(goTo("msnap")),
 			plain.snap(rarp).then(goTo("msnap")),
 			plain.snap(ethertypeIPv6).then(drop(otherProtocol)),
-			{accept},
+			{accept()},
 		}},
 		{name: "mrarp", rules: []rule{
-			{is(arpOperation, 0, 3), in("rawmac", iifname, arpSenderMAC), accept},
+			{is(arpOperation, 0, 3), in("rawmac", iifname, arpSenderMAC), accept()},
 			{drop(spoofedNeighbour)},
 		}},
 		{name: "msnap", rules: []rule{
-			{in("rawmac", iifname, plain.snapSenderMAC), accept},
+			{in("rawmac", iifname, plain.snapSenderMAC), accept()},
 			{drop(spoofedNeighbour)},
 		}},
 		// What is in a second tag cannot be looked into.
@@ -38,14 +38,14 @@ func macChains() []chain {
 			tagged.snap(ethertypeARP).then(goTo("mtagsnap")),
 			tagged.snap(rarp).then(goTo("mtagsnap")),
 			tagged.snap(ethertypeIPv6).then(drop(otherProtocol)),
-			{accept},
+			{accept()},
 		}},
 		{name: "mtagarp", rules: []rule{
-			{in("rawmac", iifname, tagged.senderMAC), accept},
+			{in("rawmac", iifname, tagged.senderMAC), accept()},
 			{drop(spoofedNeighbour)},
 		}},
 		{name: "mtagsnap", rules: []rule{
-			{in("rawmac", iifname, tagged.snapSenderMAC), accept},
+			{in("rawmac", iifname, tagged.snapSenderMAC), accept()},
 			{drop(spoofedNeighbour)},
 		}},
 	}, neighbourChains()...)
@@ -74,7 +74,7 @@ func (s frameShape) snap(kind []byte) rule {
 	return rule{is(s.llc, 0xaa, 0xaa, 3), is(s.snapKind, kind...)}
 }
 
-// neighbourChains check what a guest whose addresses nobody knows says in neighbour
+// neighbourChains check what a guest without known addresses says in neighbour
 // discovery: no hardware address but its own. They begin at m6, and end in accept or drop.
 // No rule says that the packet is IPv6: nft would add that the ether type says so, which
 // in a tagged frame it does not.
@@ -90,20 +90,20 @@ func neighbourChains() []chain {
 			{is(ip6Next, 51), goTo("m6behind")},
 			{is(ip6Next, 60), goTo("m6behind")},
 			{is(ip6Next, 135), goTo("m6behind")},
-			{accept},
+			{accept()},
 		}},
 		// Behind other headers, and in fragments, there is no neighbour discovery
 		// (RFC 6980); what follows a first fragment is of no use without it.
 		{name: "m6behind", rules: []rule{
-			{is(ip6Next, 44), some(ip6Fragment), accept},
-			{isNot(l4proto, icmpv6), accept},
+			{is(ip6Next, 44), some(ip6Fragment), accept()},
+			{isNot(l4proto, icmpv6), accept()},
 			{is(icmpType, 133), drop(spoofedNeighbour)},
 			{is(icmpType, 134), drop(spoofedNeighbour)},
 			{is(icmpType, 135), drop(spoofedNeighbour)},
 			{is(icmpType, 136), drop(spoofedNeighbour)},
 			{is(icmpType, 137), drop(spoofedNeighbour)},
 			// A header that can be read at all.
-			{isNot(icmpType, 0), accept},
+			{isNot(icmpType, 0), accept()},
 			{drop(otherProtocol)},
 		}},
 		{name: "m6icmp", rules: []rule{
@@ -112,25 +112,25 @@ func neighbourChains() []chain {
 			about(135, "m6ns"),
 			about(136, "m6na"),
 			about(137, "role_router"),
-			{accept},
+			{accept()},
 		}},
 		{name: "m6rs", rules: []rule{
-			length(8).then(accept),
-			length(16).then(is(rsOption, 1, 1), in("rawmac", iifname, rsOptionMAC), accept),
-			length(16).then(is(rsOption, 1, 1), in("rawvmac", iifname, rsOptionMAC.prefix(virtualBits)), accept),
+			length(8).then(accept()),
+			length(16).then(is(rsOption, 1, 1), in("rawmac", iifname, rsOptionMAC), accept()),
+			length(16).then(is(rsOption, 1, 1), in("rawvmac", iifname, rsOptionMAC.prefix(virtualBits)), accept()),
 			{drop(spoofedNeighbour)},
 		}},
 		{name: "m6ns", rules: []rule{
-			length(24).then(accept),
-			length(32).then(is(ndOption, 0x0e, 1), accept),
-			length(32).then(is(ndOption, 1, 1), in("rawmac", iifname, ndOptionMAC), accept),
-			length(32).then(is(ndOption, 1, 1), in("rawvmac", iifname, ndOptionMAC.prefix(virtualBits)), accept),
+			length(24).then(accept()),
+			length(32).then(is(ndOption, 0x0e, 1), accept()),
+			length(32).then(is(ndOption, 1, 1), in("rawmac", iifname, ndOptionMAC), accept()),
+			length(32).then(is(ndOption, 1, 1), in("rawvmac", iifname, ndOptionMAC.prefix(virtualBits)), accept()),
 			{drop(spoofedNeighbour)},
 		}},
 		{name: "m6na", rules: []rule{
-			length(24).then(accept),
-			length(32).then(is(ndOption, 2, 1), in("rawmac", iifname, ndOptionMAC), accept),
-			length(32).then(is(ndOption, 2, 1), in("rawvmac", iifname, ndOptionMAC.prefix(virtualBits)), accept),
+			length(24).then(accept()),
+			length(32).then(is(ndOption, 2, 1), in("rawmac", iifname, ndOptionMAC), accept()),
+			length(32).then(is(ndOption, 2, 1), in("rawvmac", iifname, ndOptionMAC.prefix(virtualBits)), accept()),
 			{drop(spoofedNeighbour)},
 		}},
 	}

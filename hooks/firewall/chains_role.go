@@ -9,12 +9,14 @@ import (
 // What only a router or a server says is dropped, but for guests whose role it is: of
 // each role there is a set of their ports, and a chain that looks into it.
 
-var roleSets = []setDef{
-	{roleSet(plan.RoleVRRP), setOf(ifname)},
-	{roleSet(plan.RoleOSPF), setOf(ifname)},
-	{roleSet(plan.RoleMulticastRouter), setOf(ifname)},
-	{roleSet(plan.RoleRouter), setOf(ifname)},
-	{roleSet(plan.RoleDHCPServer), setOf(ifname)},
+func roleSets() []setDef {
+	return []setDef{
+		{roleSet(plan.RoleVRRP), setOf(ifname)},
+		{roleSet(plan.RoleOSPF), setOf(ifname)},
+		{roleSet(plan.RoleMulticastRouter), setOf(ifname)},
+		{roleSet(plan.RoleRouter), setOf(ifname)},
+		{roleSet(plan.RoleDHCPServer), setOf(ifname)},
+	}
 }
 
 func roleSet(r plan.Role) string { return roleWord(r) + "_ports" }
@@ -29,7 +31,7 @@ func hasRole(r plan.Role) clause { return goTo("role_" + roleWord(r)) }
 func roleChains() (all []chain) {
 	for _, role := range plan.Roles() {
 		all = append(all, chain{name: "role_" + roleWord(role), rules: []rule{
-			{in(roleSet(role), iifname), accept},
+			{in(roleSet(role), iifname), accept()},
 			{drop(serverRole)},
 		}})
 	}
@@ -46,14 +48,14 @@ const virtualBits = 40
 // router's, and the guest may be one; virtualARPChain with a sender of ARP's.
 func virtualChain(d dialect) chain {
 	return chain{name: "virtual", rules: []rule{
-		d.ether.then(in("vmac", iifname, etherSource.prefix(virtualBits)), backAgain),
+		d.ether.then(in("vmac", iifname, etherSource.prefix(virtualBits)), backAgain()),
 		{drop(spoofedMAC)},
 	}}
 }
 
 func virtualARPChain(d dialect) chain {
 	return chain{name: "virtual_arp", rules: []rule{
-		d.arp.then(in("vmac", iifname, arpSenderMAC.prefix(virtualBits)), backAgain),
+		d.arp.then(in("vmac", iifname, arpSenderMAC.prefix(virtualBits)), backAgain()),
 		{drop(spoofedNeighbour)},
 	}}
 }

@@ -130,8 +130,8 @@ func (n *NFTables) former(t *nftables.Table, there map[string]int) (all []chain)
 // allSets are a part's sets: the marker, the fixed ones, and one for each prefix
 // length in use.
 func (p *part) allSets(inUse lengths) []setDef {
-	all := append([]setDef{p.marker()}, p.sets...)
-	for _, s := range p.byLength {
+	all := append([]setDef{p.marker()}, p.sets()...)
+	for _, s := range p.byLength() {
 		for _, length := range inUse[s.name] {
 			all = append(all, setDef{of(s.name, length), s.shape})
 		}

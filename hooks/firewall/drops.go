@@ -59,7 +59,7 @@ func (n *NFTables) DropsByPort(ctx context.Context) (map[string]uint64, error) {
 	defer release()
 	byPort := map[string]uint64{}
 	for _, t := range []*nftables.Table{bridgeTable, inetTable, arpTable} {
-		err := n.dump(t, unix.NFT_MSG_GETSETELEM, func(m netlink.Message) error { return countsIn(m, byPort) }, portDrops.name)
+		err := n.dump(t, unix.NFT_MSG_GETSETELEM, func(m netlink.Message) error { return countsIn(m, byPort) }, dropsSet)
 		if err != nil {
 			return nil, fmt.Errorf("read the counters of the table %s: %w", t.Name, err)
 		}
@@ -99,7 +99,14 @@ func countsIn(m netlink.Message, byPort map[string]uint64) error {
 // portDrops counts by the port. Its key is the name: a file of rules with the
 // index of an interface in it loads only where there is such an interface. Past
 // so many ports no more are counted.
-var portDrops = setDef{"drops", shape{key: []nftables.SetDatatype{ifname}, most: 65535}}
+func portDrops() setDef {
+	return setDef{dropsSet, shape{key: []nftables.SetDatatype{ifname}, most: mostDrops}}
+}
+
+const (
+	dropsSet  = "drops"
+	mostDrops = 65535
+)
 
 // dropped is the chain that what is dropped ends in.
 const dropped = "dropped"
@@ -108,7 +115,7 @@ const dropped = "dropped"
 // for one more element the kernel ends the rule, and the packet must not pass.
 func droppedChain(name string) chain {
 	update := &expr.Dynset{
-		SrcRegKey: firstRegister, SetName: portDrops.name, Operation: uint32(unix.NFT_DYNSET_OP_UPDATE),
+		SrcRegKey: firstRegister, SetName: dropsSet, Operation: uint32(unix.NFT_DYNSET_OP_UPDATE),
 		Exprs: []expr.Any{&expr.Counter{}},
 	}
 	return chain{name: name, rules: []rule{
@@ -130,7 +137,7 @@ func counted(rules []plan.Rule) (all []element) {
 			where = append(where, belowPart, belowARPPart)
 		}
 		for _, p := range where {
-			all = append(all, single(p, portDrops.name, port, ""))
+			all = append(all, single(p, dropsSet, port, ""))
 		}
 	}
 	return all

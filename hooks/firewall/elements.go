@@ -59,6 +59,8 @@ func translateRule(r plan.Rule) ([]element, error) {
 		return oneToOne(r)
 	case plan.RuleMasquerade:
 		return masquerade(r)
+	case plan.RuleLeaves:
+		return leaves(r)
 	case plan.RuleForward:
 		return forward(r)
 	}
@@ -187,6 +189,17 @@ func masquerade(r plan.Rule) ([]element, error) {
 		return nil, fmt.Errorf("no private address is given")
 	}
 	return []element{single(natPart, "masq"+version(r.Private), string(r.Private.AsSlice()), "")}, nil
+}
+
+func leaves(r plan.Rule) ([]element, error) {
+	uplink, err := portKey(r.Dev.Name)
+	switch {
+	case err != nil:
+		return nil, err
+	case !r.Private.IsValid():
+		return nil, fmt.Errorf("no private address is given")
+	}
+	return []element{single(natPart, "via"+version(r.Private), string(r.Private.AsSlice())+uplink, "")}, nil
 }
 
 func forward(r plan.Rule) (all []element, err error) {

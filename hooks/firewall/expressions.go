@@ -29,36 +29,59 @@ type rule []clause
 // then is the rule with more words.
 func (r rule) then(words ...clause) rule { return append(slices.Clone(r), words...) }
 
-// A field is something of a packet that can be loaded into registers.
+// A field is something of a packet that can be loaded into registers. It is plain data, so
+// that the program has no work with it before it is used.
 type field struct {
-	load func(register uint32) expr.Any
+	from source
+	// at is a key of meta or conntrack, or an offset in bytes.
+	at   uint32
 	size int // bytes
 	mask []byte
 }
 
+// source is where a field is.
+type source uint8
+
+const (
+	fromMeta source = iota
+	fromConntrack
+	fromLink
+	fromNetwork
+	fromTransport
+)
+
 // firstRegister is the first of the kernel's sixteen 4-byte registers.
 const firstRegister = unix.NFT_REG32_00
 
+// load puts the field into a register.
+func (f field) load(register uint32) expr.Any {
+	payload := func(base expr.PayloadBase) expr.Any {
+		return &expr.Payload{DestRegister: register, Base: base, Offset: f.at, Len: uint32(f.size)}
+	}
+	switch f.from {
+	case fromMeta:
+		return &expr.Meta{Key: expr.MetaKey(f.at), Register: register}
+	case fromConntrack:
+		return &expr.Ct{Key: expr.CtKey(f.at), Register: register}
+	case fromLink:
+		return payload(expr.PayloadBaseLLHeader)
+	case fromNetwork:
+		return payload(expr.PayloadBaseNetworkHeader)
+	}
+	return payload(expr.PayloadBaseTransportHeader)
+}
+
 func meta(key expr.MetaKey, size int) field {
-	return field{size: size, load: func(r uint32) expr.Any { return &expr.Meta{Key: key, Register: r} }}
+	return field{from: fromMeta, at: uint32(key), size: size}
 }
-
-func conntrack(key expr.CtKey) field {
-	return field{size: 4, load: func(r uint32) expr.Any { return &expr.Ct{Key: key, Register: r} }}
-}
-
-func payload(base expr.PayloadBase, offset, size int) field {
-	return field{size: size, load: func(r uint32) expr.Any {
-		return &expr.Payload{DestRegister: r, Base: base, Offset: uint32(offset), Len: uint32(size)}
-	}}
-}
+func conntrack(key expr.CtKey) field { return field{from: fromConntrack, at: uint32(key), size: 4} }
 
 // ll, nh and th are bytes of the link-layer header, the network header and the
 // transport header. The link-layer header holds a VLAN tag even where the card
 // has taken it off, so that a tagged frame has the ether type 0x8100.
-func ll(offset, size int) field { return payload(expr.PayloadBaseLLHeader, offset, size) }
-func nh(offset, size int) field { return payload(expr.PayloadBaseNetworkHeader, offset, size) }
-func th(offset, size int) field { return payload(expr.PayloadBaseTransportHeader, offset, size) }
+func ll(offset, size int) field { return field{from: fromLink, at: uint32(offset), size: size} }
+func nh(offset, size int) field { return field{from: fromNetwork, at: uint32(offset), size: size} }
+func th(offset, size int) field { return field{from: fromTransport, at: uint32(offset), size: size} }
 
 // and is a field with a mask over it.
 func (f field) and(mask ...byte) field {
@@ -143,10 +166,8 @@ func verdict(kind expr.VerdictKind, chain string) clause {
 	return clause{exprs: []expr.Any{&expr.Verdict{Kind: kind, Chain: chain}}, target: chain}
 }
 
-var (
-	accept    = verdict(expr.VerdictAccept, "")
-	backAgain = verdict(expr.VerdictReturn, "")
-)
+func accept() clause    { return verdict(expr.VerdictAccept, "") }
+func backAgain() clause { return verdict(expr.VerdictReturn, "") }
 
 func goTo(chain string) clause { return verdict(expr.VerdictGoto, chain) }
 func jump(chain string) clause { return verdict(expr.VerdictJump, chain) }

@@ -31,8 +31,8 @@ var (
 	arpSenderIP  = nh(14, 4)
 	arpTargetIP  = nh(24, 4)
 
-	ipFragment = nh(6, 2).and(0x1f, 0xff)
-	ipMore     = nh(6, 2).and(0x20, 0)
+	ipFragment = field{from: fromNetwork, at: 6, size: 2, mask: []byte{0x1f, 0xff}}
+	ipMore     = field{from: fromNetwork, at: 6, size: 2, mask: []byte{0x20, 0}}
 	ipProtocol = nh(9, 1)
 	ipSource   = nh(12, 4)
 	ipDest     = nh(16, 4)
@@ -42,7 +42,7 @@ var (
 	ip6Source = nh(8, 16)
 	ip6Dest   = nh(24, 16)
 	// ip6Fragment is the offset in a fragment header right behind the IPv6 header.
-	ip6Fragment = nh(42, 2).and(0xff, 0xf8)
+	ip6Fragment = field{from: fromNetwork, at: 42, size: 2, mask: []byte{0xff, 0xf8}}
 	ip6Carried  = nh(40, 1) // what a fragment header right behind the IPv6 header carries
 
 	portSource = th(0, 2)
@@ -70,27 +70,27 @@ var (
 // it, also where the chain that leads to it has said it before.
 type dialect struct{ ether, ip4, ip6, arp rule }
 
-var (
-	// onBridges goes by the ether type in the frame, never by the kernel's idea of the
-	// protocol: only so do VLAN-0, QinQ and SNAP wrappings fall out.
-	onBridges = dialect{
+// onBridges goes by the ether type in the frame, never by the kernel's idea of the
+// protocol: only so do VLAN-0, QinQ and SNAP wrappings fall out.
+func onBridges() dialect {
+	return dialect{
 		ip4: rule{is(etherType, 0x08, 0x00)},
-		ip6: rule{is(etherType, 0x86, 0xdd)},
-		arp: rule{is(etherType, 0x08, 0x06)},
+		ip6: rule{is(etherType, ethertypeIPv6...)},
+		arp: rule{is(etherType, ethertypeARP...)},
 	}
-	inInet = dialect{
-		ether: rule{is(iiftype, ethernet...)},
-		ip4:   rule{is(l3proto, unix.NFPROTO_IPV4)},
-		ip6:   rule{is(l3proto, unix.NFPROTO_IPV6)},
-	}
-	// inARP is of the family arp, in which all is ARP.
-	inARP = dialect{ether: inInet.ether}
+}
 
-	over4, over6 = inInet.ip4, inInet.ip6
+func inInet() dialect {
+	// ARPHRD_ETHER, as the kernel holds it.
+	ethernet := binary.NativeEndian.AppendUint16(nil, unix.ARPHRD_ETHER)
+	return dialect{ether: rule{is(iiftype, ethernet...)}, ip4: over4(), ip6: over6()}
+}
 
-	// ethernet is ARPHRD_ETHER, as the kernel holds it.
-	ethernet = binary.NativeEndian.AppendUint16(nil, unix.ARPHRD_ETHER)
-)
+// inARP is of the family arp, in which all is ARP.
+func inARP() dialect { return dialect{ether: inInet().ether} }
+
+func over4() rule { return rule{is(l3proto, unix.NFPROTO_IPV4)} }
+func over6() rule { return rule{is(l3proto, unix.NFPROTO_IPV6)} }
 
 // Ether types.
 var (

@@ -66,7 +66,7 @@ func (m *machine) docker(v Variant) {
 	}
 }
 
-// ufw runs ufw itself, on files that nobody else sees: it and the line that
+// ufw runs ufw itself, on files of the test's own: it and the line that
 // keeps it from the host's settings write into copies.
 func (m *machine) ufw(command string) {
 	need(m.t, "ufw", "unshare")
@@ -79,7 +79,7 @@ func (m *machine) ufw(command string) {
 		exec ufw --force "$2"`, "sh", m.t.TempDir(), command)
 }
 
-// TestBesideOthers: a guest that docker's, ufw's or anybody's FORWARD policy
+// TestBesideOthers: a guest that docker's, ufw's or an administrator's FORWARD policy
 // cuts off is connected, and their rules are what they were.
 func TestBesideOthers(t *testing.T) {
 	for name, other := range neighbours {

@@ -27,7 +27,7 @@ type where int
 const (
 	bridge where = 1 << iota // a port of a bridge
 	router                   // a routed port
-	// uplink: another interface of a host that routes, from which somebody
+	// uplink: another interface of a host that routes, from which another machine
 	// sends in the guest's name.
 	uplink
 	both = bridge | router
@@ -184,7 +184,7 @@ var hostile = []frame{
 	{"HSRP over IPv6", both, eth(mac1, "33:33:00:00:00:66", 0x86dd, ip6(own6Local, "ff02::66", udp, udpSegment(2029, 2029, make([]byte, 20))))},
 	{"Babel over IPv6", both, eth(mac1, group6, 0x86dd, ip6(own6Local, "ff02::1:6", udp, udpSegment(6696, 6696, make([]byte, 20))))},
 	{"a virtual router's hardware address in an advertisement", both, eth(mac1, group6, 0x86dd, nd(own6, all6, 136, flags, ip(own6), option(2, "00:00:5e:00:02:07")))},
-	{"a header that nobody knows", both, eth(mac1, hostMAC, 0x86dd, ip6(own6, host6, 253, make([]byte, 8)))},
+	{"an unassigned header", both, eth(mac1, hostMAC, 0x86dd, ip6(own6, host6, 253, make([]byte, 8)))},
 
 	// Wrappings and other ether types: a host that routes does not read them.
 	{"IPv4 in VLAN 0", bridge, eth(mac1, hostMAC, 0x8100, vlan(0, 0x0800, ip4(own4, host4, udp, 0, udpSegment(1000, 53, nil))))},

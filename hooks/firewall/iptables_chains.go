@@ -72,8 +72,8 @@ func (x *IPTables) layout(f *xtFamily) []xtChain {
 		{table: "nat", name: dnatChain, hooks: []string{"PREROUTING", "OUTPUT"}, guests: []string{"DNAT"}},
 		{table: "nat", name: snatChain, guests: []string{"SNAT"}},
 		{table: "nat", name: masqueradeChain, guests: []string{"MASQUERADE"}},
-		x.leaving(leavingChain, snatChain, false),
-		x.leaving(leavingLast, masqueradeChain, true),
+		x.leaving(leavingChain, snatChain, "SNAT", false),
+		x.leaving(leavingLast, masqueradeChain, "MASQUERADE", true),
 	}
 	if x.guard == nil {
 		all = append(append(all, x.mangleChains()...), rawChains(f)...)
@@ -83,10 +83,10 @@ func (x *IPTables) layout(f *xtFamily) []xtChain {
 
 // leaving is a chain of POSTROUTING's that goes on with what leaves the host, and
 // with what was led to a guest by a public address (a guest that calls another
-// one, or itself). Without known uplinks all leaves that goes to no guest's port,
+// one, or itself). A guest's own uplink is a line of its own. Without known uplinks all leaves that goes to no guest's port,
 // of which there is a line each.
-func (x *IPTables) leaving(name, to string, last bool) xtChain {
-	c := xtChain{table: "nat", name: name, hooks: []string{"POSTROUTING"}, last: last, guests: []string{"RETURN"}}
+func (x *IPTables) leaving(name, to, target string, last bool) xtChain {
+	c := xtChain{table: "nat", name: name, hooks: []string{"POSTROUTING"}, last: last, guests: []string{"RETURN", target}}
 	c.head = []string{"-m conntrack --ctstate DNAT -j " + to}
 	for _, uplink := range x.options.Uplinks {
 		c.head = append(c.head, "-o "+uplink+" -j "+to)
@@ -243,6 +243,14 @@ func (x *IPTables) lines(f *xtFamily, r plan.Rule) (all []line) {
 	case plan.RuleMasquerade:
 		if f.of(r.Private) {
 			add("nat", masqueradeChain, "-s %s -j MASQUERADE", whole(r.Private))
+		}
+	case plan.RuleLeaves:
+		switch {
+		case !f.of(r.Private) || len(x.options.Uplinks) == 0:
+		case r.Public.IsValid():
+			add("nat", leavingChain, "-s %s -o %s -j SNAT --to-source %s", whole(r.Private), port, r.Public)
+		default:
+			add("nat", leavingLast, "-s %s -o %s -j MASQUERADE", whole(r.Private), port)
 		}
 	case plan.RuleForward:
 		if f.of(r.Public) {

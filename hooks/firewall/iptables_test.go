@@ -178,6 +178,12 @@ func TestSpelling(t *testing.T) {
 					plan.Rule{Kind: plan.RuleGuestAddress, Prefix: from},
 				)
 			}
+			for _, a := range []string{"10.9.0.1", "fd00::9"} {
+				rules = append(rules,
+					plan.Rule{Kind: plan.RuleLeaves, Dev: plan.Dev{Name: "eth2"}, Private: netip.MustParseAddr(a)},
+					plan.Rule{Kind: plan.RuleLeaves, Dev: plan.Dev{Name: "eth2"}, Private: netip.MustParseAddr(a).Next(), Public: netip.MustParseAddr(a).Prev()},
+				)
+			}
 			for _, role := range plan.Roles() {
 				rules = append(rules, plan.Rule{Kind: plan.RuleRole, Dev: portOf(1), Role: role})
 			}
@@ -197,7 +203,7 @@ func TestBridgeWithoutNFTables(t *testing.T) {
 	require.NotContains(t, strings.TrimSpace(err.Error()), "\n")
 }
 
-// others are the rules of somebody who uses iptables for all there is.
+// others are the rules of an administrator who uses iptables for all there is.
 const others = `*raw
 :VIFCTLX - [0:0]
 -A PREROUTING -i eth9 -j VIFCTLX

@@ -1,6 +1,7 @@
 package firewall
 
 import (
+	"net/netip"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -34,6 +35,8 @@ func everyKind() []plan.Rule {
 			plan.Rule{Kind: plan.RuleRole, Dev: portOf(2), Role: role, Bridged: true})
 	}
 	return append(rules,
+		plan.Rule{Kind: plan.RuleLeaves, Dev: plan.Dev{Name: "eth2"}, Private: netip.MustParseAddr("10.0.0.1")},
+		plan.Rule{Kind: plan.RuleLeaves, Dev: plan.Dev{Name: "eth2"}, Private: netip.MustParseAddr("fd00::1"), Public: netip.MustParseAddr("2001:db8::9")},
 		plan.Rule{Kind: plan.RulePrivate4, Dev: portOf(2)},
 		tcpForward("203.0.113.1", "10.0.0.1", 1, 3, 0, "0.0.0.0/1"),
 		tcpForward("2001:db8::1", "fd00::1", 1, 3, 0, "2001:db8:7::/48"),

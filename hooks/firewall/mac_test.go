@@ -63,7 +63,7 @@ var ofItself = []frame{
 	{"IPX", bridge, eth(mac1, everybody, 0x8137, make([]byte, 46))},
 }
 
-// TestMACOnly: a guest whose addresses nobody knows is held to its hardware address,
+// TestMACOnly: a guest without known addresses is held to its hardware address,
 // whatever it wraps it into.
 func TestMACOnly(t *testing.T) {
 	for _, bridged := range []bool{true, false} {

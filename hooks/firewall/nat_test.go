@@ -218,7 +218,7 @@ func nat(t *testing.T, b backend) {
 	}
 }
 
-// othersFirewall is somebody else's, which forwards what carries our mark, and
+// othersFirewall is another program's, which forwards what carries our mark, and
 // wants its own mark untouched.
 const othersFirewall = `
 table inet foreign {

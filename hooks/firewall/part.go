@@ -25,10 +25,22 @@ type part struct {
 	// vifctl made is then made again, and the elements stay. A test sees to it.
 	version  uint32
 	counters []string
-	sets     []setDef
-	// byLength are made on demand, one for each prefix length in use.
-	byLength []setDef
-	chains   func(o Options, inUse lengths) []chain
+	// define lists its sets, and those that are made on demand, one for each prefix length
+	// in use. Like chains it is asked when it is needed: a program that never comes to a
+	// firewall has no work with it.
+	define func() (sets, byLength []setDef)
+	chains func(o Options, inUse lengths) []chain
+}
+
+// sets are its fixed sets, byLength those for each prefix length in use.
+func (p *part) sets() []setDef {
+	sets, _ := p.define()
+	return sets
+}
+
+func (p *part) byLength() []setDef {
+	_, byLength := p.define()
+	return byLength
 }
 
 // A chain is a chain of fixed rules.

@@ -21,8 +21,9 @@ type present struct {
 // inUse tells for which prefix lengths a part has sets.
 func (t present) inUse(p *part) lengths {
 	found := lengths{}
+	byLength := p.byLength()
 	for set := range t.sets {
-		for _, d := range p.byLength {
+		for _, d := range byLength {
 			stem := d.name
 			if digits, ok := strings.CutPrefix(set, stem+"_"); ok {
 				if n, err := strconv.Atoi(digits); err == nil {

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -99,17 +100,27 @@ func about(s shape, key string) (Removal, bool) {
 // shapeOf finds what a guest's set of ours holds, by its name.
 func shapeOf(set string) (shape, bool) {
 	stem, _, _ := strings.Cut(set, "_")
+	if s, ok := shapes()[set]; ok {
+		return s, true
+	}
+	s, ok := shapes()[stem+"_"]
+	return s, ok
+}
+
+// shapes are those of all guests' sets, by their names, or by their stems and a "_" where
+// there is one for each prefix length.
+var shapes = sync.OnceValue(func() map[string]shape {
+	all := map[string]shape{}
 	for _, p := range parts {
-		for _, d := range p.sets {
-			if d.name == set && d.name != "uplinks" && d.name != portDrops.name {
-				return d.shape, true
+		sets, byLength := p.define()
+		for _, d := range sets {
+			if d.name != "uplinks" && d.name != dropsSet {
+				all[d.name] = d.shape
 			}
 		}
-		for _, d := range p.byLength {
-			if d.name == stem {
-				return d.shape, true
-			}
+		for _, d := range byLength {
+			all[d.name+"_"] = d.shape
 		}
 	}
-	return shape{}, false
-}
+	return all
+})

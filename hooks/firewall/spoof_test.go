@@ -316,7 +316,7 @@ func TestDropsWithoutRoom(t *testing.T) {
 	mustChange(t, f, ownRules(plan.RuleStrict, true), nil)
 	var full strings.Builder
 	full.WriteString("add element bridge vifctl drops {")
-	for i := range portDrops.shape.most {
+	for i := range mostDrops {
 		fmt.Fprintf(&full, " \"p%d\",", i)
 	}
 	full.WriteString(" }\n")
@@ -356,7 +356,7 @@ func TestFramesWithoutNFTables(t *testing.T) {
 		"DHCP for another's hardware address behind options", "DHCP with a longer hardware address", "DHCP of another kind of hardware",
 		"DHCP as a relay", "DHCP of a server to a relay", "DHCP in a first fragment", "DHCP's ports alone in a first fragment", "DHCPv6 as a relay",
 		"a virtual router's hardware address in an advertisement",
-		"no IPv6 address, in fragments", "a header that nobody knows",
+		"no IPv6 address, in fragments", "an unassigned header",
 		"duplicate detection of another's address", "duplicate detection with a hardware address", "duplicate detection beside its prefix",
 		"solicitation with another's hardware address", "solicitation with two options", "solicitation with a target's option",
 		"advertisement for another", "advertisement for another, without an option", "advertisement for the router",

@@ -14,7 +14,7 @@ func TestUntouched(t *testing.T) {
 		return yes
 	}
 	for name, touch := range map[string]func(*machine){
-		"nft":                 func(m *machine) { m.run("nft", "add", "table", "netdev", "somebodys") },
+		"nft":                 func(m *machine) { m.run("nft", "add", "table", "netdev", "another") },
 		"iptables-nft":        func(m *machine) { m.run("iptables-nft", "-w", "-P", "FORWARD", "DROP") },
 		"iptables-legacy":     func(m *machine) { m.run("iptables-legacy", "-w", "-P", "FORWARD", "DROP") },
 		"ip6tables-legacy -L": func(m *machine) { m.run("ip6tables-legacy", "-w", "-nL") },

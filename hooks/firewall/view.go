@@ -70,7 +70,7 @@ func (v view) isWhole(p *part) bool {
 	if _, ok := v.there[v.mark(p)]; !ok {
 		return false
 	}
-	for _, s := range p.sets {
+	for _, s := range p.sets() {
 		if !have.sets[s.name] {
 			return false
 		}

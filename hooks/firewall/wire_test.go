@@ -83,7 +83,7 @@ func ip6(from, to string, next int, body []byte) []byte {
 	return cat([]byte{0x60, 0, 0, 0}, be(len(body)), []byte{byte(next), 255}, ip(from), ip(to), body)
 }
 
-// udpSegment has no checksum where nobody looks at it.
+// udpSegment has no checksum: no receiver here looks at it.
 func udpSegment(from, to int, body []byte) []byte {
 	return cat(be(from), be(to), be(8+len(body)), be(0), body)
 }

@@ -86,6 +86,9 @@ type Request struct {
 	// Bridge and Uplink by name, "" for the mode's default.
 	Bridge string
 	Uplink string
+	// HostUplink is the one that the whole host is told to use, "" for none: what leaves by
+	// another one is translated for those guests alone whose uplink it is.
+	HostUplink string
 	// FrontendMTU is the xenstore path the guest reads its MTU from.
 	FrontendMTU string
 	// Emulated: the port carries the emulated NIC's traffic, a tap or the vif

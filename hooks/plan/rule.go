@@ -44,6 +44,10 @@ const (
 	// RuleMasquerade: what Private sends out of an uplink leaves with the
 	// uplink's address.
 	RuleMasquerade RuleKind = "masquerade"
+	// RuleLeaves: what Private sends out of Dev, an uplink that is this guest's and not the
+	// host's, is translated there as it is on the host's: it leaves as Public, or, where
+	// that is zero, with the uplink's address.
+	RuleLeaves RuleKind = "leaves"
 	// RuleForward: what arrives for Public, Protocol and the ports First to
 	// Last, from From (everywhere, when it is zero), goes to Private: to port
 	// To where it is not 0, which takes First to be Last, else to the same
@@ -93,7 +97,7 @@ func (s Rule) Traits() Traits {
 		Addresses: [3]netip.Addr{s.Public, s.Private, s.Prefix.Masked().Addr()},
 	}
 	switch s.Kind {
-	case RuleGuestAddress, RuleOneToOne, RuleMasquerade, RuleForward:
+	case RuleGuestAddress, RuleOneToOne, RuleMasquerade, RuleLeaves, RuleForward:
 		t.Owner = OwnerNIC
 	}
 	return t
@@ -150,6 +154,12 @@ func (s Rule) sentence() []string {
 		return []string{s.Public.String(), "stands for", s.Private.String()}
 	case RuleMasquerade:
 		return []string{s.Private.String(), "leaves with the uplink's address"}
+	case RuleLeaves:
+		as := "the address of that uplink"
+		if s.Public.IsValid() {
+			as = s.Public.String()
+		}
+		return []string{s.Private.String(), "leaves by", s.Dev.Name, "as", as}
 	case RuleForward:
 		ports := fmt.Sprint(s.First)
 		if s.Last > s.First {

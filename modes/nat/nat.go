@@ -47,6 +47,7 @@ func (Mode) Plan(r plan.Request, s *plan.Snapshot) (plan.Plan, error) {
 		return p, err
 	}
 	port.Rules = append(port.Rules, translation...)
+	port.Rules = append(port.Rules, leaves(r, s, translation)...)
 	// First here is last to be undone: then nothing can start a new flow.
 	for _, ip := range ips {
 		if ip.IsSingleIP() {
@@ -114,6 +115,21 @@ func translate(r plan.Request, s *plan.Snapshot, ips []netip.Prefix) ([]plan.Ste
 		rules = append(rules, f)
 	}
 	return rules, nil
+}
+
+// leaves returns the rules of what leaves by an uplink that is not the host's.
+func leaves(r plan.Request, s *plan.Snapshot, translation []plan.Step) (rules []plan.Step) {
+	if s.Uplink == nil || r.HostUplink == "" || r.HostUplink == s.Uplink.Name {
+		return nil
+	}
+	for _, step := range translation {
+		switch rule := step.(plan.Rule); rule.Kind {
+		case plan.RuleOneToOne, plan.RuleMasquerade:
+			rules = append(rules, plan.Rule{Kind: plan.RuleLeaves, Dev: s.Uplink.Dev, Private: rule.Private, Public: rule.Public})
+		default:
+		}
+	}
+	return rules
 }
 
 // partner finds the private address that a public one stands for: the first of

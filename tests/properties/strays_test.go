@@ -17,7 +17,7 @@ import (
 	"vifctl/tests/speed"
 )
 
-// What never stops sending: somebody outside, to a forwarded port and to the public address of a guest, datagrams and
+// What never stops sending: a host outside, to a forwarded port and to the public address of a guest, datagrams and
 // pings; and the guest, from a fixed port. A connection that the kernel began without the rules stays without them for as
 // long as packets come.
 const (
@@ -269,16 +269,12 @@ func TestNoStrays(t *testing.T) {
 			}
 			for _, again := range []func(){func() { s.run(dom0.ScriptsDir + "/vifctl repair") }, func() { s.call("online") }} {
 				// The rules come back by themselves, from a file.
-				saved := s.run("iptables-save; echo ----; nft list ruleset")
-				tables, ruleset, _ := strings.Cut(saved, "----\n")
-				require.NoError(t, s.d.WriteFile("/run/saved.iptables", tables, 0o600))
-				require.NoError(t, s.d.WriteFile("/run/saved.nft", ruleset, 0o600))
+				s.run("iptables-save > /run/saved.iptables; (nft list table inet vifctl; nft list table arp vifctl) > /run/saved.nft")
 				s.run(flush[firewall])
 				s.wantStray()
-				if firewall == "nftables" {
-					s.run("nft -f /run/saved.nft")
-				} else {
-					s.run("nft flush ruleset; nft -f /run/saved.nft")
+				s.run("nft -f /run/saved.nft")
+				if firewall == "iptables" {
+					s.run("iptables-restore < /run/saved.iptables")
 				}
 				again()
 				s.wantRight("rules from a file")
