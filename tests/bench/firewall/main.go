@@ -116,6 +116,9 @@ func run(ctx context.Context, s scope) (err error) {
 			}
 		}
 		progress("%d guests: %d rounds", size, s.rounds)
+		if err := r.measureSpeed(size); err != nil {
+			return err
+		}
 		for i := range s.rounds + 1 {
 			for _, w := range worlds {
 				if ctx.Err() != nil {
@@ -134,6 +137,9 @@ func run(ctx context.Context, s scope) (err error) {
 				}
 			}
 		}
+	}
+	if err := r.measureSpeed(whole); err != nil {
+		return err
 	}
 	for _, mode := range []string{"bridge", "route", "nat"} {
 		progress("antispoofing, %s: %d calls", mode, s.calls)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"vifctl/tests/bench/figures"
+	"vifctl/tests/speed"
 )
 
 // What is measured of a way.
@@ -23,6 +24,9 @@ const (
 	connection = "connection"
 )
 
+// whole stands for the calls with and without antispoofing among the sizes of slowness.
+const whole = -1
+
 // A key is who did what, with how many other guests there.
 type key struct {
 	who, what string
@@ -36,9 +40,26 @@ type sample struct{ wall, cpu []time.Duration }
 type report struct {
 	scope   scope
 	samples map[key]*sample
+	// slowness is how slow the machine was, by size; that of the calls with and without antispoofing is at whole.
+	slowness map[int]float64
 }
 
-func newReport(s scope) *report { return &report{scope: s, samples: map[key]*sample{}} }
+func newReport(s scope) *report {
+	return &report{scope: s, samples: map[key]*sample{}, slowness: map[int]float64{}}
+}
+
+// measureSpeed measures how slow the machine is before what is measured next.
+func (r *report) measureSpeed(size int) (err error) {
+	r.slowness[size], err = speed.Slowness()
+	return err
+}
+
+const explanation = `A guest's rules, by vifctl: from the opening of its backend to the kernel's answer, looking at what is there included, without a
+process of ours; by hand: from the shell's fork to the end of the wait for it. A whole call: from its fork to the end of the wait
+for it. Of four tries in a round the quickest counts, of the rounds the median; CPU is user and system, of the thread or process
+and of all it waited for. Through the router: from one send to the next, as the sender sees it, the median of batches of 20. slow:
+how many times slower than a good machine this one was before a block of rounds (tests/speed).
+`
 
 func (r *report) add(k key, t timing) {
 	if r.samples[k] == nil {
@@ -73,7 +94,7 @@ func (r *report) used(who, what string, size int) time.Duration {
 }
 
 func (r *report) print(out io.Writer) error {
-	fmt.Fprintf(out, "\n%s\n", r.machine())
+	fmt.Fprintf(out, "\n%s\n\n%s", r.machine(), explanation)
 	r.table(out, "ms, a guest's rules", func(y way, size int) []string {
 		var cells []string
 		for _, c := range [][2]string{{add, online}, {remove, offline}, {floor, floor}} {
@@ -110,14 +131,14 @@ func (r *report) print(out io.Writer) error {
 // table is one line for each way and number of guests of which anything is known.
 func (r *report) table(out io.Writer, title string, cells func(y way, size int) []string, heads ...string) {
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(t, "\n%s\tguests\t%s\t\n", title, strings.Join(heads, "\t"))
+	fmt.Fprintf(t, "\n%s\tguests\t%s\tslow\t\n", title, strings.Join(heads, "\t"))
 	for _, y := range ways {
 		for _, size := range r.scope.sizes {
 			row := cells(y, size)
 			if y.alone || strings.Join(row, "") == "" {
 				continue
 			}
-			fmt.Fprintf(t, "%s\t%d\t%s\t\n", y.name, size, strings.Join(row, "\t"))
+			fmt.Fprintf(t, "%s\t%d\t%s\t%.1f\t\n", y.name, size, strings.Join(row, "\t"), r.slowness[size])
 		}
 	}
 	_ = t.Flush()
@@ -125,11 +146,11 @@ func (r *report) table(out io.Writer, title string, cells func(y way, size int) 
 
 func (r *report) printAntispoofing(out io.Writer) {
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(t, "\nms, antispoofing\tstrict\tCPU\toff\tCPU\tmore\tCPU\t\n")
+	fmt.Fprintf(t, "\nms, antispoofing\tstrict\tCPU\toff\tCPU\tmore\tCPU\tslow\t\n")
 	for _, what := range r.checkedCalls() {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", what,
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.1f\t\n", what,
 			millis(r.took(strict, what, 0)), millis(r.used(strict, what, 0)), millis(r.took(off, what, 0)), millis(r.used(off, what, 0)),
-			millis(r.took(strict, what, 0)-r.took(off, what, 0)), millis(r.used(strict, what, 0)-r.used(off, what, 0)))
+			millis(r.took(strict, what, 0)-r.took(off, what, 0)), millis(r.used(strict, what, 0)-r.used(off, what, 0)), r.slowness[whole])
 	}
 	_ = t.Flush()
 }

@@ -90,7 +90,9 @@ func TestReport(t *testing.T) {
 	each[key{debian, online, 0}], each[key{debian, offline, 0}] = 120, 60
 	each[key{byHand, flow, 5000}] = 0.5
 	var out strings.Builder
-	require.NoError(t, measured(each).print(&out))
+	r := measured(each)
+	r.slowness = map[int]float64{0: 1.5, 5000: 2.5, whole: 3.5}
+	require.NoError(t, r.print(&out))
 	text := out.String()
 	lines := func(begins string) (all []string) {
 		for line := range strings.Lines(text) {
@@ -100,11 +102,11 @@ func TestReport(t *testing.T) {
 		}
 		return all
 	}
-	require.Contains(t, lines(xtLegacy), "iptables (legacy) 5000 30.00 30.00 25.00 25.00")
-	require.Equal(t, []string{"Debian's vif-nat 0 120.00 120.00 60.00 60.00", "Debian's vif-nat 0 120.00 120.00 60.00 60.00"}, lines(debian)[:2])
-	require.Equal(t, []string{"rules by hand 5000 2000"}, lines(byHand))
+	require.Contains(t, lines(xtLegacy), "iptables (legacy) 5000 30.00 30.00 25.00 25.00 2.5")
+	require.Equal(t, []string{"Debian's vif-nat 0 120.00 120.00 60.00 60.00 1.5", "Debian's vif-nat 0 120.00 120.00 60.00 60.00 1.5"}, lines(debian)[:2])
+	require.Equal(t, []string{"rules by hand 5000 2000 2.5"}, lines(byHand))
 	require.Empty(t, lines(control+"  "), "the control is for the verdicts")
-	require.Equal(t, []string{"bridge online 7.00 7.00 3.00 3.00 4.00 4.00"}, lines("bridge online"))
+	require.Equal(t, []string{"bridge online 7.00 7.00 3.00 3.00 4.00 4.00 3.5"}, lines("bridge online"))
 	require.Less(t, strings.Index(text, "bridge online"), strings.Index(text, "bridge offline"))
 	require.Less(t, strings.Index(text, "bridge offline"), strings.Index(text, "nat online"))
 }
