@@ -3,8 +3,8 @@ package watch
 import "time"
 
 // whoseShare is how many times longer than the last look at whose guests' addresses are,
-// which reads the whole host, the pause before the next one is: 0.2 % of a processor.
-const whoseShare = 500
+// which reads the whole host, the pause before the next one is: 0.05 % of a processor.
+const whoseShare = 2000
 
 // whose is what the loop remembers of it.
 type whose struct {
