@@ -209,6 +209,9 @@ func routingHints(m netlink.Message) []hint {
 		if len(m.Data) < unix.SizeofIfAddrmsg {
 			return nil
 		}
+		if scope := m.Data[3]; scope == unix.RT_SCOPE_LINK || scope == unix.RT_SCOPE_HOST {
+			return nil
+		}
 		index(m.Data[4:])
 		return []hint{{index: c.index, came: true}}
 	case unix.RTM_DELADDR:

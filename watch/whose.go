@@ -2,9 +2,13 @@ package watch
 
 import "time"
 
-// whoseShare is how many times longer than the last look at whose guests' addresses are,
-// which reads the whole host, the pause before the next one is: 0.05 % of a processor.
-const whoseShare = 2000
+// A look at whose guests' addresses are reads the whole host. After one for an address that
+// came, the pause is whoseShare times longer than it took, 0.05 % of a processor, and at
+// most whoseMost.
+const (
+	whoseShare = 2000
+	whoseMost  = time.Minute
+)
 
 // whose is what the loop remembers of it.
 type whose struct {
@@ -14,12 +18,14 @@ type whose struct {
 	// told are the sentences that hold and were logged.
 	told  map[string]bool
 	tries tries
-	// notBefore is the end of the pause.
+	// came: an address has come since the last look. notBefore is the end of the pause.
+	came      bool
 	notBefore time.Time
 }
 
 // addressCame takes in that an interface of the host's has got an address.
 func (l *loop) addressCame(now time.Time) {
+	l.whose.came = true
 	soon := now.Add(suspicion)
 	if l.whose.notBefore.After(soon) {
 		soon = l.whose.notBefore
@@ -37,13 +43,16 @@ func (l *loop) lookWhose(now time.Time) {
 	}
 	l.whose.looking = true
 	l.whose.at = now.Add(l.timing.Garbage)
-	l.give(job{whose: true})
+	l.give(job{whose: true, came: l.whose.came})
+	l.whose.came = false
 }
 
 // endedWhose logs what is new.
 func (l *loop) endedWhose(r result) {
 	l.whose.looking = false
-	l.whose.notBefore = r.ended.Add(max(l.timing.Whose, whoseShare*r.took))
+	if r.came {
+		l.whose.notBefore = r.ended.Add(min(max(l.timing.Whose, whoseShare*r.took), whoseMost))
+	}
 	if r.err != nil {
 		l.fail(&l.whose.tries, r.err)
 		return

@@ -19,8 +19,9 @@ type job struct {
 	gone    *journal.Port
 	repair  *journal.Port
 	garbage bool
-	// whose: find out whether guests have what is not their own.
-	whose bool
+	// whose: find out whether guests have what is not their own; came: since an address
+	// has come.
+	whose, came bool
 	// configured: the configuration has changed since the port was looked at.
 	configured bool
 	// asked is the count of xenstore events when the job was given out.
