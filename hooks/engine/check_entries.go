@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"slices"
 
+	"vifctl/configs"
+	"vifctl/hooks/journal"
 	"vifctl/hooks/kernel"
 	"vifctl/hooks/ownership"
+	"vifctl/hooks/plan"
 )
 
 // Misgiving is what an entry of the configuration would be refused for on this host, or
@@ -28,27 +31,24 @@ func (e *Engine) CheckEntries() ([]Misgiving, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all []Misgiving
-	if missing := e.Config.Host.Uplink; missing != "" {
-		if _, ok := s.Host.Named(missing); !ok {
-			all = append(all, Misgiving{"host", fmt.Sprintf("the uplink %s does not exist on this host", missing), true})
-		}
-	}
+	all := s.missing("host", "uplink", e.Config.Host.Uplink)
 	entries := e.Config.Guests()
 	claims := make([]ownership.Claim, len(entries))
 	for i, g := range entries {
 		claims[i] = ClaimOfEntry(g, s.Host.Uplink())
 		for _, r := range s.Records {
-			if (ownership.Who{Guest: r.Guest, UUID: r.UUID}).Same(claims[i].Who) {
+			if isOf(g, r) {
+				claims[i].Who = whoOf(r)
 				claims[i].Ports = append(claims[i].Ports, r.Name)
 			}
 		}
 	}
 	for i, g := range entries {
-		for what, name := range map[string]string{"uplink": g.Uplink, "bridge": g.Bridge} {
-			if _, ok := s.Host.Named(name); name != "" && !ok && g.Mode != "openvswitch" {
-				all = append(all, Misgiving{g.String(), fmt.Sprintf("the %s %s does not exist on this host", what, name), true})
-			}
+		if g.Uplink != e.Config.Host.Uplink {
+			all = append(all, s.missing(g.String(), "uplink", g.Uplink)...)
+		}
+		if g.Mode != "openvswitch" { // the kernel does not know its bridges
+			all = append(all, s.missing(g.String(), "bridge", g.Bridge)...)
 		}
 		f, err := e.Facts(s, claims[i])
 		if err != nil {
@@ -71,4 +71,26 @@ func (e *Engine) CheckEntries() ([]Misgiving, error) {
 		}
 	}
 	return all, nil
+}
+
+// isOf reports whether a port that is up is the guest's that an entry is about. An entry that
+// knows it by the hardware address alone is told by that, or by what is routed there.
+func isOf(g configs.Guest, r *journal.Record) bool {
+	if g.Name != "" || g.UUID != "" {
+		return ownership.Who{Guest: g.Name, UUID: g.UUID}.Same(ownership.Who{Guest: r.Guest, UUID: r.UUID})
+	}
+	has := func(s plan.Step) bool {
+		rule, _ := s.(plan.Rule)
+		neighbour, _ := s.(plan.Neighbour)
+		return g.MAC != "" && (rule.MAC == g.MAC || neighbour.MAC == g.MAC)
+	}
+	return slices.ContainsFunc(stepsOf(r), has) || len(g.Addresses) > 0 && slices.Equal(ClaimOf(r).Addresses, g.Addresses)
+}
+
+// missing says that an interface which the configuration names does not exist; "" is none.
+func (s *Surroundings) missing(entry, what, name string) []Misgiving {
+	if _, ok := s.Host.Named(name); ok || name == "" {
+		return nil
+	}
+	return []Misgiving{{entry, fmt.Sprintf("the %s %s does not exist on this host", what, name), true}}
 }

@@ -71,6 +71,12 @@ func replay(t *testing.T, life []Call) {
 	in(t, d, "ip link add eth1 type bridge")
 	in(t, d, "ip address add 10.2.0.1/24 dev eth1")
 	in(t, d, "ip link set eth1 up")
+	if slices.Contains(strings.Fields(life[0].Xenstore[life[0].Backend()+"/ip"]), dom0.HostAddress) {
+		// The recorded host had another address, and its guest this one.
+		in(t, d, "ip address del "+dom0.HostAddress+"/24 dev xenbr0")
+		in(t, d, "ip address add 10.0.0.200/24 dev xenbr0")
+		in(t, d, "ip route replace default via "+dom0.ClientAddress)
+	}
 	before := d.State()
 	nic := dom0.NIC{HVM: life[0].Xenstore[life[0].Backend()+"/type"] == "vif_ioemu", Unplugged: true}
 	_, err := fmt.Sscanf(life[0].Environment["vif"], "vif%d.%d", &nic.Domid, &nic.Devid)
