@@ -10,6 +10,9 @@ import (
 	"syscall"
 )
 
+// ErrCouldBeMade says of a path that is not there yet that its folder is open to all, as /tmp.
+var ErrCouldBeMade = errors.New("does not exist, and any user could make it")
+
 // mostLinks is how many links a path may lead through, as in the kernel.
 const mostLinks = 40
 
@@ -42,7 +45,7 @@ func Trusted(path string) error {
 		info, err := os.Lstat(next)
 		if errors.Is(err, fs.ErrNotExist) {
 			if open {
-				return fmt.Errorf("%s does not exist, and any user could make it in %s", next, at)
+				return fmt.Errorf("%s %w in %s", next, ErrCouldBeMade, at)
 			}
 			return nil
 		}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"fmt"
 
 	"vifctl/configs"
@@ -12,7 +13,13 @@ const runDir = "/run/vifctl"
 
 // RunDir is where the journal and the locks are.
 func RunDir(getenv func(string) string) (string, error) {
-	return trusted(getenv, "VIFCTL_RUN_DIR", runDir)
+	dir, err := trusted(getenv, "VIFCTL_RUN_DIR", runDir)
+	if errors.Is(err, configs.ErrCouldBeMade) && getenv("VIFCTL_RUN_DIR") == "" {
+		// Some systems leave /run open to all: what is not there says nothing yet, and
+		// what another user made there is not used.
+		return runDir, nil
+	}
+	return dir, err
 }
 
 // ConfigPath is where the configuration is.
