@@ -131,20 +131,6 @@ func (c Config) Guests() []Guest {
 	return c.guests
 }
 
-// Forwarding returns the entries that have forwards.
-func (c Config) Forwarding() []Guest {
-	if c.index != nil {
-		return c.index.forwarding()
-	}
-	var all []Guest
-	for _, g := range c.guests {
-		if len(g.Forwards) > 0 {
-			all = append(all, g)
-		}
-	}
-	return all
-}
-
 func (g *Guest) matches(m Match) bool {
 	return (g.Name == "" || g.Name == m.Name) &&
 		(g.UUID == "" || g.UUID == m.UUID) &&
