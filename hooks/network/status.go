@@ -48,7 +48,7 @@ func (r *Networks) Status(ctx context.Context, req Request) ([]Status, error) {
 	}
 	var list []Status
 	for _, n := range all {
-		if req.Mode != "" && n.Mode != req.Mode || req.Bridge != "" && n.Name != req.Bridge || req.Uplink != "" && n.Uplink.Name != req.Uplink {
+		if req.Mode != "" && n.Mode != req.Mode || req.Bridge != "" && n.Name != req.Bridge || !req.isOn(n.Uplink) {
 			continue
 		}
 		s, err := r.status(ctx, n)

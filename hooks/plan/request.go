@@ -50,6 +50,10 @@ type ForGuests struct {
 	DHCP      bool      `json:"dhcp,omitempty"`
 }
 
+// NoUplink is what a network is called that routes its guests and has no uplink: they reach the
+// host and each other.
+const NoUplink = "none"
+
 // Words say it as the configuration would, a setting each.
 func (g ForGuests) Words() (words []string) {
 	if g.Antispoof != "" {
