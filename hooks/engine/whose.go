@@ -263,9 +263,17 @@ func (p *port) nothingInside(c ownership.Claim) (bool, error) {
 }
 
 // listensElsewhere reports whether a port that a forward asks for leads to another guest,
-// whatever the configuration says of that one by now.
+// whatever the configuration says of that one by now, or another guest is masqueraded as an
+// address that is asked for.
 func (p *port) listensElsewhere(c ownership.Claim) (bool, error) {
-	for _, fw := range c.Forwards {
+	wanted := slices.Clone(c.Forwards)
+	for _, a := range asked(c) {
+		wanted = append(wanted, ownership.Forward{Listen: a, Protocol: journal.Masquerade})
+	}
+	for _, fw := range wanted {
+		if fw.Protocol == journal.Masquerade && slices.Contains(c.Leaves, fw.Listen) {
+			continue // guests may share it
+		}
 		records, err := p.Journal.Forwarders(fw.Listen, fw.Protocol, fw.First, fw.Last)
 		if err != nil {
 			return false, err

@@ -188,6 +188,10 @@ func masquerade(r plan.Rule) ([]element, error) {
 	if !r.Private.IsValid() {
 		return nil, fmt.Errorf("no private address is given")
 	}
+	if r.Public.IsValid() {
+		as, private, err := pair(r)
+		return []element{single(natPart, "masq_as"+version(r.Private), private, as)}, err
+	}
 	return []element{single(natPart, "masq"+version(r.Private), string(r.Private.AsSlice()), "")}, nil
 }
 

@@ -20,7 +20,12 @@ import (
 //	forwards/ADDRESS PROTOCOL FIRST LAST PORT
 //
 // that leads to PORT (5.0.vif). It is there before the record is. One whose record has no
-// such forward means nothing.
+// such forward means nothing. An address as which guests are masqueraded has links, too, with
+// the protocol "masquerade" and the ports 0.
+
+// Masquerade is what Forwarders is asked for, in place of a protocol, with the ports 0, for
+// the records whose guests are masqueraded as an address.
+const Masquerade = "masquerade"
 
 func (j *Journal) forwardsDir() string { return filepath.Join(j.dir, "forwards") }
 
@@ -56,11 +61,18 @@ func (j *Journal) Forwarders(a netip.Addr, protocol string, first, last uint16) 
 // forwardsOf are the names of a record's links.
 func forwardsOf(r *Record) (names []string) {
 	for _, e := range r.Entries {
-		if f, ok := e.Step.(plan.Rule); ok && f.Kind == plan.RuleForward {
-			name := fmt.Sprintf("%s %s %d %d %s", f.Public, f.Protocol, f.First, f.Last, portName(r.NIC, r.Kind))
-			if !strings.Contains(name, "/") {
-				names = append(names, name)
-			}
+		f, ok := e.Step.(plan.Rule)
+		switch {
+		case !ok:
+			continue
+		case f.Kind == plan.RuleMasquerade && f.Public.IsValid():
+			f.Protocol, f.First, f.Last = Masquerade, 0, 0
+		case f.Kind != plan.RuleForward:
+			continue
+		}
+		name := fmt.Sprintf("%s %s %d %d %s", f.Public, f.Protocol, f.First, f.Last, portName(r.NIC, r.Kind))
+		if !strings.Contains(name, "/") && !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
 	return names

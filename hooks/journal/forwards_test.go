@@ -45,6 +45,12 @@ func TestForwarders(t *testing.T) {
 		require.NoError(t, j.Write(r))
 	}
 
+	as := netip.MustParseAddr("192.0.2.9")
+	require.False(t, leads("192.0.2.9", journal.Masquerade, 0, 0))
+	r.Entries = append(r.Entries, journal.Entry{Step: plan.Rule{Kind: plan.RuleMasquerade, Private: netip.MustParseAddr("10.0.0.1"), Public: as}})
+	require.NoError(t, j.Write(r))
+	require.True(t, leads("192.0.2.9", journal.Masquerade, 0, 0))
+
 	r.Entries = r.Entries[1:]
 	require.NoError(t, j.Write(r))
 	require.False(t, leads("192.0.2.1", "tcp", 80, 80), "it was taken away")

@@ -112,6 +112,9 @@ type Request struct {
 	// NAT66: IPv6 is masqueraded, too, instead of routed. NoMasquerade: what
 	// has no public address does not leave at all.
 	NAT66, NoMasquerade bool
+	// MasqueradeAs are the addresses, one of each family at most, as which what is
+	// masqueraded leaves instead of with the uplink's.
+	MasqueradeAs []netip.Addr
 	// Open6: new flows from outside reach the guest's own IPv6 addresses, in a
 	// mode in which they do not by themselves.
 	Open6 bool
