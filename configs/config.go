@@ -76,6 +76,9 @@ type Host struct {
 	Gateway Gateway
 	// MasqueradeAs is what is masqueraded as which address, for guests that do not say.
 	MasqueradeAs Gateway
+	// MasqueradeGuests: that is guests alone, also where a network is asked for that
+	// masquerades all that leaves.
+	MasqueradeGuests bool
 	// Mark is one bit or more, never 0; StandardMark where nothing is said.
 	Mark uint32
 	// Firewalld is FirewalldIgnore where nothing is said.

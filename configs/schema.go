@@ -21,7 +21,13 @@ func hostSettings() []setting[Host] {
 		})},
 		{"gateway", `"192.168.1.1"`, list(func(r *reader, s string, at place, h *Host) { r.gateway(s, at, &h.Gateway) })},
 		{"dhcp", `"dnsmasq"`, text(func(r *reader, s string, at place, h *Host) { h.DHCP = oneOf(r, s, at, DHCPDnsmasq, DHCPOff) })},
-		{"masquerade", `"11.22.33.40"`, list(func(r *reader, s string, at place, h *Host) { r.masqueradeAs(s, at, &h.MasqueradeAs) })},
+		{"masquerade", `"11.22.33.40"`, list(func(r *reader, s string, at place, h *Host) {
+			if s == "guests" {
+				h.MasqueradeGuests = true
+				return
+			}
+			r.masqueradeAs(s, at, &h.MasqueradeAs)
+		})},
 		{"mark", "0x10000000", number(func(r *reader, n int64, at place, h *Host) { h.Mark = r.mark(n, at) })},
 		{"firewalld", `"trust"`, text(func(r *reader, s string, at place, h *Host) {
 			h.Firewalld = oneOf(r, s, at, FirewalldTrust, FirewalldIgnore)

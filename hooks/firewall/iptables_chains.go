@@ -244,6 +244,15 @@ func (x *IPTables) lines(f *xtFamily, r plan.Rule) (all []line) {
 		if f.of(r.Private) {
 			add("nat", masqueradeChain, "-s %s -j %s", whole(r.Private), masqueradedAs(r))
 		}
+	case plan.RuleMasqueradeAll:
+		switch {
+		case f.is6:
+		case len(x.options.Uplinks) == 0:
+			// Behind the guests', and before what goes on to them.
+			add("nat", masqueradeChain, "-o %s -j %s", port, masqueradedAs(r))
+		default:
+			add("nat", leavingLast, "-o %s -j %s", port, masqueradedAs(r))
+		}
 	case plan.RuleLeaves:
 		switch {
 		case !f.of(r.Private) || len(x.options.Uplinks) == 0:

@@ -39,6 +39,8 @@ func everyKind() []plan.Rule {
 		plan.Rule{Kind: plan.RuleLeaves, Dev: plan.Dev{Name: "eth2"}, Private: netip.MustParseAddr("fd00::1"), Public: netip.MustParseAddr("2001:db8::9")},
 		plan.Rule{Kind: plan.RuleMasquerade, Private: netip.MustParseAddr("10.0.0.77"), Public: netip.MustParseAddr("192.0.2.77")},
 		plan.Rule{Kind: plan.RuleMasquerade, Private: netip.MustParseAddr("fd00::77"), Public: netip.MustParseAddr("2001:db8::77")},
+		plan.Rule{Kind: plan.RuleMasqueradeAll, Dev: plan.Dev{Name: "eth3"}},
+		plan.Rule{Kind: plan.RuleMasqueradeAll, Dev: plan.Dev{Name: "eth4"}, Public: netip.MustParseAddr("192.0.2.78")},
 		plan.Rule{Kind: plan.RulePrivate4, Dev: portOf(2)},
 		tcpForward("203.0.113.1", "10.0.0.1", 1, 3, 0, "0.0.0.0/1"),
 		tcpForward("2001:db8::1", "fd00::1", 1, 3, 0, "2001:db8:7::/48"),

@@ -45,6 +45,9 @@ const (
 	// may share, or, where that is zero, with the uplink's address. An administrator's own
 	// translation comes before it.
 	RuleMasquerade RuleKind = "masquerade"
+	// RuleMasqueradeAll: what leaves by Dev in IPv4, whoever sends it, leaves as Public, or,
+	// where that is zero, with Dev's own address, unless another rule translates it.
+	RuleMasqueradeAll RuleKind = "masquerade_all"
 	// RuleLeaves: what Private sends out of Dev, an uplink that is this guest's and not the
 	// host's, is translated there as it is on the host's: it leaves as Public, or, where
 	// that is zero, with the uplink's address. Masquerade: as by RuleMasquerade, else as by
@@ -103,6 +106,8 @@ func (s Rule) Traits() Traits {
 	switch s.Kind {
 	case RuleGuestAddress, RuleOneToOne, RuleMasquerade, RuleLeaves, RuleForward:
 		t.Owner = OwnerNIC
+	case RuleMasqueradeAll:
+		t.Owner = OwnerNetwork
 	}
 	return t
 }
@@ -161,6 +166,12 @@ func (s Rule) sentence() []string {
 			return []string{s.Private.String(), "leaves as", s.Public.String()}
 		}
 		return []string{s.Private.String(), "leaves with the uplink's address"}
+	case RuleMasqueradeAll:
+		as := "with its address"
+		if s.Public.IsValid() {
+			as = "as " + s.Public.String()
+		}
+		return []string{"what leaves by", s.Dev.Name, "and is not translated otherwise leaves", as}
 	case RuleLeaves:
 		as := "the address of that uplink"
 		if s.Public.IsValid() {

@@ -30,6 +30,13 @@ func (Network) Topology(r plan.HostRequest, s *plan.Snapshot) (p plan.Plan, err 
 	return routed.Uplink(r, s)
 }
 
-// Settings implements modes.Network: the host forwards. It needs no proxy ARP:
+// Settings implements modes.Network: the host forwards, and masquerades for all where that is
+// asked for. It needs no proxy ARP:
 // it has its guests' public addresses itself.
-func (Network) Settings(r plan.HostRequest, s *plan.Snapshot) plan.Plan { return routed.Host(r, s) }
+func (Network) Settings(r plan.HostRequest, s *plan.Snapshot) plan.Plan {
+	p := routed.Host(r, s)
+	if r.Masquerade && s.Uplink != nil {
+		p.Steps = append(p.Steps, plan.Rule{Kind: plan.RuleMasqueradeAll, Dev: s.Uplink.Dev, Public: r.MasqueradeAs})
+	}
+	return p
+}
