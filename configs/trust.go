@@ -26,7 +26,11 @@ func Trusted(path string) error {
 		return fmt.Errorf("%s is not an absolute path", path)
 	}
 	at, open := "/", false
-	if err := trustedFile(at, &open); err != nil {
+	root, err := os.Lstat(at)
+	if err != nil {
+		return err
+	}
+	if err := trustedFile(at, root, &open); err != nil {
 		return err
 	}
 	links := 0
@@ -53,7 +57,7 @@ func Trusted(path string) error {
 			return err
 		}
 		if info.Mode()&fs.ModeSymlink == 0 {
-			if err := trustedFile(next, &open); err != nil {
+			if err := trustedFile(next, info, &open); err != nil {
 				return err
 			}
 			at = next
@@ -78,12 +82,8 @@ func Trusted(path string) error {
 }
 
 // trustedFile judges what is no link. open tells whether others may make new
-// Files in it.
-func trustedFile(p string, open *bool) error {
-	info, err := os.Lstat(p)
-	if err != nil {
-		return err
-	}
+// files in it.
+func trustedFile(p string, info fs.FileInfo, open *bool) error {
 	if err := trustedOwner(p, info); err != nil {
 		return err
 	}

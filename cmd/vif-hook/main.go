@@ -3,10 +3,9 @@
 // vif-nat, vif-openvswitch, vif-route-ifup, vif-setup, qemu-ifup. It only makes
 // calls: what people type is vifctl's, which has to lie beside it.
 //
-// A call lives for some milliseconds: it does not look through the machine's
-// control groups for how many processors it may use.
+// A call lives for some milliseconds: it does not look again how many processors it
+// may use.
 //
-//go:debug containermaxprocs=0
 //go:debug updatemaxprocs=0
 package main
 

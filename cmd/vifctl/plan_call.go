@@ -45,8 +45,7 @@ func planCall(ctx context.Context, c *command.Call, words []string, asJSON bool)
 	if err != nil {
 		return asRoot(err)
 	}
-	printDecision(c, d, asJSON)
-	return nil
+	return printDecision(ctx, c, s, d, asJSON)
 }
 
 // planIfup prints what QEMU's network script would do.
@@ -63,14 +62,19 @@ func planIfup(ctx context.Context, c *command.Call, asJSON bool) error {
 	if err != nil {
 		return asRoot(err)
 	}
-	printDecision(c, d, asJSON)
-	return nil
+	return printDecision(ctx, c, s, d, asJSON)
 }
 
-func printDecision(c *command.Call, d *engine.Decision, asJSON bool) {
+func printDecision(ctx context.Context, c *command.Call, s *session.Session, d *engine.Decision, asJSON bool) error {
+	fw := s.Firewall()
+	defer fw.Close()
+	if err := d.Tell(ctx, engine.NewScript(fw)); err != nil {
+		return asRoot(err)
+	}
 	if asJSON {
 		c.JSON(d)
-		return
+	} else {
+		c.Write(d.WriteText)
 	}
-	c.Write(d.WriteText)
+	return nil
 }

@@ -36,7 +36,7 @@ type filePlan struct {
 func (o *planOptions) files(ctx context.Context, c *command.Call, paths []string) (end command.Code) {
 	printed := false
 	for _, path := range paths {
-		f, err := planFile(ctx, c, path)
+		f, err := o.plan(ctx, c, path)
 		if err != nil {
 			end = end.Worse(c.Complain(asRoot(err)))
 			continue
@@ -60,8 +60,8 @@ func (o *planOptions) files(ctx context.Context, c *command.Call, paths []string
 	return end
 }
 
-// planFile works out what a guest's file comes to.
-func planFile(ctx context.Context, c *command.Call, path string) (*filePlan, error) {
+// plan works out what a guest's file comes to.
+func (o *planOptions) plan(ctx context.Context, c *command.Call, path string) (*filePlan, error) {
 	f := &filePlan{}
 	var err error
 	if f.file, err = readGuestFile(path); err != nil {
@@ -86,6 +86,14 @@ func planFile(ctx context.Context, c *command.Call, path string) (*filePlan, err
 		return nil, err
 	}
 	f.nics = s.Foresee(ctx, f.guest, f.domid)
+	if !o.json {
+		f.tellOnce()
+	}
+	if o.json || o.shell {
+		if err := f.tellScript(ctx, s); err != nil {
+			return nil, err
+		}
+	}
 	toml, err := session.ConfigPath(c.Getenv)
 	if err != nil {
 		return nil, err
@@ -99,6 +107,35 @@ func planFile(ctx context.Context, c *command.Call, path string) (*filePlan, err
 		f.origins = append(f.origins, origins)
 	}
 	return f, nil
+}
+
+// tellOnce leaves out of a NIC's second port what it shares with the first.
+func (f *filePlan) tellOnce() {
+	for _, n := range f.nics {
+		for i := 1; i < len(n.Ports); i++ {
+			if first, d := n.Ports[0].Decision, n.Ports[i].Decision; first != nil && d != nil {
+				n.Ports[i].Decision = d.Besides(first)
+			}
+		}
+	}
+}
+
+// tellScript has the commands of the firewall's backend told.
+func (f *filePlan) tellScript(ctx context.Context, s *session.Session) error {
+	fw := s.Firewall()
+	defer fw.Close()
+	script := engine.NewScript(fw)
+	for _, n := range f.nics {
+		for _, p := range n.Ports {
+			if p.Decision == nil {
+				continue
+			}
+			if err := p.Decision.Tell(ctx, script); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // mostGuestFile is more than any guest's file has, in bytes: a disk image named

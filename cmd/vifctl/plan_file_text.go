@@ -17,7 +17,7 @@ const widestValue = 40
 func portLines(n engine.Foreseen, port int) (lines []string, beside string) {
 	decision := n.Ports[port].Decision
 	if port > 0 && n.Ports[0].Decision != nil {
-		decision, beside = decision.Besides(n.Ports[0].Decision), n.Ports[0].Device
+		beside = n.Ports[0].Device
 	}
 	var text strings.Builder
 	_ = decision.WriteText(&text) // a Builder never fails

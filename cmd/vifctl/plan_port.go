@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"vifctl/cmd/vifctl/command"
+	"vifctl/hooks/engine"
 )
 
 // ports prints what the named ports, or those of the named guests, lack.
@@ -25,8 +26,14 @@ func (o *planOptions) ports(ctx context.Context, c *command.Call, words []string
 	if err != nil {
 		return command.Failed, err
 	}
+	fw := s.Firewall()
+	defer fw.Close()
+	script := engine.NewScript(fw)
 	for _, p := range ports {
 		d, err := s.Check(ctx, p.Port)
+		if err == nil && (o.json || o.shell) {
+			err = d.Tell(ctx, script)
+		}
 		if err != nil {
 			end = end.Worse(c.Complain(err))
 			continue

@@ -56,9 +56,15 @@ func (o *repairOptions) run(ctx context.Context, c *command.Call) error {
 		look = s.Check
 	}
 	end, wrong := command.Done, 0
+	fw := s.Firewall()
+	defer fw.Close()
+	script := engine.NewScript(fw)
 	for i, p := range ports {
 		step(i, len(ports))
 		d, err := look(ctx, p.Port)
+		if err == nil && o.dryRun {
+			err = d.Tell(ctx, script)
+		}
 		if d != nil && !d.Right() {
 			wrong++
 			c.Write(d.WriteRepair)

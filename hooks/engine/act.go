@@ -225,9 +225,9 @@ func (x *Executor) do(ctx context.Context, steps []plan.Step) error {
 	return errors.Join(failed...)
 }
 
-func (x *Executor) changeRules(ctx context.Context, steps []plan.Step) error {
+// addAndRemove are the rules at the head of steps, by what becomes of them.
+func addAndRemove(steps []plan.Step) (add, remove []plan.Rule) {
 	rules, _ := plan.GroupRules(steps)
-	var add, remove []plan.Rule
 	for _, r := range rules {
 		if r.Absent {
 			r.Absent = false
@@ -236,6 +236,11 @@ func (x *Executor) changeRules(ctx context.Context, steps []plan.Step) error {
 			add = append(add, r)
 		}
 	}
+	return add, remove
+}
+
+func (x *Executor) changeRules(ctx context.Context, steps []plan.Step) error {
+	add, remove := addAndRemove(steps)
 	if err := x.Firewall.Change(ctx, add, remove); err != nil {
 		return fmt.Errorf("firewall: %w", err)
 	}

@@ -82,6 +82,7 @@ func (d *Decision) Besides(first *Decision) *Decision {
 		shared[a.Step.Key()] = a.Step.Traits().Owner != plan.OwnerPort
 	}
 	rest := *d
+	rest.told = nil
 	rest.Actions = slices.DeleteFunc(slices.Clone(d.Actions), func(a plan.Action) bool { return shared[a.Step.Key()] })
 	rest.Warnings = slices.DeleteFunc(slices.Clone(d.Warnings), func(s string) bool { return slices.Contains(first.Warnings, s) })
 	return &rest

@@ -39,6 +39,10 @@ type Decision struct {
 	// Left is what another port of the guest still wants: that one undoes it.
 	Left     []journal.Entry
 	Warnings []string
+
+	// told are a script's lines for each change that is to be made, in their order; nil
+	// where none was asked for (Tell).
+	told [][]string
 }
 
 // NetworkAsks is what a network that vifctl started asks for the guests on it.

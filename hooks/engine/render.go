@@ -44,24 +44,21 @@ func (d *Decision) WriteText(out io.Writer) error {
 			}
 		}
 	}
-	for _, a := range d.Actions {
-		if a.Satisfied {
-			if n, ok := a.Step.(plan.Name); ok && n.Want == ev.Device {
+	undoing := false
+	for _, c := range d.changes() {
+		if c.undo && !undoing && ev.Command.Up() {
+			p.comment("no longer wanted:")
+		}
+		undoing = c.undo
+		for _, line := range c.lines {
+			if !c.satisfied {
+				p.line(line)
+				continue
+			}
+			if n, ok := c.steps[0].(plan.Name); ok && n.Want == ev.Device {
 				continue // xl asked for no other name
 			}
-			for _, c := range a.Step.Commands() {
-				p.comment("already done: %s", c)
-			}
-			continue
-		}
-		p.commands(a.Step)
-	}
-	if ev.Command.Up() && len(d.Undo) > 0 {
-		p.comment("no longer wanted:")
-	}
-	for _, e := range d.Undo {
-		for _, s := range e.Undo {
-			p.commands(s)
+			p.comment("already done: %s", line)
 		}
 	}
 	return p.err
@@ -81,12 +78,6 @@ func (p *printer) line(s string) {
 
 func (p *printer) comment(format string, args ...any) {
 	p.line("# " + oneLine(fmt.Sprintf(format, args...)))
-}
-
-func (p *printer) commands(s plan.Step) {
-	for _, c := range s.Commands() {
-		p.line(c)
-	}
 }
 
 // workJSON is the stable form of `--json`.
@@ -136,15 +127,21 @@ func (d *Decision) MarshalJSON() ([]byte, error) {
 		Domid: ev.NIC.Domid, Devid: ev.NIC.Devid, Guest: d.Guest, Mode: d.Mode, Bridge: d.Bridge,
 		Nothing: ev.Ignored, Warnings: d.Warnings, Steps: []actionJSON{}, Undo: []actionJSON{},
 	}
-	add := func(list *[]actionJSON, s plan.Step, satisfied bool) {
-		*list = append(*list, actionJSON{Step: plan.Steps{s}, Satisfied: satisfied, Commands: s.Commands()})
-	}
-	for _, a := range d.Actions {
-		add(&doc.Steps, a.Step, a.Satisfied)
-	}
-	for _, e := range d.Undo {
-		for _, s := range e.Undo {
-			add(&doc.Undo, s, false)
+	for _, c := range d.changes() {
+		list := &doc.Steps
+		if c.undo {
+			list = &doc.Undo
+		}
+		_, rules := c.steps[0].(plan.Rule)
+		for i, s := range c.steps {
+			a := actionJSON{Step: plan.Steps{s}, Satisfied: c.satisfied, Commands: s.Commands()}
+			switch {
+			case len(c.steps) == 1, rules && d.told != nil && i == 0:
+				a.Commands = c.lines
+			case rules && d.told != nil:
+				a.Commands = []string{} // rules are one change, whose lines stand at the first
+			}
+			*list = append(*list, a)
 		}
 	}
 	return json.Marshal(doc)
@@ -159,12 +156,11 @@ func (d *Decision) WriteRepair(out io.Writer) error {
 		guest = " of guest " + d.Guest
 	}
 	p.comment("%s%s, mode %s", d.Event.Name, guest, d.Mode)
-	for _, a := range d.Missing() {
-		p.commands(a.Step)
-	}
-	for _, e := range d.Undo {
-		for _, s := range e.Undo {
-			p.commands(s)
+	for _, c := range d.changes() {
+		if t := c.steps[0].Traits(); !c.satisfied && (c.undo || !t.Effect && !t.Passing) {
+			for _, line := range c.lines {
+				p.line(line)
+			}
 		}
 	}
 	return p.err

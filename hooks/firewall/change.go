@@ -20,24 +20,15 @@ const attempts = 10
 // what is as it should be costs no write, and nothing is removed, which the
 // process would wait for at its end, that need not be.
 func (n *NFTables) Change(ctx context.Context, add, remove []plan.Rule) error {
-	toAdd, err := elementsToAdd(add)
+	toAdd, toRemove, err := n.elementsFor(add, remove)
 	if err != nil {
 		return err
-	}
-	toRemove := counted(remove)
-	for _, r := range remove {
-		elements, err := elementsOf(r)
-		if err != nil {
-			return err
-		}
-		toRemove = append(toRemove, elements...)
 	}
 	release, err := n.hold(ctx)
 	if err != nil {
 		return fmt.Errorf("change the firewall: %w", err)
 	}
 	defer release()
-	toAdd = n.withUplinks(toAdd)
 	done := false
 	for i := 0; i < attempts && !done && (err == nil || worthAnother(err)); i++ {
 		done, err = n.attempt(toAdd, toRemove)
@@ -49,6 +40,22 @@ func (n *NFTables) Change(ctx context.Context, add, remove []plan.Rule) error {
 		return errors.New("change the firewall: another program keeps changing the table " + TableName)
 	}
 	return nil
+}
+
+// elementsFor are what a change of rules comes to.
+func (n *NFTables) elementsFor(add, remove []plan.Rule) (toAdd, toRemove []element, err error) {
+	if toAdd, err = elementsToAdd(add); err != nil {
+		return nil, nil, err
+	}
+	toRemove = counted(remove)
+	for _, r := range remove {
+		elements, err := elementsOf(r)
+		if err != nil {
+			return nil, nil, err
+		}
+		toRemove = append(toRemove, elements...)
+	}
+	return n.withUplinks(toAdd), toRemove, nil
 }
 
 // attempt looks and sends what is missing. It is done when nothing is, or when

@@ -57,8 +57,9 @@ func (n *NFTables) build(v view, p *part, inUse lengths, ids *uint32) error {
 		b.AddObj(&nftables.NamedObj{Table: p.table, Name: c, Type: nftables.ObjTypeCounter, Obj: &expr.Counter{}})
 	}
 	for _, d := range p.allSets(inUse) {
-		if d.shape.raw() {
-			continue // it has been made before
+		// One that nft has made is not the same to the kernel: it says more of its key.
+		if d.shape.raw() || v.tables[p.table].sets[d.name] {
+			continue
 		}
 		s, err := d.define(p.table)
 		if err != nil {
@@ -80,7 +81,7 @@ func (n *NFTables) build(v view, p *part, inUse lengths, ids *uint32) error {
 			old = append(old, c)
 		}
 	}
-	old = append(old, n.former(p.table, there)...)
+	old = append(old, formerChains(p.table, there, n.options)...)
 	for _, c := range old {
 		b.FlushChain(here(c))
 	}
@@ -108,12 +109,12 @@ func (n *NFTables) build(v view, p *part, inUse lengths, ids *uint32) error {
 	return b.SetAddElements(marker, []nftables.SetElement{{Key: host(p.stamp(n.options))}})
 }
 
-// former takes out of there the chains of a table that no part has any more.
-func (n *NFTables) former(t *nftables.Table, there map[string]int) (all []chain) {
+// formerChains takes out of there the chains of a table that no part has any more.
+func formerChains(t *nftables.Table, there map[string]int, o Options) (all []chain) {
 	known := map[string]bool{}
 	for _, p := range parts {
 		if p.table == t {
-			for _, c := range p.chains(n.options, nil) {
+			for _, c := range p.chains(o, nil) {
 				known[c.name] = true
 			}
 		}
@@ -170,18 +171,24 @@ func (n *NFTables) rule(c *nftables.Chain, r rule, ids *uint32) error {
 // sees the first few only, and reports no error. The longest take 90 bytes.
 const perMessage = 500
 
-// edits are the changes to one set.
-type edits struct{ before, remove, add []nftables.SetElement }
+// edits are the changes to one set, by the elements' keys and values.
+type edits struct {
+	set                 entry // without a key
+	before, remove, add []change
+}
 
-// edit changes elements, set by set.
-func (n *NFTables) edit(t *transaction) error {
-	bySet := map[entry]*edits{} // by table and set, without a key
+// A change is of one element; with a value, of a map's.
+type change struct{ key, value string }
+
+// bySet are the changes to elements, set by set.
+func (t *transaction) bySet() []*edits {
+	sets := map[entry]*edits{}
 	at := func(e entry) *edits {
 		e.key = ""
-		if bySet[e] == nil {
-			bySet[e] = &edits{}
+		if sets[e] == nil {
+			sets[e] = &edits{set: e}
 		}
-		return bySet[e]
+		return sets[e]
 	}
 	for e, value := range t.was {
 		wanted, stays := t.now[e]
@@ -189,41 +196,45 @@ func (n *NFTables) edit(t *transaction) error {
 		case !stays:
 			// Adding it first makes its removal no error where it has gone
 			// meanwhile, and one where it says something else by now.
-			at(e).before = append(at(e).before, kernelElement(e, value))
-			at(e).remove = append(at(e).remove, kernelElement(e, ""))
+			at(e).before = append(at(e).before, change{e.key, value})
+			at(e).remove = append(at(e).remove, change{key: e.key})
 		case wanted != value:
-			at(e).remove = append(at(e).remove, kernelElement(e, ""))
-			at(e).add = append(at(e).add, kernelElement(e, wanted))
+			at(e).remove = append(at(e).remove, change{key: e.key})
+			at(e).add = append(at(e).add, change{e.key, wanted})
 		}
 	}
 	for e, value := range t.now {
 		if _, was := t.was[e]; !was {
-			at(e).add = append(at(e).add, kernelElement(e, value))
+			at(e).add = append(at(e).add, change{e.key, value})
 		}
 	}
-	inOrder := slices.SortedFunc(maps.Keys(bySet), func(a, b entry) int {
-		return cmp.Or(cmp.Compare(a.table.Family, b.table.Family), cmp.Compare(a.set, b.set))
+	return slices.SortedFunc(maps.Values(sets), func(a, b *edits) int {
+		return cmp.Or(cmp.Compare(a.set.table.Family, b.set.table.Family), cmp.Compare(a.set.set, b.set.set))
 	})
-	for _, e := range inOrder {
-		s := &nftables.Set{Table: e.table, Name: e.set}
+}
+
+// edit changes elements, set by set.
+func (n *NFTables) edit(t *transaction) error {
+	for _, e := range t.bySet() {
+		s := &nftables.Set{Table: e.set.table, Name: e.set.set}
 		for _, step := range []struct {
-			send     func(*nftables.Set, []nftables.SetElement) error
-			elements []nftables.SetElement
+			send    func(*nftables.Set, []nftables.SetElement) error
+			changes []change
 		}{
-			{n.batch.SetAddElements, bySet[e].before},
-			{n.batch.SetDeleteElements, bySet[e].remove},
-			{n.batch.SetAddElements, bySet[e].add},
+			{n.batch.SetAddElements, e.before},
+			{n.batch.SetDeleteElements, e.remove},
+			{n.batch.SetAddElements, e.add},
 		} {
-			for some := range slices.Chunk(step.elements, perMessage) {
-				if err := step.send(s, some); err != nil {
-					return fmt.Errorf("the elements of %s: %w", e.set, err)
+			for some := range slices.Chunk(step.changes, perMessage) {
+				elements := make([]nftables.SetElement, len(some))
+				for i, c := range some {
+					elements[i] = nftables.SetElement{Key: []byte(c.key), Val: []byte(c.value)}
+				}
+				if err := step.send(s, elements); err != nil {
+					return fmt.Errorf("the elements of %s: %w", e.set.set, err)
 				}
 			}
 		}
 	}
 	return nil
-}
-
-func kernelElement(e entry, value string) nftables.SetElement {
-	return nftables.SetElement{Key: []byte(e.key), Val: []byte(value)}
 }

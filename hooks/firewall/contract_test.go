@@ -58,6 +58,7 @@ func contract(t *testing.T, b backend) {
 		"all at the same time":               together,
 		"one of many":                        oneOfMany,
 		"a context that is over":             contextOver,
+		"a script that is pasted":            scriptPasted,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

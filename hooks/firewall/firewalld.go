@@ -30,6 +30,8 @@ const (
 	firewalldNotRunning = 252 // NOT_RUNNING
 )
 
+const firewallCmd = "/usr/bin/firewall-cmd"
+
 // Firewalld puts ports into the zone trusted. Where firewalld does not run
 // nothing is rejected either, and there is nothing to do.
 type Firewalld struct{}
@@ -56,6 +58,20 @@ func (Firewalld) Change(ctx context.Context, add, remove []plan.Rule) error {
 	return errors.Join(failed...)
 }
 
+// Commands are the lines that do what Change does; none where firewalld is not installed.
+func (Firewalld) Commands(add, remove []plan.Rule) (lines []string) {
+	if _, err := os.Stat(firewallCmd); err != nil {
+		return nil
+	}
+	for _, r := range remove {
+		lines = append(lines, plan.Command("firewall-cmd", "--zone="+trustedZone, "--remove-interface="+r.Dev.Name)+" || true")
+	}
+	for _, r := range add {
+		lines = append(lines, plan.Command("firewall-cmd", "--zone="+trustedZone, "--change-interface="+r.Dev.Name)+" || true")
+	}
+	return lines
+}
+
 // InForce tells which of the ports are in the zone, or need not be.
 func (Firewalld) InForce(ctx context.Context, rules []plan.Rule) (map[string]bool, error) {
 	inForce := map[string]bool{}
@@ -74,13 +90,12 @@ func askFirewalld(ctx context.Context, r plan.Rule, what string) (code int, err 
 	if err := tellable(r.Dev.Name); err != nil {
 		return -1, err
 	}
-	const program = "/usr/bin/firewall-cmd"
-	if _, err := os.Stat(program); err != nil {
+	if _, err := os.Stat(firewallCmd); err != nil {
 		return -1, errNoFirewalld
 	}
 	ctx, cancel := context.WithTimeout(ctx, firewalldDeadline)
 	defer cancel()
-	_, err = process.Output(ctx, []string{program, "--zone=" + trustedZone, what + r.Dev.Name}, "")
+	_, err = process.Output(ctx, []string{firewallCmd, "--zone=" + trustedZone, what + r.Dev.Name}, "")
 	var exit *exec.ExitError
 	switch {
 	case err == nil:

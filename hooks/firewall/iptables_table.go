@@ -103,6 +103,9 @@ type edit struct {
 	add, remove, asked []plan.Rule
 	// there tells, where garbage is to go, which ports are there; else nil.
 	there func(port string) bool
+	// told are, for a script, the tables as they will be by then; what is not in it is
+	// read and put there. nil where a change is made.
+	told map[*xtFamily]map[string]*xtTable
 }
 
 // wishes are an edit's lines, and those that the records want.
@@ -176,9 +179,14 @@ func (x *IPTables) plan(ctx context.Context, e edit) (all []*xtChange, err error
 		if len(w.add)+len(w.remove)+len(x.linesOf(f, e.asked)) == 0 && e.there == nil {
 			continue
 		}
-		tables, err := readTables(ctx, x.variant, f)
-		if err != nil {
-			return nil, err
+		tables := e.told[f]
+		if tables == nil {
+			if tables, err = readTables(ctx, x.variant, f); err != nil {
+				return nil, err
+			}
+		}
+		if e.told != nil {
+			e.told[f] = tables
 		}
 		layout := x.layout(f)
 		flushed := slices.ContainsFunc(layout, func(c xtChain) bool { return tables[c.table].flushed(c) })
@@ -313,27 +321,44 @@ func (t tableChange) write(text *strings.Builder) {
 	fmt.Fprintln(text, "COMMIT")
 }
 
-// lead has the kernel lead to a chain of ours, from the top of its own chains or
-// from their end, whatever else has led there.
-func lead(ipt *iptables.IPTables, was *xtTable, c xtChain) (err error) {
-	jump := strings.Fields(c.jump())
+// A leadStep is one change of one of the kernel's own chains: -A, -D or -I at the top.
+type leadStep struct{ verb, hook string }
+
+// leading are the steps that have the kernel lead to a chain of ours, from the top of its
+// own chains or from their end, whatever else has led there.
+func leading(was *xtTable, c xtChain) (steps []leadStep) {
 	for _, hook := range c.hooks {
 		if was.leadsFrom(hook, c) {
 			continue
 		}
 		if c.last {
-			err = ipt.Append(c.table, hook, jump...)
+			steps = append(steps, leadStep{"-A", hook})
 		}
 		for _, words := range was.rules[hook] {
-			if err == nil && words == c.jump() {
-				err = ipt.Delete(c.table, hook, jump...) // the first
+			if words == c.jump() {
+				steps = append(steps, leadStep{"-D", hook}) // the first
 			}
 		}
-		if err == nil && !c.last {
-			err = ipt.Insert(c.table, hook, 1, jump...)
+		if !c.last {
+			steps = append(steps, leadStep{"-I", hook})
+		}
+	}
+	return steps
+}
+
+func lead(ipt *iptables.IPTables, was *xtTable, c xtChain) (err error) {
+	jump := strings.Fields(c.jump())
+	for _, step := range leading(was, c) {
+		switch step.verb {
+		case "-A":
+			err = ipt.Append(c.table, step.hook, jump...)
+		case "-D":
+			err = ipt.Delete(c.table, step.hook, jump...)
+		default:
+			err = ipt.Insert(c.table, step.hook, 1, jump...)
 		}
 		if err != nil {
-			return fmt.Errorf("lead from %s to %s: %w", hook, c.name, err)
+			return fmt.Errorf("lead from %s to %s: %w", step.hook, c.name, err)
 		}
 	}
 	return nil

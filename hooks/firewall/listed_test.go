@@ -71,6 +71,10 @@ func TestListedLoads(t *testing.T) {
 		mustChange(t, f, guest(7), nil)
 		mustChange(t, f, nil, guest(7))
 		wantDump(t, base, m.run("nft", "list", "ruleset"))
+		// So does what makes parts of the base anew: a prefix of another length.
+		mustChange(t, f, []plan.Rule{
+			ownAddressRule("vif9.0", "198.51.100.0/27"), tcpForward("203.0.113.1", "10.0.0.1", 9, 9, 0, "0.0.0.0/7"),
+		}, nil)
 		mustChange(t, f, nil, rules)
 		m.reload()
 		mustChange(t, f, rules, nil)

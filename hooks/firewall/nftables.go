@@ -21,6 +21,7 @@ type NFTables struct {
 	mu     sync.Mutex
 	batch  *nftables.Conn
 	socket *netlink.Conn // the one that batch sends through
+	room   []byte        // for answers; made when the first is read
 }
 
 // buffer is the room, in bytes, for what goes to the kernel and for its

@@ -137,16 +137,15 @@ func (n *NFTables) dump(t *nftables.Table, what int, take func(netlink.Message) 
 // has nothing.
 func (n *NFTables) list(ask netlink.Message, take func(netlink.Message) error) error {
 	for range 10 {
-		answers, err := n.socket.Execute(ask)
-		if errors.Is(err, unix.ENOENT) {
+		answers, err := n.dumped(ask)
+		switch {
+		case errors.Is(err, unix.ENOENT):
 			return nil
-		}
-		if err != nil {
+		case errors.Is(err, errInterrupted):
+			continue
+		case err != nil:
 			n.drain()
 			return err
-		}
-		if interrupted(answers) {
-			continue
 		}
 		for _, m := range answers {
 			if err := take(m); err != nil {
@@ -156,13 +155,4 @@ func (n *NFTables) list(ask netlink.Message, take func(netlink.Message) error) e
 		return nil
 	}
 	return errors.New("the kernel's answer was interrupted ten times")
-}
-
-func interrupted(answers []netlink.Message) bool {
-	for _, m := range answers {
-		if m.Header.Flags&unix.NLM_F_DUMP_INTR != 0 {
-			return true
-		}
-	}
-	return false
 }

@@ -37,8 +37,8 @@ const (
 // OpenFlow cannot see the hardware address inside a DHCP message, the ports in a
 // first fragment, an IGMP message's type, nor the options of a router
 // solicitation: there hooks/firewall is stricter. Of IGMP it goes by the group.
-func flows(g plan.SwitchGuard, number int) []string {
-	f := list{port: number, macs: []string{g.MAC}, roles: g.Roles}
+func flows(g plan.SwitchGuard, port string) []string {
+	f := list{port: port, macs: []string{g.MAC}, roles: g.Roles}
 	if f.has(plan.RoleVRRP) {
 		f.macs = append(f.macs, virtual4, virtual6)
 	}
@@ -96,7 +96,7 @@ func flows(g plan.SwitchGuard, number int) []string {
 
 // list gathers the flows of one port.
 type list struct {
-	port int
+	port string // its number of OpenFlow's
 	// macs are the guest's own hardware address and, with a mask, VRRP's.
 	macs  []string
 	roles []plan.Role
@@ -107,7 +107,7 @@ func (f *list) add(table, priority int, match, actions string) {
 	if match != "" {
 		match = "," + match
 	}
-	f.all = append(f.all, fmt.Sprintf("table=%d,priority=%d,in_port=%d%s,%s", table, priority, f.port, match, actions))
+	f.all = append(f.all, fmt.Sprintf("table=%d,priority=%d,in_port=%s%s,%s", table, priority, f.port, match, actions))
 }
 
 // own is about frames with a hardware address of the guest's, in the first

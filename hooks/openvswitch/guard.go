@@ -40,15 +40,34 @@ func (Host) SetGuard(ctx context.Context, g plan.SwitchGuard) error {
 		case port == nil || port.Bridge != g.Bridge || port.number <= 0:
 			return complain(fmt.Errorf("it is no port of %s", g.Bridge))
 		}
-		bundle = fmt.Sprintf("delete cookie=%#x/%#x\n", cookie(g), ofPort)
-		for _, f := range flows(g, port.number) {
-			bundle += fmt.Sprintf("add cookie=%#x,%s\n", cookie(g), f)
-		}
+		bundle = bundleFor(g, strconv.Itoa(port.number))
 	}
 	if _, err := run(ctx, bundle, "ovs-ofctl", timeout(), "--bundle", "add-flows", g.Bridge, "-"); err != nil {
 		return complain(err)
 	}
 	return nil
+}
+
+// bundleFor replaces whatever flows the port has by the guard's.
+func bundleFor(g plan.SwitchGuard, port string) string {
+	bundle := fmt.Sprintf("delete cookie=%#x/%#x\n", cookie(g), ofPort)
+	for _, f := range flows(g, port) {
+		bundle += fmt.Sprintf("add cookie=%#x,%s\n", cookie(g), f)
+	}
+	return bundle
+}
+
+// Commands are lines of a POSIX shell that do what SetGuard does.
+func Commands(g plan.SwitchGuard) []string {
+	add := plan.Command("ovs-ofctl", timeout(), "--bundle", "add-flows", g.Bridge, "-")
+	if g.Absent {
+		return []string{add + " <<'END'", fmt.Sprintf("delete cookie=%#x/-1", cookie(g)), "END"}
+	}
+	lines := []string{
+		"port=$(" + plan.Command("ovs-vsctl", timeout(), "get", "Interface", g.Dev.Name, "ofport") + ")",
+		add + " <<END",
+	}
+	return append(append(lines, strings.Split(strings.TrimSuffix(bundleFor(g, "$port"), "\n"), "\n")...), "END")
 }
 
 func timeout() string { return "--timeout=" + strconv.Itoa(plan.SwitchTimeout) }
@@ -66,7 +85,7 @@ func inForce(ctx context.Context, g plan.SwitchGuard, number int) (bool, error) 
 		return false, fmt.Errorf("%s: look its flows up: %w", g.Dev, errors.New("ovs-ofctl does not tell how many there are"))
 	}
 	n, err := strconv.Atoi(strings.TrimSpace(count))
-	return err == nil && n == len(flows(g, number)), nil
+	return err == nil && n == len(flows(g, strconv.Itoa(number))), nil
 }
 
 // Dropped counts the packets that a guard has dropped since it was put in.

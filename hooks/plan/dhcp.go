@@ -110,9 +110,9 @@ func (s DHCPHost) Inverse(*Snapshot) []Step {
 // Commands implements Step.
 func (s DHCPHost) Commands() []string {
 	if s.Absent {
-		return []string{Command("rm", "-f", s.File()), `kill -HUP "$(cat ` + DHCPPid + `)"`}
+		return []string{Command("rm", "-f", s.File()), `kill -HUP "$(cat ` + DHCPPid + `)" || true`}
 	}
-	return []string{Command("echo", s.Line()) + " > " + s.File()}
+	return []string{Command("mkdir", "-p", DHCPHosts), Command("echo", s.Line()) + " > " + s.File()}
 }
 
 func (s DHCPHost) pretend(h *Snapshot) {

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 )
 
 // Flows wants no connection of before to go on: what the kernel tracks is
@@ -62,21 +63,32 @@ func (s Flows) Inverse(*Snapshot) []Step {
 	return []Step{s}
 }
 
-// Commands implements Step.
+// Commands implements Step. The program fails where there is no such connection.
 func (s Flows) Commands() []string {
+	lines := s.commands()
+	for i := range lines {
+		lines[i] += " || true"
+	}
+	return lines
+}
+
+func (s Flows) commands() []string {
 	if s.Without {
 		return s.commandsWithout()
 	}
-	if !s.IP.IsValid() {
-		argv := []string{"conntrack", "-D", "-p", s.By.Protocol, "--orig-dst", s.By.Public.String()}
-		if s.By.First == s.By.Last {
-			return []string{Command(append(argv, "--orig-port-dst", fmt.Sprint(s.By.First))...)}
+	if s.IP.IsValid() {
+		return []string{
+			Command("conntrack", "-D", "-s", s.IP.String()),
+			Command("conntrack", "-D", "-d", s.IP.String()),
 		}
-		return []string{Command(argv...) + fmt.Sprintf(" # the ports %d to %d alone", s.By.First, s.By.Last)}
 	}
-	return []string{
-		Command("conntrack", "-D", "-s", s.IP.String()),
-		Command("conntrack", "-D", "-d", s.IP.String()),
+	argv := []string{"conntrack", "-D", "-p", s.By.Protocol, "--orig-dst", s.By.Public.String()}
+	var lines []string
+	for port := s.By.First; ; port++ {
+		lines = append(lines, Command(append(slices.Clone(argv), "--orig-port-dst", fmt.Sprint(port))...))
+		if port >= s.By.Last {
+			return lines
+		}
 	}
 }
 

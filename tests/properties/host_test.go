@@ -47,7 +47,7 @@ func newHost(t *testing.T) host {
 		},
 	})}
 	// A bridge that has a carrier keeps its addresses while ports come and go.
-	for _, command := range []string{"ip link add ballast type veth peer name weight", "ip link set weight up", "ip link set ballast mtu 1400 master narrow up"} {
+	for _, command := range []string{"ip link add ballast address 02:00:00:00:00:b1 type veth peer name weight address 02:00:00:00:00:b2", "ip link set weight up", "ip link set ballast mtu 1400 master narrow up"} {
 		r := h.Run("sh", "-c", command)
 		require.Zero(t, r.Exit, "%s: %s", command, r.Stderr)
 	}
@@ -57,16 +57,10 @@ func newHost(t *testing.T) host {
 
 // host is one for the example, with what is the host's for good (the tables of the firewall) already there.
 func (e example) host(t *testing.T) host {
-	h := host{}
-	if e.Switch {
-		h.Dom0 = dom0.New(t, dom0.Options{Switch: "ovs0"})
-	} else {
-		h = newHost(t)
-	}
+	h := e.bare(t)
 	if e.Config == "" {
 		return h
 	}
-	require.NoError(t, h.WriteFile(dom0.ConfigFile, e.Config, 0o644))
 	tr := h.try(t, e)
 	tr.succeed(t, tr.up(), "online")
 	tr.succeed(t, tr.down(), "offline")
