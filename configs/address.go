@@ -109,15 +109,38 @@ func (r *reader) gateway(s string, at place, g *Gateway) {
 	if !ok {
 		return
 	}
-	slot, family := &g.IPv6, "IPv6"
+	r.onlyOne(a, at, g)
+}
+
+// onlyOne takes an address as its family's.
+func (r *reader) onlyOne(a netip.Addr, at place, g *Gateway) {
+	slot := &g.IPv6
 	if a.Is4() {
-		slot, family = &g.IPv4, "IPv4"
+		slot = &g.IPv4
 	}
 	if slot.IsValid() {
-		r.mistakes.add(at, "gateway has a second %s address, %s, beside %s: keep one of the two", family, a, *slot)
+		r.mistakes.add(at, "%s has a second %s address, %s, beside %s: keep one of the two", at.key, family(a.Is4()), a, *slot)
 		return
 	}
 	*slot = a
+}
+
+// masqueradeAs reads an address as which guests leave, one a family at most.
+func (r *reader) masqueradeAs(s string, at place, g *Gateway) {
+	if a := r.publicAddress(s, at); a.IsValid() {
+		r.onlyOne(a, at, g)
+	}
+}
+
+// readMasquerade reads whether a guest is masqueraded, or as what.
+func readMasquerade(r *reader, v any, at place, e *entry) bool {
+	if is, ok := v.(bool); ok {
+		e.masquerade = &is
+		return true
+	}
+	yes := true
+	e.masquerade = &yes
+	return list(func(r *reader, s string, at place, e *entry) { r.masqueradeAs(s, at, &e.MasqueradeAs) })(r, v, at, e)
 }
 
 // source reads who may connect to a forward.

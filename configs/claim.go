@@ -16,6 +16,8 @@ const (
 	own claimKind = iota
 	public
 	listen
+	// leaves is what guests are masqueraded as, which they may share.
+	leaves
 )
 
 // claim is one address, or one network, that one entry speaks of.
@@ -44,9 +46,17 @@ func (r *reader) claims() []claim {
 		for i, a := range e.Public {
 			add(public, single(a), e, e.at.at("public").nth(i))
 		}
+		if _, given := e.given["masquerade"]; given {
+			for _, a := range e.MasqueradeAs.All() {
+				add(leaves, single(a), e, e.at.at("masquerade"))
+			}
+		}
 		for _, f := range e.forwards {
 			add(listen, single(f.Listen), e, f.at.at("listen"))
 		}
+	}
+	for _, a := range r.host.MasqueradeAs.All() {
+		add(leaves, single(a), &entry{}, r.hostAt["masquerade"].at("masquerade"))
 	}
 	slices.SortFunc(all, func(a, b claim) int {
 		return cmp.Or(a.prefix.Addr().Compare(b.prefix.Addr()), cmp.Compare(a.prefix.Bits(), b.prefix.Bits()),
@@ -71,8 +81,8 @@ func (r *reader) checkClaims() {
 				break
 			}
 		}
-		// Many forwards may listen on one address: they are checked by port.
-		if c.kind != listen {
+		// Many forwards may listen on one address, and many guests leave as one.
+		if c.kind != listen && c.kind != leaves {
 			around = append(around, c)
 		}
 	}
@@ -82,7 +92,7 @@ func (r *reader) checkClaims() {
 func (c claim) meets(o claim) bool {
 	if c.by == o.by {
 		switch {
-		case c.kind == listen:
+		case c.kind == listen, c.kind == leaves:
 			return o.kind == own
 		case c.kind == public && o.kind == public, c.kind == own && o.kind == own:
 			return c.prefix == o.prefix
@@ -103,7 +113,7 @@ func (c claim) shares(o claim) bool {
 }
 
 func (r *reader) tellClash(c, o claim) {
-	if c.kind != listen && c.order < o.order {
+	if c.kind != listen && c.kind != leaves && c.order < o.order {
 		c, o = o, c
 	}
 	whose := "an address"
@@ -121,6 +131,8 @@ func (r *reader) tellClash(c, o claim) {
 		what = c.prefix.Addr().String()
 	}
 	switch {
+	case c.kind == leaves:
+		r.mistakes.clash(c.at, o.at, "%s is %s of %s, at {other}: what this guest sends cannot leave as it; take an address of the host's", what, whose, o.by.Guest)
 	case c.by == o.by && c.kind == o.kind:
 		r.mistakes.clash(c.at, o.at, "%s is written twice, first at {other}: take one out", what)
 	case c.kind == listen:

@@ -74,6 +74,11 @@ type Host struct {
 	DHCP DHCP
 	// Gateway is what guests in routed modes use as their gateway.
 	Gateway Gateway
+	// MasqueradeAs is what is masqueraded as which address, for guests that do not say.
+	MasqueradeAs Gateway
+	// MasqueradeGuests: that is guests alone, also where a network is asked for that
+	// masquerades all that leaves.
+	MasqueradeGuests bool
 	// Mark is one bit or more, never 0; StandardMark where nothing is said.
 	Mark uint32
 	// Firewalld is FirewalldIgnore where nothing is said.
@@ -83,6 +88,16 @@ type Host struct {
 	Guests int
 	// Networks are started at boot.
 	Networks Networks
+}
+
+// All are the addresses that are given.
+func (g Gateway) All() (list []netip.Addr) {
+	for _, a := range []netip.Addr{g.IPv4, g.IPv6} {
+		if a.IsValid() {
+			list = append(list, a)
+		}
+	}
+	return list
 }
 
 // Gateway is an address for each family; the zero address where none is given.
@@ -114,5 +129,5 @@ func (h Host) orStandard() Host {
 
 // guest is what holds for a guest that no entry is about.
 func (h Host) guest() Guest {
-	return Guest{NIC: AnyNIC, Uplink: h.Uplink, Gateway: h.Gateway, Antispoof: h.Antispoof, DHCP: h.DHCP, Masquerade: true, Trusted: h.Firewalld == FirewalldTrust}
+	return Guest{NIC: AnyNIC, Uplink: h.Uplink, Gateway: h.Gateway, Antispoof: h.Antispoof, DHCP: h.DHCP, Masquerade: true, MasqueradeAs: h.MasqueradeAs, Trusted: h.Firewalld == FirewalldTrust}
 }

@@ -40,6 +40,12 @@ func (e *entry) complete(h Host) {
 	if e.masquerade != nil {
 		e.Masquerade = *e.masquerade
 	}
+	if e.Masquerade && !e.MasqueradeAs.IPv4.IsValid() {
+		e.MasqueradeAs.IPv4 = h.MasqueradeAs.IPv4
+	}
+	if e.Masquerade && !e.MasqueradeAs.IPv6.IsValid() {
+		e.MasqueradeAs.IPv6 = h.MasqueradeAs.IPv6
+	}
 	for _, f := range e.forwards {
 		e.Forwards = append(e.Forwards, f.Forward)
 	}

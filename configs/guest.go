@@ -55,6 +55,9 @@ type Guest struct {
 	// Masquerade: what has no public address leaves with the uplink's. True in
 	// mode nat where the entry does not say and has no public address.
 	Masquerade bool `json:",omitzero"`
+	// MasqueradeAs are the addresses as which what is masqueraded leaves instead; the host's
+	// where the entry does not say.
+	MasqueradeAs Gateway `json:",omitzero"`
 	// Trusted: a routed port of the guest's joins firewalld's zone trusted. It is
 	// the host's to say.
 	Trusted bool `json:",omitzero"`
@@ -129,20 +132,6 @@ func (c Config) Guests() []Guest {
 		return c.index.all()
 	}
 	return c.guests
-}
-
-// Forwarding returns the entries that have forwards.
-func (c Config) Forwarding() []Guest {
-	if c.index != nil {
-		return c.index.forwarding()
-	}
-	var all []Guest
-	for _, g := range c.guests {
-		if len(g.Forwards) > 0 {
-			all = append(all, g)
-		}
-	}
-	return all
 }
 
 func (g *Guest) matches(m Match) bool {

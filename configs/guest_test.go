@@ -136,6 +136,39 @@ func TestMasquerade(t *testing.T) {
 	}
 }
 
+// As which address what is masqueraded leaves: the entry's for each family, else the host's.
+func TestMasqueradeAs(t *testing.T) {
+	t.Parallel()
+	const host = "[host]\nmasquerade = [\"192.0.2.9\", \"2001:db8::9\"]\n"
+	both := configs.Gateway{IPv4: netip.MustParseAddr("192.0.2.9"), IPv6: netip.MustParseAddr("2001:db8::9")}
+	own := configs.Gateway{IPv4: netip.MustParseAddr("192.0.2.8"), IPv6: both.IPv6}
+	for _, c := range []struct {
+		host, lines string
+		masquerade  bool
+		as          configs.Gateway
+	}{
+		{"", "mode = \"nat\"", true, configs.Gateway{}},
+		{"", "masquerade = \"192.0.2.8\"", true, configs.Gateway{IPv4: own.IPv4}},
+		{host, "mode = \"nat\"", true, both},
+		{host, "masquerade = true", true, both},
+		{host, "masquerade = \"192.0.2.8\"", true, own},
+		{host, "masquerade = false", false, configs.Gateway{}},
+		{host, "mode = \"nat\"\npublic = \"192.0.2.1\"", false, configs.Gateway{}},
+		{host, "mode = \"nat\"\npublic = \"192.0.2.1\"\nmasquerade = [\"192.0.2.8\"]", true, own},
+		{host, "mode = \"route\"", false, configs.Gateway{}},
+	} {
+		config, err := configs.Parse("x", c.host+guest(c.lines))
+		require.NoError(t, err)
+		g := config.Guests()[0]
+		require.Equal(t, c.masquerade, g.Masquerade, c)
+		require.Equal(t, c.as, g.MasqueradeAs, c)
+	}
+	config, err := configs.Parse("x", host)
+	require.NoError(t, err)
+	unnamed, _ := config.Guest(configs.Match{Name: "any"})
+	require.Equal(t, both, unnamed.MasqueradeAs)
+}
+
 func TestForwards(t *testing.T) {
 	t.Parallel()
 	c, err := configs.Parse("x", guest(`

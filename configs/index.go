@@ -232,22 +232,6 @@ func (x *index) all() []Guest {
 	return guests
 }
 
-// forwarding returns the entries that have forwards, in no order. It decodes those alone,
-// and what only looks like one.
-func (x *index) forwarding() (all []Guest) {
-	defer runtime.KeepAlive(x)
-	for line := range bytes.Lines(x.lines) {
-		if !bytes.Contains(line, []byte(`"Forwards":[`)) {
-			continue
-		}
-		_, _, entry := splitLine(line)
-		if g := decode(entry); len(g.Forwards) > 0 {
-			all = append(all, g)
-		}
-	}
-	return all
-}
-
 func splitLine(line []byte) (key string, number int, entry []byte) {
 	k, rest, _ := bytes.Cut(line, []byte("\t"))
 	n, entry, _ := bytes.Cut(rest, []byte("\t"))

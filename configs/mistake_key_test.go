@@ -44,7 +44,7 @@ mode = "nat"`,
 		"like no other": {
 			`[host]
 banana = 1`,
-			`x:2:1: host.banana is not a setting: there are uplink, firewall, antispoof, gateway, dhcp, mark, firewalld, guests and network`,
+			`x:2:1: host.banana is not a setting: there are uplink, firewall, antispoof, gateway, dhcp, masquerade, mark, firewalld, guests and network`,
 		},
 		"of a forward": {
 			forward(`listen = ":80"
@@ -68,12 +68,12 @@ name = "a"`,
 			`[host]
 [host.nat]
 x = 1`,
-			`x:2:7: host.nat is not a setting: there are uplink, firewall, antispoof, gateway, dhcp, mark, firewalld, guests and network`,
+			`x:2:7: host.nat is not a setting: there are uplink, firewall, antispoof, gateway, dhcp, masquerade, mark, firewalld, guests and network`,
 		},
 		"in quotes, with what would break a line": {
 			`[host]
 "a\nb" = 1`,
-			`x:2:1: host."a\nb" is not a setting: there are uplink, firewall, antispoof, gateway, dhcp, mark, firewalld, guests and network`,
+			`x:2:1: host."a\nb" is not a setting: there are uplink, firewall, antispoof, gateway, dhcp, masquerade, mark, firewalld, guests and network`,
 		},
 		"forward without guest": {
 			`[[forward]]

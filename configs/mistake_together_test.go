@@ -24,6 +24,35 @@ name = "b"
 address = ["10.0.0.3", "10.0.0.2"]`,
 			`x:6:24: 10.0.0.2 is an address of guest "a" already, at x:3:11: every guest needs its own`,
 		},
+		"masqueraded as another's public address": {
+			`[[guest]]
+name = "a"
+public = ["192.0.2.1", "192.0.2.7"]
+[[guest]]
+name = "b"
+masquerade = "192.0.2.1"
+[[guest]]
+name = "c"
+masquerade = "192.0.2.2"
+[[guest]]
+name = "d"
+masquerade = "192.0.2.2"`,
+			`x:6:14: 192.0.2.1 is a public address of guest "a", at x:3:11: what this guest sends cannot leave as it; take an address of the host's`,
+		},
+		"all masqueraded as one's public address": {
+			`[host]
+masquerade = "192.0.2.7"
+[[guest]]
+name = "a"
+public = ["192.0.2.1", "192.0.2.7"]`,
+			`x:2:14: 192.0.2.7 is a public address of guest "a", at x:5:24: what this guest sends cannot leave as it; take an address of the host's`,
+		},
+		"masqueraded as two": {
+			`[[guest]]
+name = "a"
+masquerade = ["192.0.2.1", "2001:db8::1", "192.0.2.2"]`,
+			`x:3:43: masquerade has a second IPv4 address, 192.0.2.2, beside 192.0.2.1: keep one of the two`,
+		},
 		"an address in a network": {
 			`[[guest]]
 name = "a"

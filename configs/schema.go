@@ -21,6 +21,13 @@ func hostSettings() []setting[Host] {
 		})},
 		{"gateway", `"192.168.1.1"`, list(func(r *reader, s string, at place, h *Host) { r.gateway(s, at, &h.Gateway) })},
 		{"dhcp", `"dnsmasq"`, text(func(r *reader, s string, at place, h *Host) { h.DHCP = oneOf(r, s, at, DHCPDnsmasq, DHCPOff) })},
+		{"masquerade", `"11.22.33.40"`, list(func(r *reader, s string, at place, h *Host) {
+			if s == "guests" {
+				h.MasqueradeGuests = true
+				return
+			}
+			r.masqueradeAs(s, at, &h.MasqueradeAs)
+		})},
 		{"mark", "0x10000000", number(func(r *reader, n int64, at place, h *Host) { h.Mark = r.mark(n, at) })},
 		{"firewalld", `"trust"`, text(func(r *reader, s string, at place, h *Host) {
 			h.Firewalld = oneOf(r, s, at, FirewalldTrust, FirewalldIgnore)
@@ -53,7 +60,7 @@ func guestSettings() []setting[entry] {
 		{"link_local", `"auto"`, readLinkLocal},
 		{"nat66", "true", truth(func(b bool, e *entry) { e.NAT66 = b })},
 		{"open6", "true", truth(func(b bool, e *entry) { e.Open6 = b })},
-		{"masquerade", "true", truth(func(b bool, e *entry) { e.masquerade = &b })},
+		{"masquerade", `"11.22.33.40"`, readMasquerade},
 		{"forward", "", readForwards},
 	}
 }

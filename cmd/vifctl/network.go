@@ -61,7 +61,7 @@ func (o *networkOptions) run(ctx context.Context, c *command.Call) error {
 		if !asked {
 			return command.Usagef("it takes start, stop or status, then bridge=, netdev=, antispoof=, vifnum= or dhcp=")
 		}
-		return o.one(ctx, c, verb, mode, words)
+		return o.one(ctx, c, verb, mode, words, true)
 	}
 	switch {
 	case verb == "confirm" && len(words) == 0:
@@ -71,17 +71,18 @@ func (o *networkOptions) run(ctx context.Context, c *command.Call) error {
 	case asked && len(words) == 0:
 		return o.all(ctx, c, verb)
 	case asked:
-		return o.one(ctx, c, verb, words[0], words[1:])
+		return o.one(ctx, c, verb, words[0], words[1:], false)
 	}
 	return command.Usagef("%s", networkUsage)
 }
 
-// one does what one request asks.
-func (o *networkOptions) one(ctx context.Context, c *command.Call, verb, mode string, words []string) error {
+// one does what one request asks. asXend: it was called by the name of xend's script.
+func (o *networkOptions) one(ctx context.Context, c *command.Call, verb, mode string, words []string, asXend bool) error {
 	req, err := network.Parse(mode, words)
 	if err != nil {
 		return command.Usagef("%v", err)
 	}
+	req.Masquerade = asXend && mode == "nat"
 	s, n, err := openNetworks(c, verb == "start", o.dryRun)
 	if err != nil {
 		return err
@@ -151,6 +152,11 @@ func openNetworks(c *command.Call, up, dryRun bool) (*session.Session, *network.
 		return nil, nil, err
 	}
 	n := &network.Networks{Reader: s.Reader, Executor: s.Executor, Journal: s.Journal, Log: s.Log, Host: s.Config.Host}
+	for _, g := range s.Config.Guests() {
+		if !g.Masquerade && len(g.Public) == 0 && (g.Mode == "" || g.Mode == "nat") {
+			n.Kept = g.String()
+		}
+	}
 	n.Guard = func(mode, name, token string) (func(), error) {
 		var env []string
 		for _, variable := range []string{"VIFCTL_RUN_DIR", "VIFCTL_CONFIG"} {

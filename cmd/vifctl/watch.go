@@ -119,7 +119,7 @@ func newWatcher(c *command.Call, o *watchOptions) (*watch.Watcher, error) {
 	store := watch.NewStore(func(ctx context.Context) (*xenstore.Client, error) {
 		ctx, cancel := context.WithTimeout(ctx, session.DialTimeout)
 		defer cancel()
-		return xenstore.Dial(ctx)
+		return session.DialXenstore(ctx)
 	}, log)
 	return &watch.Watcher{
 		Open: func() watch.Runtime {

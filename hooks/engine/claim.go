@@ -46,6 +46,8 @@ func addRule(c *ownership.Claim, r plan.Rule) {
 	switch {
 	case r.Kind == plan.RuleOneToOne:
 		c.Public = append(c.Public, r.Public)
+	case r.Kind == plan.RuleMasquerade && r.Public.IsValid() && !slices.Contains(c.Leaves, r.Public):
+		c.Leaves = append(c.Leaves, r.Public)
 	case r.Kind == plan.RuleForward:
 		c.Forwards = append(c.Forwards, ownership.ForwardOf(r))
 	case r.Kind == plan.RuleOwnAddress && c.Bridge != "" && !r.Prefix.Addr().IsLinkLocalUnicast():
@@ -82,7 +84,7 @@ func stepsOf(r *journal.Record) []plan.Step {
 func ClaimOfEntry(g configs.Guest, uplink string) ownership.Claim {
 	c := ownership.Claim{
 		Who: ownership.Who{Guest: g.Name, UUID: g.UUID}, Mode: g.Mode, Bridge: g.Bridge, Uplink: uplink,
-		Addresses: g.Addresses, Public: g.Public, Gateway: g.Gateway.IPv4, Gateway6: g.Gateway.IPv6,
+		Addresses: g.Addresses, Public: g.Public, Leaves: g.MasqueradeAs.All(), Gateway: g.Gateway.IPv4, Gateway6: g.Gateway.IPv6,
 	}
 	if g.Uplink != "" {
 		c.Uplink = g.Uplink
@@ -116,7 +118,7 @@ func asked(c ownership.Claim) (list []netip.Addr) {
 			add(p.Addr())
 		}
 	}
-	for _, a := range c.Public {
+	for _, a := range slices.Concat(c.Public, c.Leaves) {
 		add(a)
 	}
 	for _, f := range c.Forwards {

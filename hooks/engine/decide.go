@@ -68,8 +68,11 @@ func (p *port) askedByNetwork(answer plan.Plan) (asks bool, err error) {
 		return false, nil //nolint:nilerr // a mode without a host's side
 	}
 	name := answer.Bridge
-	if p.Mode != "bridge" && p.host.Uplink != nil {
-		name = p.host.Uplink.Name
+	if p.Mode != "bridge" {
+		name = plan.NoUplink
+		if p.host.Uplink != nil {
+			name = p.host.Uplink.Name
+		}
 	}
 	if name == "" {
 		return false, nil

@@ -34,12 +34,13 @@ const (
 	portPoll = 10 * time.Millisecond
 	// hookDeadline is for one vif-post.d hook.
 	hookDeadline = 15 * time.Second
-	// keysDeadline is for the backend's keys when a port goes down: only its hooks want
-	// them.
-	keysDeadline = 2 * time.Second
 	// lastWords is the time left to tell the toolstack after the rest failed.
 	lastWords = 3 * time.Second
 )
+
+// KeysDeadline is for the backend's keys when a port goes down, being connected to the xenstored
+// included: only its hooks want them.
+const KeysDeadline = 2 * time.Second
 
 // Subject is what one run of the engine works on.
 type Subject interface {
@@ -82,10 +83,13 @@ type Engine struct {
 	// says why.
 	Xenstore   Xenstore
 	NoXenstore error
-	Reader     *Reader
-	Executor   *Executor
-	Journal    *journal.Journal
-	Config     configs.Config
+	// KeysBy is until when the keys of a port that goes down are waited for; zero: for
+	// KeysDeadline from when they are read.
+	KeysBy   time.Time
+	Reader   *Reader
+	Executor *Executor
+	Journal  *journal.Journal
+	Config   configs.Config
 	// HookDir is the folder of the vif-post.d hooks.
 	HookDir string
 	Log     *slog.Logger

@@ -20,15 +20,18 @@ import (
 // Identity is who a domain is, as the toolstack says; each is "" where it cannot be
 // read. The guest can write none of the keys it is read from.
 type Identity struct {
-	// Name is what xl calls the guest, without what it adds while the guest arrives.
+	// Name is what xl calls the guest, without what it adds while the guest moves.
 	Name, UUID string
 	// Target is the domid of the guest that a stub domain works for.
 	Target string
 }
 
-// incoming is what xl adds to a guest's name until it has arrived
-// (tools/xl/xl_migrate.c).
-const incoming = "--incoming"
+// What xl adds to a guest's name until it has arrived, and to that of the domain that it has
+// left (tools/xl/xl_migrate.c).
+const (
+	incoming = "--incoming"
+	away     = "--migratedaway"
+)
 
 // Identify reads who a domain is: of a stub domain, who the guest is that it works for.
 func (e *Engine) Identify(ctx context.Context, domid string) (Identity, error) {
@@ -40,7 +43,7 @@ func (e *Engine) Identify(ctx context.Context, domid string) (Identity, error) {
 		}
 		who.Target = target
 	}
-	return e.arriving(who), err
+	return e.moving(who), err
 }
 
 func (e *Engine) readIdentity(ctx context.Context, domid string) (Identity, error) {
@@ -67,11 +70,11 @@ func identityOf(paths []string, values map[string]string) Identity {
 	return who
 }
 
-// arriving gives a guest that arrives its own name. One that is called as if it did,
-// while another guest of that name is up here, keeps what it is called.
-func (e *Engine) arriving(who Identity) Identity {
-	name, found := strings.CutSuffix(who.Name, incoming)
-	if !found {
+// moving gives a guest that moves its own name. One that is called as if it did, while
+// another guest of that name is up here, keeps what it is called.
+func (e *Engine) moving(who Identity) Identity {
+	name := strings.TrimSuffix(strings.TrimSuffix(who.Name, incoming), away)
+	if name == who.Name {
 		return who
 	}
 	// The next call sets aside records that cannot be read.
@@ -124,7 +127,7 @@ func (e *Engine) backend(ctx context.Context, call event.Call) (map[string]strin
 		}
 		return keys, who, nil
 	}
-	return keys, e.arriving(who), nil
+	return keys, e.moving(who), nil
 }
 
 // hotplugError is where a call that failed left its sentence.

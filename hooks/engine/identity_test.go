@@ -99,6 +99,11 @@ address = ["198.51.100.7"]
 			online: "/etc/xen/scripts/vif-nat online type_if=vif XENBUS_PATH=backend/vif/5/0",
 		},
 		{
+			name: "left for another host", nic: plan.NIC{Domid: 5}, script: "/etc/xen/scripts/vif-nat", who: named("5", "web--migratedaway", uuidA),
+			running: uuidA, config: config, mode: "nat", guest: "web", address: "192.168.1.2", public: "203.0.113.44",
+			online: "/etc/xen/scripts/vif-nat online type_if=vif XENBUS_PATH=backend/vif/5/0",
+		},
+		{
 			name: "called as if it arrived", nic: plan.NIC{Domid: 5}, script: "/etc/xen/scripts/vif-nat", who: named("5", "web--incoming", uuidA),
 			running: "33333333-3333-4333-8333-333333333333", config: config,
 			mode: "nat", guest: "web--incoming", online: "/etc/xen/scripts/vif-nat online type_if=vif XENBUS_PATH=backend/vif/5/0",

@@ -61,7 +61,11 @@ func (p *port) lookUp(ctx context.Context) error {
 // serve the hooks, so a port also goes down with bad keys and when xenstored does not
 // answer.
 func (p *port) lookDown(ctx context.Context) error {
-	brief, cancel := context.WithTimeout(ctx, keysDeadline)
+	by := p.KeysBy
+	if by.IsZero() {
+		by = time.Now().Add(KeysDeadline)
+	}
+	brief, cancel := context.WithDeadline(ctx, by)
 	defer cancel()
 	keys, who, _ := p.backend(brief, p.call)
 	p.Guest = who.Name

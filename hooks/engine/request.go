@@ -41,6 +41,7 @@ func (p *port) requestOf(ev event.Event) plan.Request {
 		NAT66:        entry.NAT66,
 		Open6:        entry.Open6,
 		NoMasquerade: !entry.Masquerade,
+		MasqueradeAs: entry.MasqueradeAs.All(),
 		DHCP:         entry.DHCP == configs.DHCPDnsmasq,
 		Antispoof:    plan.Antispoof(entry.Antispoof),
 		Roles:        entry.Allow,
@@ -69,8 +70,9 @@ func (p *port) requestOf(ev event.Event) plan.Request {
 func (p *port) warnWithoutMeaning() {
 	given := map[string]bool{
 		"public": len(p.entry.Public) > 0, "forward": len(p.entry.Forwards) > 0, "nat66": p.entry.NAT66, "open6": p.entry.Open6,
-		"gateway": p.entry.Gateway != p.Config.Host.Gateway && p.entry.Gateway != configs.Gateway{},
-		"uplink":  p.entry.Uplink != p.Config.Host.Uplink && p.entry.Uplink != "", "bridge": p.entry.Bridge != "",
+		"masquerade": p.entry.MasqueradeAs != p.Config.Host.MasqueradeAs && p.entry.MasqueradeAs != configs.Gateway{},
+		"gateway":    p.entry.Gateway != p.Config.Host.Gateway && p.entry.Gateway != configs.Gateway{},
+		"uplink":     p.entry.Uplink != p.Config.Host.Uplink && p.entry.Uplink != "", "bridge": p.entry.Bridge != "",
 	}
 	var keys []string
 	for key, is := range given {

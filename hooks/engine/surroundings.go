@@ -110,7 +110,7 @@ func (s *Surroundings) facts() (f ownership.Facts) {
 	}
 	for _, r := range s.Records {
 		theirs := ClaimOf(r)
-		o := ownership.Other{Who: theirs.Who, Uplink: theirs.Uplink, Public: theirs.Public, Forwards: theirs.Forwards}
+		o := ownership.Other{Who: theirs.Who, Uplink: theirs.Uplink, Public: theirs.Public, Leaves: theirs.Leaves, Forwards: theirs.Forwards}
 		if r.Bridge == "" {
 			o.Routed = theirs.Addresses
 		}

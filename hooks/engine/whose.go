@@ -133,7 +133,11 @@ func (p *port) near(c ownership.Claim) (f ownership.Facts, settled bool, err err
 	if err != nil {
 		return f, false, err
 	}
-	settled = settled && ok && !p.listensElsewhere(c, f)
+	elsewhere, err := p.listensElsewhere(c)
+	if err != nil {
+		return f, false, err
+	}
+	settled = settled && ok && !elsewhere
 	err = readListeners(c, &f)
 	return f, settled, err
 }
@@ -258,34 +262,27 @@ func (p *port) nothingInside(c ownership.Claim) (bool, error) {
 	return true, nil
 }
 
-// listensElsewhere reports whether the configuration has another entry with a forward of the
-// same address and port: whether its guest is up the whole tells.
-func (p *port) listensElsewhere(c ownership.Claim, f ownership.Facts) bool {
-	if len(c.Forwards) == 0 {
-		return false
+// listensElsewhere reports whether a port that a forward asks for leads to another guest,
+// whatever the configuration says of that one by now, or another guest is masqueraded as an
+// address that is asked for.
+func (p *port) listensElsewhere(c ownership.Claim) (bool, error) {
+	wanted := slices.Clone(c.Forwards)
+	for _, a := range asked(c) {
+		wanted = append(wanted, ownership.Forward{Listen: a, Protocol: journal.Masquerade})
 	}
-	listen := func(fw ownership.Forward) netip.Addr {
-		for _, o := range f.Own {
-			if !fw.Listen.IsValid() && o.First && o.Addr.Is4() {
-				return o.Addr
-			}
+	for _, fw := range wanted {
+		if fw.Protocol == journal.Masquerade && slices.Contains(c.Leaves, fw.Listen) {
+			continue // guests may share it
 		}
-		return fw.Listen
-	}
-	for _, g := range p.Config.Forwarding() {
-		for _, r := range forwards(g.Forwards) {
-			theirs := ownership.ForwardOf(r)
-			if g.Name == p.Guest || g.String() == p.entry.String() {
-				continue
-			}
-			for _, ours := range c.Forwards {
-				if listen(ours) == listen(theirs) && ours.Meets(theirs) {
-					return true
-				}
-			}
+		records, err := p.Journal.Forwarders(fw.Listen, fw.Protocol, fw.First, fw.Last)
+		if err != nil {
+			return false, err
+		}
+		if slices.ContainsFunc(records, func(r *journal.Record) bool { return r.Boot == p.boot && !c.Same(whoOf(r)) }) {
+			return true, nil
 		}
 	}
-	return false
+	return false, nil
 }
 
 // readListeners reads which programs listen on ports that the claim's forwards take.

@@ -22,7 +22,7 @@ var natPart = &part{
 	name:    "nat",
 	table:   inetTable,
 	needs:   []*part{markPart},
-	version: 5,
+	version: 7,
 	define: func() (sets, byLength []setDef) {
 		sets = []setDef{
 			{"uplinks", setOf(ifname)},
@@ -35,6 +35,12 @@ var natPart = &part{
 			{"via6", setOf(addr6, ifname)},
 			{"masq4", setOf(addr4)},
 			{"masq6", setOf(addr6)},
+			// Who is masqueraded as an address that is not the uplink's.
+			{"masq_as4", setOf(addr4).to(addr4)},
+			{"masq_as6", setOf(addr6).to(addr6)},
+			// What leaves by these is masqueraded, whoever sends it.
+			{"masq_all4", setOf(ifname)},
+			{"masq_all_as4", setOf(ifname).to(addr4)},
 			{"fwd4", setOf(addr4, proto, service).to(addr4, service)},
 			{"fwd6", setOf(addr6, proto, service).to(addr6, service)},
 		}
@@ -89,9 +95,14 @@ var natPart = &part{
 			}},
 			{
 				name: "nat_last", kind: nftables.ChainTypeNAT, hook: unix.NF_INET_POST_ROUTING, priority: afterSNAT,
-				rules: left(o, "private_guest"),
+				rules: append(left(o, "private_guest"),
+					over4().then(mapped("masq_all_as4", oifname), translate(expr.NATTypeSourceNAT, unix.NFPROTO_IPV4)),
+					over4().then(in("masq_all4", oifname), masqueraded()),
+				),
 			},
 			{name: "private_guest", rules: []rule{
+				over4().then(mapped("masq_as4", ipSource), translate(expr.NATTypeSourceNAT, unix.NFPROTO_IPV4)),
+				over6().then(mapped("masq_as6", ip6Source), translate(expr.NATTypeSourceNAT, unix.NFPROTO_IPV6)),
 				over4().then(in("masq4", ipSource), masqueraded()),
 				over6().then(in("masq6", ip6Source), masqueraded()),
 			}},

@@ -59,6 +59,8 @@ func translateRule(r plan.Rule) ([]element, error) {
 		return oneToOne(r)
 	case plan.RuleMasquerade:
 		return masquerade(r)
+	case plan.RuleMasqueradeAll:
+		return masqueradeAll(r)
 	case plan.RuleLeaves:
 		return leaves(r)
 	case plan.RuleForward:
@@ -188,7 +190,24 @@ func masquerade(r plan.Rule) ([]element, error) {
 	if !r.Private.IsValid() {
 		return nil, fmt.Errorf("no private address is given")
 	}
+	if r.Public.IsValid() {
+		as, private, err := pair(r)
+		return []element{single(natPart, "masq_as"+version(r.Private), private, as)}, err
+	}
 	return []element{single(natPart, "masq"+version(r.Private), string(r.Private.AsSlice()), "")}, nil
+}
+
+func masqueradeAll(r plan.Rule) ([]element, error) {
+	uplink, err := portKey(r.Dev.Name)
+	switch {
+	case err != nil:
+		return nil, err
+	case !r.Public.IsValid():
+		return []element{single(natPart, "masq_all4", uplink, "")}, nil
+	case !r.Public.Is4():
+		return nil, fmt.Errorf("%s is no IPv4 address", r.Public)
+	}
+	return []element{single(natPart, "masq_all_as4", uplink, string(r.Public.AsSlice()))}, nil
 }
 
 func leaves(r plan.Rule) ([]element, error) {

@@ -90,6 +90,7 @@ var hostile = []frame{
 	{"DHCP offer from another port", both, eth(mac1, everybody, 0x0800, ip4(own4, all4, udp, 0, udpSegment(1000, 68, dhcp(2, mac2))))},
 	{"DHCP release for another's hardware address", both, eth(mac1, hostMAC, 0x0800, ip4(own4, host4, udp, 0, udpSegment(68, 67, dhcp(1, mac2))))},
 	{"DHCP decline for another's hardware address", both, eth(mac1, everybody, 0x0800, ip4(own4, all4, udp, 0, udpSegment(68, 67, dhcp(1, mac2))))},
+	{"DHCP for another's hardware address by one's own client identifier", both, eth(mac1, everybody, 0x0800, ip4("0.0.0.0", all4, udp, 0, udpSegment(68, 67, dhcpAs(mac1, mac2))))},
 	{"DHCP for another's hardware address from another port", both, eth(mac1, hostMAC, 0x0800, ip4(own4, host4, udp, 0, udpSegment(1000, 67, dhcp(1, mac2))))},
 	{"DHCP for another's hardware address from its prefix", both, eth(mac1, hostMAC, 0x0800, ip4(prefix4, host4, udp, 0, udpSegment(68, 67, dhcp(1, mac2))))},
 	{"DHCP for another's hardware address behind options", both, eth(mac1, hostMAC, 0x0800, ip4Options(own4, host4, udp, 0, []byte{1, 1, 1, 1}, udpSegment(68, 67, dhcp(1, mac2))))},
@@ -247,6 +248,7 @@ var legitimate = []frame{
 	{"DHCP discover", both, eth(mac1, everybody, 0x0800, ip4("0.0.0.0", all4, udp, 0, udpSegment(68, 67, dhcp(1, mac1))))},
 	{"DHCP renewal", both, eth(mac1, hostMAC, 0x0800, ip4(own4, host4, udp, 0, udpSegment(68, 67, dhcp(1, mac1))))},
 	{"DHCP release", both, eth(mac1, hostMAC, 0x0800, ip4(own4, host4, udp, 0, udpSegment(68, 67, dhcp(1, mac1))))},
+	{"DHCP by a client identifier of its own", both, eth(mac1, everybody, 0x0800, ip4("0.0.0.0", all4, udp, 0, udpSegment(68, 67, dhcpAs(mac1, mac1))))},
 	{"DHCP behind options", both, eth(mac1, hostMAC, 0x0800, ip4Options(own4, host4, udp, 0, []byte{1, 1, 1, 1}, udpSegment(68, 67, dhcp(1, mac1))))},
 	{"DNS answer to a port of HSRP's", both, eth(mac1, hostMAC, 0x0800, ip4(own4, host4, udp, 0, udpSegment(53, 1985, nil)))},
 	{"BGP", both, eth(mac1, hostMAC, 0x0800, ip4(own4, host4, tcp, 0, tcpSYN(1000, 179)))},
@@ -281,4 +283,11 @@ var legitimate = []frame{
 	{"another's own address on the uplink", uplink, eth(mac2, hostMAC, 0x0800, ip4(other4, host4, udp, 0, udpSegment(1000, 53, nil)))},
 	{"another's own IPv6 address on the uplink", uplink, eth(mac2, hostMAC, 0x86dd, ip6(other6, host6, udp, udpSegment(1000, 53, nil)))},
 	{"another's ARP on the uplink", uplink, eth(mac2, everybody, 0x0806, arp(1, mac2, other4, noMAC, host4))},
+}
+
+// unheld frames name another where a filter of nf_tables does not see it: DHCP's client identifier is behind options of any
+// length, DHCPv6's DUID is whatever a client once made up.
+var unheld = []frame{
+	{"DHCP by another's client identifier", both, eth(mac1, everybody, 0x0800, ip4("0.0.0.0", all4, udp, 0, udpSegment(68, 67, dhcpAs(mac2, mac1))))},
+	{"DHCPv6 release by another's DUID", both, eth(mac1, group6, 0x86dd, ip6(own6Local, all6, udp, udpSegment(546, 547, dhcp6As(8, mac2))))},
 }

@@ -71,9 +71,9 @@ func (x *IPTables) layout(f *xtFamily) []xtChain {
 	all := []xtChain{
 		{table: "nat", name: dnatChain, hooks: []string{"PREROUTING", "OUTPUT"}, guests: []string{"DNAT"}},
 		{table: "nat", name: snatChain, guests: []string{"SNAT"}},
-		{table: "nat", name: masqueradeChain, guests: []string{"MASQUERADE"}},
-		x.leaving(leavingChain, snatChain, "SNAT", false),
-		x.leaving(leavingLast, masqueradeChain, "MASQUERADE", true),
+		{table: "nat", name: masqueradeChain, guests: []string{"MASQUERADE", "SNAT"}},
+		x.leaving(leavingChain, snatChain, false, "SNAT"),
+		x.leaving(leavingLast, masqueradeChain, true, "MASQUERADE", "SNAT"),
 	}
 	if x.guard == nil {
 		all = append(append(all, x.mangleChains()...), rawChains(f)...)
@@ -85,8 +85,8 @@ func (x *IPTables) layout(f *xtFamily) []xtChain {
 // with what was led to a guest by a public address (a guest that calls another
 // one, or itself). A guest's own uplink is a line of its own. Without known uplinks all leaves that goes to no guest's port,
 // of which there is a line each.
-func (x *IPTables) leaving(name, to, target string, last bool) xtChain {
-	c := xtChain{table: "nat", name: name, hooks: []string{"POSTROUTING"}, last: last, guests: []string{"RETURN", target}}
+func (x *IPTables) leaving(name, to string, last bool, targets ...string) xtChain {
+	c := xtChain{table: "nat", name: name, hooks: []string{"POSTROUTING"}, last: last, guests: append(targets, "RETURN")}
 	c.head = []string{"-m conntrack --ctstate DNAT -j " + to}
 	for _, uplink := range x.options.Uplinks {
 		c.head = append(c.head, "-o "+uplink+" -j "+to)
@@ -242,15 +242,24 @@ func (x *IPTables) lines(f *xtFamily, r plan.Rule) (all []line) {
 		}
 	case plan.RuleMasquerade:
 		if f.of(r.Private) {
-			add("nat", masqueradeChain, "-s %s -j MASQUERADE", whole(r.Private))
+			add("nat", masqueradeChain, "-s %s -j %s", whole(r.Private), masqueradedAs(r))
+		}
+	case plan.RuleMasqueradeAll:
+		switch {
+		case f.is6:
+		case len(x.options.Uplinks) == 0:
+			// Behind the guests', and before what goes on to them.
+			add("nat", masqueradeChain, "-o %s -j %s", port, masqueradedAs(r))
+		default:
+			add("nat", leavingLast, "-o %s -j %s", port, masqueradedAs(r))
 		}
 	case plan.RuleLeaves:
 		switch {
 		case !f.of(r.Private) || len(x.options.Uplinks) == 0:
-		case r.Public.IsValid():
+		case r.Public.IsValid() && !r.Masquerade:
 			add("nat", leavingChain, "-s %s -o %s -j SNAT --to-source %s", whole(r.Private), port, r.Public)
 		default:
-			add("nat", leavingLast, "-s %s -o %s -j MASQUERADE", whole(r.Private), port)
+			add("nat", leavingLast, "-s %s -o %s -j %s", whole(r.Private), port, masqueradedAs(r))
 		}
 	case plan.RuleForward:
 		if f.of(r.Public) {
@@ -295,6 +304,14 @@ func (x *IPTables) lines(f *xtFamily, r plan.Rule) (all []line) {
 		}
 	}
 	return all
+}
+
+// masqueradedAs is the target of what is masqueraded, as one address or the uplink's.
+func masqueradedAs(r plan.Rule) string {
+	if r.Public.IsValid() {
+		return "SNAT --to-source " + r.Public.String()
+	}
+	return "MASQUERADE"
 }
 
 func forwardWords(r plan.Rule) string {

@@ -248,7 +248,7 @@ func TestVersions(t *testing.T) {
 		"routed":    "5 c8acfc96",
 		"mark":      "1 42617917",
 		"private":   "2 85af6337",
-		"nat":       "5 9fbb5f76",
+		"nat":       "7 fd5f21cc",
 	}
 	for _, p := range parts {
 		sum := fnv.New32a()

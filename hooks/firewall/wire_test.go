@@ -141,6 +141,16 @@ func dhcp(operation int, client string) []byte {
 	return cat([]byte{byte(operation), 1, 6, 0}, make([]byte, 24), hw(client), make([]byte, 206))
 }
 
+// dhcpAs is one whose client identifier (RFC 2132) is a hardware address.
+func dhcpAs(identifier, client string) []byte {
+	return cat(dhcp(1, client), []byte{0x63, 0x82, 0x53, 0x63, 53, 1, 1, 61, 7, 1}, hw(identifier), []byte{255})
+}
+
+// dhcp6As is a message of DHCPv6 whose DUID is made of a hardware address (RFC 8415, DUID-LL).
+func dhcp6As(kind int, identifier string) []byte {
+	return cat([]byte{byte(kind), 1, 2, 3}, be(1), be(10), be(3), be(1), hw(identifier))
+}
+
 // routerAlert is an option of IPv4 (RFC 2113).
 var routerAlert = []byte{0x94, 4, 0, 0}
 

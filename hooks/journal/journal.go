@@ -89,15 +89,20 @@ func (j *Journal) Read(nic plan.NIC, kind plan.Kind) (*Record, error) {
 
 // Write puts a record in place, whole or not at all.
 func (j *Journal) Write(r *Record) error {
-	if err := j.putName(r.Port); err != nil {
+	if err := errors.Join(j.putName(r.Port), j.putForwards(r)); err != nil {
 		return err
 	}
-	return j.put(j.path(r.NIC, r.Kind), r)
+	before := j.forwardsNow(r.NIC, r.Kind)
+	if err := j.put(j.path(r.NIC, r.Kind), r); err != nil {
+		return err
+	}
+	return j.removeForwards(before, forwardsOf(r))
 }
 
 // Delete forgets a port. Forgetting what was never written is no error.
 func (j *Journal) Delete(nic plan.NIC, kind plan.Kind) error {
-	return errors.Join(j.removeName(nic, kind), j.remove(j.path(nic, kind)))
+	forwards := j.forwardsNow(nic, kind)
+	return errors.Join(j.removeName(nic, kind), j.remove(j.path(nic, kind)), j.removeForwards(forwards, nil))
 }
 
 // SetAside moves a record that cannot be read out of the way and returns where

@@ -121,22 +121,35 @@ func (j *Journal) Records(boot string) ([]*Record, error) {
 	return all, errors.Join(failed...)
 }
 
-// Rules are the firewall's rules that the records of a boot have. Where one
+// Rules are the firewall's rules that the records of a boot have, those of ports and of
+// networks. Where one
 // cannot be read, they are not known, which is the error.
 func (j *Journal) Rules(boot string) ([]plan.Rule, error) {
 	records, err := j.Records(boot)
 	if err != nil {
 		return nil, err
 	}
+	networks, err := j.Networks()
+	if err != nil {
+		return nil, err
+	}
 	var rules []plan.Rule
-	for _, r := range records {
-		for _, e := range r.Entries {
+	take := func(entries []Entry) {
+		for _, e := range entries {
 			for _, s := range append([]plan.Step{e.Step}, e.Undo...) {
 				if rule, ok := s.(plan.Rule); ok {
 					rule.Absent = false
 					rules = append(rules, rule)
 				}
 			}
+		}
+	}
+	for _, r := range records {
+		take(r.Entries)
+	}
+	for _, n := range networks {
+		if n.Boot == boot {
+			take(n.Settings)
 		}
 	}
 	return rules, nil

@@ -27,7 +27,7 @@ const (
 // of.
 type Network struct {
 	Mode string `json:"mode"`
-	// Name is the bridge's, or the uplink's where there is no bridge.
+	// Name is the bridge's, or the uplink's where there is no bridge; plan.NoUplink without either.
 	Name string `json:"name"`
 	// Uplink as it was called before, zero for none.
 	Uplink plan.Dev `json:"uplink,omitzero"`

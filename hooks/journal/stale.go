@@ -23,8 +23,8 @@ const (
 
 // Tidy removes from the folder what no call needs any more, and says what it was:
 // files of writes that were cut short, records of an earlier boot, records that
-// were set aside and locks that were left, of a guest that is gone, and names of
-// ports that have no record. gone says whether Xen knows nothing of a NIC any
+// were set aside and locks that were left, of a guest that is gone, and names and
+// forwards of ports that have no record. gone says whether Xen knows nothing of a NIC any
 // more. What a call is at work on is left alone.
 func (j *Journal) Tidy(ctx context.Context, boot string, gone func(plan.NIC) bool) (removed []string, err error) {
 	names, err := j.names()
@@ -43,7 +43,7 @@ func (j *Journal) Tidy(ctx context.Context, boot string, gone func(plan.NIC) boo
 	for nic, files := range byNIC {
 		failed = append(failed, j.tidyNIC(ctx, nic, files, boot, gone, &removed))
 	}
-	failed = append(failed, j.tidyGuests(ctx, &removed), j.tidyNames(&removed))
+	failed = append(failed, j.tidyGuests(ctx, &removed), j.tidyNames(&removed), j.tidyForwards(&removed))
 	slices.Sort(removed)
 	return removed, errors.Join(failed...)
 }

@@ -195,6 +195,7 @@ func (s *start) Decide(ctx context.Context) error {
 		return err
 	}
 	s.request.Bridge = topology.Bridge
+	s.masquerade()
 	settings := s.net.Settings(s.request, s.host)
 	s.Bridge, s.Uplink = topology.Bridge, topology.Uplink.Name
 	s.Warnings = slices.Concat(s.Warnings, topology.Warnings, settings.Warnings)
@@ -212,6 +213,22 @@ func (s *start) Decide(ctx context.Context) error {
 	s.warnGuests(&s.Decision)
 	s.remember(topology.Uplink)
 	return nil
+}
+
+// masquerade decides whether all that leaves is masqueraded: as it was asked for, now or
+// when the network was started, unless the configuration says it of guests alone.
+func (s *start) masquerade() {
+	before := s.old != nil && slices.ContainsFunc(s.old.Settings, func(e journal.Entry) bool {
+		rule, ok := e.Step.(plan.Rule)
+		return ok && rule.Kind == plan.RuleMasqueradeAll
+	})
+	switch {
+	case !s.req.Masquerade && !before, s.Host.MasqueradeGuests:
+	case s.Kept != "":
+		s.Warnings = append(s.Warnings, fmt.Sprintf("the configuration keeps %s from the world (masquerade = false): what guests of mode nat send is masqueraded, and not all that leaves", s.Kept))
+	default:
+		s.request.Masquerade, s.request.MasqueradeAs = true, s.Host.MasqueradeAs.IPv4
+	}
 }
 
 // topology is what was made and moved when the network was started, or is planned anew.

@@ -39,6 +39,8 @@ type Networks struct {
 	Journal  *journal.Journal
 	// Host is what the configuration says of all guests.
 	Host configs.Host
+	// Kept is an entry of the configuration that keeps its guest from the world, "" for none.
+	Kept string
 	// Guard starts the process that takes over when this one dies; release tells
 	// it that this one is done. nil: there is none.
 	Guard func(mode, name, token string) (release func(), err error)

@@ -399,7 +399,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"no uplink", Request{Mode: "bridge", Bridge: "xenbr0", Uplink: "eth9"}, "the uplink eth9 does not exist: bring it up, or name another with netdev=", nil},
 		{"no name", Request{Mode: "bridge", NoUplink: true}, "a bridge without an uplink needs a name: bridge=", nil},
-		{"a router without an uplink", Request{Mode: "nat", NoUplink: true}, "guests are routed to an uplink: netdev=none is for a bridge", nil},
+		{"a router without an uplink", Request{Mode: "route", NoUplink: true}, "guests are routed to an uplink: netdev=none is for a bridge, and for mode nat", nil},
 		{
 			"another's bridge",
 			Request{Mode: "bridge", Bridge: "br7", Uplink: "eth0"},

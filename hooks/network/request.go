@@ -20,6 +20,9 @@ type Request struct {
 	// Antispoof and DHCP, for guests on the network of which the configuration
 	// does not say it; nil where nothing was said.
 	Antispoof, DHCP *bool
+	// Masquerade: what leaves by the uplink is masqueraded, whoever sends it, as xend's
+	// network-nat had it.
+	Masquerade bool
 	// Nothing says why there is nothing to do, "" where there is.
 	Nothing string
 	// Warnings are about arguments that mean nothing here.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"vifctl/hooks/journal"
@@ -48,7 +49,7 @@ func (r *Networks) Status(ctx context.Context, req Request) ([]Status, error) {
 	}
 	var list []Status
 	for _, n := range all {
-		if req.Mode != "" && n.Mode != req.Mode || req.Bridge != "" && n.Name != req.Bridge || req.Uplink != "" && n.Uplink.Name != req.Uplink {
+		if req.Mode != "" && n.Mode != req.Mode || req.Bridge != "" && n.Name != req.Bridge || !req.isOn(n.Uplink) {
 			continue
 		}
 		s, err := r.status(ctx, n)
@@ -131,6 +132,11 @@ func settingOf(e journal.Entry) SettingsStatus {
 		switch s := s.(type) {
 		case plan.Setting:
 			return s.Path, s.Want
+		case plan.Rule:
+			if s.Absent {
+				return "firewall", ""
+			}
+			return "firewall", strings.TrimPrefix(s.Commands()[0], "# firewall: ")
 		case plan.Forwarding:
 			return s.Path(), "1"
 		case plan.Sysctl:
@@ -163,6 +169,10 @@ func (s Status) WriteText(out io.Writer) error {
 		was := "unchanged"
 		if set.Was != "" {
 			was = "was " + set.Was
+		}
+		if set.Path == "firewall" {
+			p.line("  firewall  %s", set.Value)
+			continue
 		}
 		p.line("  setting   %s = %s (%s)", set.Path, set.Value, was)
 	}

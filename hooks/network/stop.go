@@ -71,10 +71,18 @@ func (r *Networks) Started() (list []Request, err error) {
 		if n.Mode == "bridge" {
 			bridges = append(bridges, Request{Mode: n.Mode, Bridge: n.Name})
 		} else {
-			list = append(list, Request{Mode: n.Mode, Uplink: n.Name})
+			list = append(list, Request{Mode: n.Mode, Uplink: n.Uplink.Name, NoUplink: n.Uplink.IsZero()})
 		}
 	}
 	return append(list, bridges...), nil
+}
+
+// isOn reports whether a network with an uplink is one that the request can mean.
+func (r *Request) isOn(uplink plan.Dev) bool {
+	if r.NoUplink && r.Bridge == "" {
+		return uplink.IsZero()
+	}
+	return r.Uplink == "" || r.Uplink == uplink.Name
 }
 
 // find picks the network that a request means, nil where there is none.
@@ -82,7 +90,7 @@ func find(req Request, all []*journal.Network) (*journal.Network, error) {
 	var found []*journal.Network
 	var names []string
 	for _, n := range all {
-		if n.Mode != req.Mode || req.Bridge != "" && n.Name != req.Bridge || req.Uplink != "" && n.Uplink.Name != req.Uplink {
+		if n.Mode != req.Mode || req.Bridge != "" && n.Name != req.Bridge || !req.isOn(n.Uplink) {
 			continue
 		}
 		found, names = append(found, n), append(names, n.Name)

@@ -26,6 +26,9 @@ type Claim struct {
 	Addresses []netip.Prefix
 	// Public addresses that are to stand for its private ones.
 	Public []netip.Addr
+	// Leaves are the addresses as which what it sends leaves; guests may share them, and they
+	// may be the host's own.
+	Leaves []netip.Addr
 	// Gateway and Gateway6 are what the host is to answer for as the guest's gateways, zero
 	// for none. RuleGateway: Gateway follows from the guest's address by vif-nat's rule.
 	Gateway, Gateway6 netip.Addr

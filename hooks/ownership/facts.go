@@ -73,6 +73,8 @@ type Other struct {
 	Routed []netip.Prefix
 	// Public are the addresses that stand for its private ones.
 	Public []netip.Addr
+	// Leaves are the addresses as which what it sends leaves.
+	Leaves []netip.Addr
 	// Forwards lead to it.
 	Forwards []Forward
 }

@@ -31,6 +31,9 @@ func Judge(c Claim, f Facts) (refusals, warnings []string) {
 		for _, a := range c.Public {
 			j.public(a)
 		}
+		for _, a := range c.Leaves {
+			j.leaves(a)
+		}
 		for _, fw := range c.Forwards {
 			j.forward(fw)
 		}
@@ -106,6 +109,7 @@ func (j *judge) address(a netip.Addr) {
 	j.networks(a, &r)
 	j.routedElsewhere(single(a), &r)
 	j.publicElsewhere(a, &r)
+	j.leavesElsewhere(a, &r)
 	if !j.refuse(r, remedyFor(a)) && j.answered(a) {
 		j.otherUplink(a)
 	}
@@ -161,6 +165,7 @@ func (j *judge) public(a netip.Addr) {
 	j.networks(a, &r)
 	j.routedElsewhere(single(a), &r)
 	j.publicElsewhere(a, &r)
+	j.leavesElsewhere(a, &r)
 	for _, o := range j.rest {
 		for _, fw := range o.Forwards {
 			if listen, ok := j.resolve(fw, o.Uplink); ok && listen == a {
@@ -170,6 +175,19 @@ func (j *judge) public(a netip.Addr) {
 	}
 	if !j.refuse(r, "it cannot be public for this guest; take another public address") {
 		j.otherUplink(a)
+	}
+}
+
+// leaves judges an address as which what the guest sends leaves. It may be the host's own.
+func (j *judge) leaves(a netip.Addr) {
+	var r reasons
+	j.networks(a, &r)
+	j.routedElsewhere(single(a), &r)
+	j.publicElsewhere(a, &r)
+	switch {
+	case j.refuse(r, "what this guest sends cannot leave as it; take an address of the host's own in `masquerade`"):
+	case !j.isOwn(a) && !slices.Contains(j.Public, a):
+		j.warn("%s is on no interface of this host: answers to what the guest sends as it come here only if they are routed here; put it on the uplink, or take another address in `masquerade`", a)
 	}
 }
 

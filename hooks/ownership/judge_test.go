@@ -80,7 +80,7 @@ func scene() Facts {
 		},
 		Others: []Other{{
 			Who: Who{Guest: "db", UUID: "db's", NIC: plan.NIC{Domid: 3}}, Uplink: "eth0",
-			Routed: prefixes("10.9.0.9 2001:db8:9::/64"), Public: addrs("192.0.2.50 2001:db8:f::50"),
+			Routed: prefixes("10.9.0.9 2001:db8:9::/64"), Public: addrs("192.0.2.50 2001:db8:f::50"), Leaves: addrs("192.0.2.7 203.0.113.77"),
 			Forwards: []Forward{forward("", "tcp", 5000, 5010), forward("2001:db8:f::1", "udp", 5000, 5000), forward("192.0.2.60", "tcp", 80, 80)},
 		}},
 		Lookups: map[netip.Addr]Lookup{
@@ -271,6 +271,31 @@ func TestBridged(t *testing.T) {
 
 func publicIs(words string) func(*Claim) {
 	return func(c *Claim) { c.Mode, c.Public = "nat", addrs(words) }
+}
+
+func leavesAs(words string) func(*Claim) {
+	return func(c *Claim) { c.Mode, c.Leaves = "nat", addrs(words) }
+}
+
+// As which address a guest is masqueraded: the host's own is what is meant, and may be shared.
+func TestLeaves(t *testing.T) {
+	t.Parallel()
+	const as = ": what this guest sends cannot leave as it; take an address of the host's own in `masquerade`"
+	check(t, []judged{
+		{name: "the host's own", claim: leavesAs("192.0.2.1 2001:db8:f::1 198.51.100.2")},
+		{name: "as another guest", claim: leavesAs("192.0.2.7")},
+		{name: "the guest's own public one", claim: func(c *Claim) { c.Mode, c.Leaves, c.Public = "nat", addrs("192.0.2.44"), addrs("192.0.2.44") }},
+		{name: "no address of the host's", claim: leavesAs("192.0.2.40"), warnings: []string{
+			"192.0.2.40 is on no interface of this host: answers to what the guest sends as it come here only if they are routed here; put it on the uplink, or take another address in `masquerade`",
+		}},
+		{name: "the router's", claim: leavesAs("192.0.2.254"), refused: []string{"192.0.2.254 is the router of eth0 (default route)" + as}},
+		{name: "a broadcast address", claim: leavesAs("192.0.2.255"), refused: []string{"192.0.2.255 is the broadcast address of 192.0.2.0/24 on eth0" + as}},
+		{name: "another guest's public one", claim: leavesAs("192.0.2.50"), refused: []string{"192.0.2.50 is the public address of guest db" + as}},
+		{name: "another guest's own", claim: leavesAs("10.9.0.9"), refused: []string{"10.9.0.9 is routed to guest db" + as}},
+		{name: "public, of what another leaves as", claim: publicIs("203.0.113.77"), refused: []string{"203.0.113.77 is what guest db is masqueraded as" + public}},
+		{name: "routed, of what another leaves as", claim: asks("203.0.113.77"), refused: []string{"203.0.113.77 is what guest db is masqueraded as" + cannot}},
+		{name: "means nothing in mode route", claim: func(c *Claim) { c.Leaves = addrs("192.0.2.254") }},
+	})
 }
 
 func TestPublic(t *testing.T) {

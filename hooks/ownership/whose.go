@@ -105,6 +105,15 @@ func (j *judge) publicElsewhere(a netip.Addr, r *reasons) {
 	}
 }
 
+// leavesElsewhere says whether what another guest sends leaves as an address.
+func (j *judge) leavesElsewhere(a netip.Addr, r *reasons) {
+	for _, o := range j.rest {
+		if slices.Contains(o.Leaves, a) {
+			r.add(ofGuest, "%s is what %s is masqueraded as", a, o.Who)
+		}
+	}
+}
+
 // otherUplink warns of an address in a network that is not on the guest's uplink: nothing
 // there answers for it.
 func (j *judge) otherUplink(a netip.Addr) {

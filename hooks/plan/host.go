@@ -1,6 +1,9 @@
 package plan
 
-import "strconv"
+import (
+	"net/netip"
+	"strconv"
+)
 
 // HostRequest is what a mode is asked for the host's side of it: what the
 // network-* scripts of old were asked to start.
@@ -17,6 +20,10 @@ type HostRequest struct {
 	MAC   string
 	// Guests that the host's tables are to have room for, 0 to leave them.
 	Guests int
+	// Masquerade: what leaves by the uplink in IPv4 is masqueraded, whoever sends it, as
+	// MasqueradeAs, or, where that is zero, with the uplink's address.
+	Masquerade   bool
+	MasqueradeAs netip.Addr
 	// DownToRename: this kernel renames only what is down.
 	DownToRename bool
 	// Ours are the ifindexes of the bridges that networks of ours have.

@@ -50,6 +50,10 @@ type ForGuests struct {
 	DHCP      bool      `json:"dhcp,omitempty"`
 }
 
+// NoUplink is what a network is called that routes its guests and has no uplink: they reach the
+// host and each other.
+const NoUplink = "none"
+
 // Words say it as the configuration would, a setting each.
 func (g ForGuests) Words() (words []string) {
 	if g.Antispoof != "" {
@@ -108,6 +112,9 @@ type Request struct {
 	// NAT66: IPv6 is masqueraded, too, instead of routed. NoMasquerade: what
 	// has no public address does not leave at all.
 	NAT66, NoMasquerade bool
+	// MasqueradeAs are the addresses, one of each family at most, as which what is
+	// masqueraded leaves instead of with the uplink's.
+	MasqueradeAs []netip.Addr
 	// Open6: new flows from outside reach the guest's own IPv6 addresses, in a
 	// mode in which they do not by themselves.
 	Open6 bool

@@ -41,12 +41,17 @@ const (
 	// RuleOneToOne: the public address Public stands for the private one: DNAT
 	// in, SNAT out.
 	RuleOneToOne RuleKind = "one_to_one"
-	// RuleMasquerade: what Private sends out of an uplink leaves with the
-	// uplink's address.
+	// RuleMasquerade: what Private sends out of an uplink leaves as Public, which guests
+	// may share, or, where that is zero, with the uplink's address. An administrator's own
+	// translation comes before it.
 	RuleMasquerade RuleKind = "masquerade"
+	// RuleMasqueradeAll: what leaves by Dev in IPv4, whoever sends it, leaves as Public, or,
+	// where that is zero, with Dev's own address, unless another rule translates it.
+	RuleMasqueradeAll RuleKind = "masquerade_all"
 	// RuleLeaves: what Private sends out of Dev, an uplink that is this guest's and not the
 	// host's, is translated there as it is on the host's: it leaves as Public, or, where
-	// that is zero, with the uplink's address.
+	// that is zero, with the uplink's address. Masquerade: as by RuleMasquerade, else as by
+	// RuleOneToOne.
 	RuleLeaves RuleKind = "leaves"
 	// RuleForward: what arrives for Public, Protocol and the ports First to
 	// Last, from From (everywhere, when it is zero), goes to Private: to port
@@ -79,6 +84,8 @@ type Rule struct {
 	Last     uint16       `json:"last,omitempty"`
 	To       uint16       `json:"to,omitempty"`
 	From     netip.Prefix `json:"from,omitzero"`
+	// Masquerade says by which of two kinds a guest leaves.
+	Masquerade bool `json:"masquerade,omitempty"`
 
 	Absent bool `json:"absent,omitempty"`
 }
@@ -99,6 +106,8 @@ func (s Rule) Traits() Traits {
 	switch s.Kind {
 	case RuleGuestAddress, RuleOneToOne, RuleMasquerade, RuleLeaves, RuleForward:
 		t.Owner = OwnerNIC
+	case RuleMasqueradeAll:
+		t.Owner = OwnerNetwork
 	}
 	return t
 }
@@ -153,7 +162,16 @@ func (s Rule) sentence() []string {
 	case RuleOneToOne:
 		return []string{s.Public.String(), "stands for", s.Private.String()}
 	case RuleMasquerade:
+		if s.Public.IsValid() {
+			return []string{s.Private.String(), "leaves as", s.Public.String()}
+		}
 		return []string{s.Private.String(), "leaves with the uplink's address"}
+	case RuleMasqueradeAll:
+		as := "with its address"
+		if s.Public.IsValid() {
+			as = "as " + s.Public.String()
+		}
+		return []string{"what leaves by", s.Dev.Name, "and is not translated otherwise leaves", as}
 	case RuleLeaves:
 		as := "the address of that uplink"
 		if s.Public.IsValid() {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"vifctl/hooks/calllog"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/event"
 	"vifctl/hooks/process"
 	"vifctl/xenscripts"
@@ -79,9 +80,21 @@ func Run(ctx context.Context, c Caller, call Call) error {
 	return line.Err
 }
 
+// dialCall opens the session of a call. One that takes a port down has little time for a xenstored
+// that hangs, to be connected and to read the keys together.
+func dialCall(ctx context.Context, c Caller, call event.Call) *Session {
+	if call.Command.Up() {
+		return Dial(ctx, c)
+	}
+	keysBy := time.Now().Add(engine.KeysDeadline)
+	s := dialFor(ctx, c, engine.KeysDeadline)
+	s.KeysBy = keysBy
+	return s
+}
+
 // run fills in what the call came to.
 func run(ctx context.Context, c Caller, call Call, line *calllog.Call) error {
-	s := Dial(ctx, c)
+	s := dialCall(ctx, c, call.Call)
 	defer s.Close()
 	err := call.Err
 	if err == nil {

@@ -26,8 +26,13 @@ import (
 	"vifctl/xenscripts"
 )
 
-// DialTimeout bounds the wait for a xenstored that does not answer.
-const DialTimeout = 5 * time.Second
+// How long a xenstored is waited for that does not answer: DialTimeout to be connected, AnswerTimeout
+// for an answer, after which all that comes later is told at once that it hangs. Under load it takes
+// seconds for one.
+const (
+	DialTimeout   = 5 * time.Second
+	AnswerTimeout = 10 * time.Second
+)
 
 // Caller is the program that opens a session, and what it sees of the world
 // outside.
@@ -63,11 +68,13 @@ func New(c Caller) *Session {
 // Dial makes a session that can at least tell the toolstack what goes wrong from
 // here on. A xenstore that cannot be reached is no failure yet: taking a port
 // down does not depend on it.
-func Dial(ctx context.Context, c Caller) *Session {
+func Dial(ctx context.Context, c Caller) *Session { return dialFor(ctx, c, DialTimeout) }
+
+func dialFor(ctx context.Context, c Caller, wait time.Duration) *Session {
 	s := New(c)
-	ctx, cancel := context.WithTimeout(ctx, DialTimeout)
+	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	xs, err := xenstore.Dial(ctx)
+	xs, err := DialXenstore(ctx)
 	if err != nil {
 		s.NoXenstore = err
 		return s
@@ -75,6 +82,15 @@ func Dial(ctx context.Context, c Caller) *Session {
 	s.Xenstore = xs
 	s.closers = append(s.closers, func() { _ = xs.Close() })
 	return s
+}
+
+// DialXenstore connects to a xenstored that is given AnswerTimeout for each answer.
+func DialXenstore(ctx context.Context) (*xenstore.Client, error) {
+	xs, err := xenstore.Dial(ctx)
+	if err == nil {
+		xs.BePatient(AnswerTimeout)
+	}
+	return xs, err
 }
 
 // Close closes what was opened, the last first.

@@ -15,6 +15,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"time"
 
 	"vifctl/hooks/xenstore/internal/wire"
 )
@@ -31,6 +32,8 @@ type Client struct {
 	// writing and reading are held, by a value in them, while frames are written or read; channels because waiting for
 	// them must end with a context.
 	writing, reading chan struct{}
+	// patience is how long an answer may take, 0 for as long as the caller's context.
+	patience time.Duration
 	// turn is held in the same way from a request to its answer, where one has to wait for the other.
 	turn chan struct{}
 	// listening is the goroutine that reads once there is a watch; see listen.
@@ -58,6 +61,10 @@ func newClient(f *os.File, device bool) *Client {
 		pending: make(map[uint32]slot),
 	}
 }
+
+// BePatient bounds how long each answer may take: a daemon that takes longer hangs, and the connection is ended, so that who
+// asks next need not wait as well. It is to be called before anything is asked.
+func (c *Client) BePatient(limit time.Duration) { c.patience = limit }
 
 // Close ends the connection: pending and later calls get ErrClosed, every watch's channel is closed, and nothing of the
 // client is left running when it returns. Closing twice is no error.

@@ -87,6 +87,21 @@ func TestDaemonHangs(t *testing.T) {
 	})
 }
 
+// A client with a limit ends the connection to a daemon that hangs: who asks next does not wait.
+func TestDaemonHangsForThePatient(t *testing.T) {
+	on(t, func(t *testing.T, d daemon) {
+		c := dial(t, d)
+		c.BePatient(100 * time.Millisecond)
+		require.NoError(t, c.Write(within(t, time.Minute), "/test/key", "v"))
+		defer d.hang()()
+		for range 2 {
+			_, err := c.Read(context.Background(), "/test/key")
+			require.ErrorIs(t, err, xenstore.ErrClosed)
+			require.ErrorContains(t, err, "xenstored does not answer")
+		}
+	})
+}
+
 // When the daemon does not even read, writing has to end with the context too, and it costs the connection only when a
 // frame was left half written.
 func TestDaemonDoesNotRead(t *testing.T) {

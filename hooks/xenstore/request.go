@@ -88,8 +88,24 @@ func (c *Client) inTurn(ctx context.Context, tx uint32, r request) ([]answer, er
 	return c.exchange(ctx, tx, []request{r})
 }
 
+// errHangs is why a context ended that the caller did not end.
+var errHangs = errors.New("xenstored does not answer")
+
 // exchange is ask without a thought of the device.
 func (c *Client) exchange(ctx context.Context, tx uint32, requests []request) ([]answer, error) {
+	if c.patience == 0 {
+		return c.exchangeBefore(ctx, tx, requests)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, c.patience, errHangs)
+	defer cancel()
+	answers, err := c.exchangeBefore(ctx, tx, requests)
+	if errors.Is(err, errHangs) {
+		return nil, c.fail(fmt.Errorf("%w: %w: it has been given %s", ErrClosed, errHangs, c.patience))
+	}
+	return answers, err
+}
+
+func (c *Client) exchangeBefore(ctx context.Context, tx uint32, requests []request) ([]answer, error) {
 	b, err := c.send(ctx, tx, requests)
 	if err != nil {
 		return nil, err

@@ -98,7 +98,7 @@ func translate(r plan.Request, s *plan.Snapshot, ips []netip.Prefix) ([]plan.Ste
 	}
 	for _, ip := range ips {
 		if a := ip.Addr(); ip.IsSingleIP() && !taken[a] && !r.NoMasquerade && (a.Is4() || r.NAT66) {
-			rules = append(rules, plan.Rule{Kind: plan.RuleMasquerade, Private: a})
+			rules = append(rules, plan.Rule{Kind: plan.RuleMasquerade, Private: a, Public: as(r, a.Is6())})
 		}
 	}
 	for _, f := range r.Forwards {
@@ -117,6 +117,16 @@ func translate(r plan.Request, s *plan.Snapshot, ips []netip.Prefix) ([]plan.Ste
 	return rules, nil
 }
 
+// as is the address as which what is masqueraded leaves, zero for the uplink's.
+func as(r plan.Request, is6 bool) netip.Addr {
+	for _, a := range r.MasqueradeAs {
+		if a.Is6() == is6 {
+			return a
+		}
+	}
+	return netip.Addr{}
+}
+
 // leaves returns the rules of what leaves by an uplink that is not the host's.
 func leaves(r plan.Request, s *plan.Snapshot, translation []plan.Step) (rules []plan.Step) {
 	if s.Uplink == nil || r.HostUplink == "" || r.HostUplink == s.Uplink.Name {
@@ -125,7 +135,9 @@ func leaves(r plan.Request, s *plan.Snapshot, translation []plan.Step) (rules []
 	for _, step := range translation {
 		switch rule := step.(plan.Rule); rule.Kind {
 		case plan.RuleOneToOne, plan.RuleMasquerade:
-			rules = append(rules, plan.Rule{Kind: plan.RuleLeaves, Dev: s.Uplink.Dev, Private: rule.Private, Public: rule.Public})
+			rules = append(rules, plan.Rule{
+				Kind: plan.RuleLeaves, Dev: s.Uplink.Dev, Private: rule.Private, Public: rule.Public, Masquerade: rule.Kind == plan.RuleMasquerade,
+			})
 		default:
 		}
 	}

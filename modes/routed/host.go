@@ -22,9 +22,11 @@ const (
 func HostNeeds(r plan.HostRequest) plan.Query {
 	q := plan.Query{
 		AllLinks:   true,
-		Uplink:     &plan.UplinkQuery{Name: r.Uplink, Fallback: plan.FallbackUplink},
 		Everywhere: []plan.SysctlName{acceptRA},
 		Settings:   []string{strictDefault, strictAll, plan.Forwarding{Family: 6}.Path()},
+	}
+	if !r.NoUplink {
+		q.Uplink = &plan.UplinkQuery{Name: r.Uplink, Fallback: plan.FallbackUplink}
 	}
 	for _, t := range tables(r.Guests) {
 		q.Settings = append(q.Settings, t.path)
@@ -36,7 +38,7 @@ func HostNeeds(r plan.HostRequest) plan.Query {
 func Uplink(r plan.HostRequest, s *plan.Snapshot) (plan.Plan, error) {
 	switch {
 	case r.NoUplink:
-		return plan.Plan{}, fmt.Errorf("guests are routed to an uplink: netdev=none is for a bridge")
+		return plan.Plan{}, fmt.Errorf("guests are routed to an uplink: netdev=none is for a bridge, and for mode nat")
 	case s.Uplink == nil && r.Uplink != "":
 		return plan.Plan{}, fmt.Errorf("the uplink %s does not exist: bring it up, or name another with netdev=", r.Uplink)
 	case s.Uplink == nil:

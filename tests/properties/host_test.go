@@ -16,11 +16,14 @@ import (
 // checks is how many examples each property is tried with, unless -rapid.checks says otherwise.
 const checks = "15"
 
+// steps is how many things happen, on average, to a host whose guests come and go.
+const steps = "7"
+
 func TestMain(m *testing.M) {
 	flag.Parse()
 	given := map[string]bool{}
 	flag.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	for name, value := range map[string]string{"rapid.checks": checks, "rapid.shrinktime": "10s", "rapid.nofailfile": "true"} {
+	for name, value := range map[string]string{"rapid.checks": checks, "rapid.steps": steps, "rapid.shrinktime": "10s", "rapid.nofailfile": "true"} {
 		if !given[name] {
 			if err := flag.Set(name, value); err != nil {
 				panic(err)

@@ -183,7 +183,11 @@ func guest(n *inventory.NIC, wrong map[string][]Fault) Guest {
 		g.Translated = append(g.Translated, fmt.Sprintf("%s:%s → %d %s", listen, ports, fw.To, strings.Join(fw.Protocols, ",")))
 	}
 	if n.Mode == "nat" && len(g.Translated) == 0 && n.Entry.Masquerade {
-		g.Translated = append(g.Translated, "masqueraded")
+		as := "masqueraded"
+		for i, a := range n.Entry.MasqueradeAs.All() {
+			as += []string{" as ", ", "}[min(i, 1)] + a.String()
+		}
+		g.Translated = append(g.Translated, as)
 	}
 	return g
 }

@@ -144,6 +144,7 @@ func (f *Facts) readBackends(ctx context.Context, s Sources, nics map[plan.NIC]*
 	for _, domid := range domids {
 		devids, err := list(ctx, s.Xenstore, "backend/vif/"+domid)
 		if err != nil {
+			f.lost(err)
 			continue
 		}
 		for _, devid := range devids {
@@ -154,6 +155,13 @@ func (f *Facts) readBackends(ctx context.Context, s Sources, nics map[plan.NIC]*
 			}
 			f.readBackend(ctx, s, nicOf(nics, plan.NIC{Domid: d, Devid: i}))
 		}
+	}
+}
+
+// lost: the xenstored ended, or hangs, while it was read.
+func (f *Facts) lost(err error) {
+	if f.XenstoreErr == nil && errors.Is(err, xenstore.ErrClosed) {
+		f.XenstoreErr = err
 	}
 }
 
@@ -174,6 +182,7 @@ func (f *Facts) readBackend(ctx context.Context, s Sources, n *NIC) {
 	}
 	values, err := s.Xenstore.ReadAll(ctx, paths...)
 	if err != nil {
+		f.lost(err)
 		return
 	}
 	n.Backend = map[string]string{}
