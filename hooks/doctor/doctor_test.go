@@ -10,6 +10,7 @@ import (
 
 	"vifctl/hooks/doctor"
 	"vifctl/hooks/doctor/inventory"
+	"vifctl/hooks/firewall"
 	"vifctl/hooks/journal"
 	"vifctl/hooks/kernel"
 	"vifctl/hooks/plan"
@@ -106,8 +107,8 @@ func TestChecks(t *testing.T) {
 			"conntrack-full", doctor.Error, "is full", "1000 of",
 		},
 		"both variants of iptables": {
-			func(f *inventory.Facts) { f.Variants = []string{"legacy", "nf_tables"} },
-			"two-iptables", doctor.Warning, "Both variants", "ip_tables_names",
+			func(f *inventory.Facts) { f.Variants = []firewall.Variant{firewall.VariantLegacy, firewall.VariantNFT} },
+			"two-iptables", doctor.Warning, "Both variants", "iptables-legacy holds a rule",
 		},
 		"a drop of iptables-legacy": {
 			func(f *inventory.Facts) {

@@ -172,7 +172,7 @@ func twoVariants(f *inventory.Facts) []Finding {
 	}
 	return one(Finding{
 		Subject: host, Sentence: "Both variants of iptables hold rules: each shows only its own, and a packet passes both.",
-		Evidence: []string{"/proc/net/ip_tables_names is not empty", "nf_tables has tables of iptables-nft"},
+		Evidence: []string{"iptables-legacy holds a rule, or a policy that drops", "iptables-nft holds a rule, or a policy that drops"},
 		Fix:      []string{"iptables-legacy-save", "iptables-nft-save"},
 	})
 }

@@ -219,6 +219,15 @@ func (f *HostFirewall) Filters() ([]firewall.Filter, error) {
 	return fw.Filters(ctx)
 }
 
+// Variants are those of iptables that hold rules.
+func (f *HostFirewall) Variants() ([]firewall.Variant, error) {
+	fw, err := f.open()
+	if err != nil {
+		return nil, err
+	}
+	return fw.Variants()
+}
+
 // Tampered lists the chains of ours in nf_tables that are not as we made them.
 func (f *HostFirewall) Tampered(ctx context.Context) ([]string, error) {
 	fw, err := f.open()

@@ -2,6 +2,7 @@ package firewall
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strconv"
@@ -54,6 +55,25 @@ func (a *ForwardAccept) Filters(ctx context.Context) (all []Filter, err error) {
 		}
 	}
 	return all, nil
+}
+
+// Variants are those of iptables that hold a rule, or a policy that drops. A table that is empty
+// holds none: looking at it has made it.
+func (a *ForwardAccept) Variants() (all []Variant, err error) {
+	var nft, legacy holding
+	for _, f := range a.families {
+		if a.socket != nil {
+			err = errors.Join(err, nft.lookNFT(a.socket, f))
+		}
+		err = errors.Join(err, legacy.lookLegacy(f))
+	}
+	if legacy.any {
+		all = append(all, VariantLegacy)
+	}
+	if nft.any {
+		all = append(all, VariantNFT)
+	}
+	return all, err
 }
 
 // acceptsMark reports whether a rule that is not ours accepts what carries a mark.

@@ -16,6 +16,8 @@ type Firewall interface {
 	DropsByPort(ctx context.Context) (map[string]uint64, error)
 	// Filters tells what iptables' FORWARD drops, in either variant.
 	Filters() ([]firewall.Filter, error)
+	// Variants are those of iptables that hold a rule, or a policy that drops.
+	Variants() ([]firewall.Variant, error)
 	// Tampered lists the chains of ours that are not as we made them.
 	Tampered(ctx context.Context) ([]string, error)
 }

@@ -41,8 +41,8 @@ type Facts struct {
 	Settings map[string]string
 	// Foreign are other programs' rules in the way of forwarded packets.
 	Foreign []ForeignHook
-	// Variants of iptables that hold rules: "legacy", "nf_tables".
-	Variants []string
+	// Variants of iptables that hold rules.
+	Variants []firewall.Variant
 	// Drops are how many packets antispoofing has dropped, by the reason.
 	Drops map[string]uint64
 	// DropsElsewhere are those from interfaces that are no guest's, by name:

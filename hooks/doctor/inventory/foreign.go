@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -37,14 +36,10 @@ type ForeignHook struct {
 // readForeign lists chains that drop what is forwarded, and which variants of
 // iptables are in use.
 func (f *Facts) readForeign(s Sources) {
-	for _, path := range []string{"/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"} {
-		if names, err := os.ReadFile(path); err == nil && strings.TrimSpace(string(names)) != "" {
-			f.Variants = append(f.Variants, "legacy")
-		}
-	}
 	var filters []firewall.Filter
 	if s.Firewall != nil {
 		filters, _ = s.Firewall.Filters()
+		f.Variants, _ = s.Firewall.Variants()
 	}
 	for _, l := range filters {
 		if l.Variant == firewall.VariantLegacy {
@@ -55,8 +50,6 @@ func (f *Facts) readForeign(s Sources) {
 	}
 	f.readForeignTables(filters)
 	slices.Sort(f.Tables)
-	slices.Sort(f.Variants)
-	f.Variants = slices.Compact(f.Variants)
 	slices.SortFunc(f.Foreign, func(a, b ForeignHook) int {
 		return cmp.Or(strings.Compare(a.Chain, b.Chain), strings.Compare(a.Program, b.Program))
 	})
@@ -77,10 +70,7 @@ func (f *Facts) readForeignTables(filters []firewall.Filter) {
 		key := familyName(ch.Table.Family) + " " + ch.Table.Name
 		tables[key] = append(tables[key], ch.Name)
 	}
-	for key, names := range tables {
-		if ofIptables(key, names) {
-			f.Variants = append(f.Variants, "nf_tables")
-		}
+	for key := range tables {
 		if strings.HasSuffix(key, " vifctl") {
 			f.Tables = append(f.Tables, strings.TrimSuffix(key, " vifctl"))
 		}
