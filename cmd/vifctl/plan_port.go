@@ -26,7 +26,7 @@ func (o *planOptions) ports(ctx context.Context, c *command.Call, words []string
 		return command.Failed, err
 	}
 	for _, p := range ports {
-		d, err := s.Check(ctx, p.Port)
+		d, err := p.check(ctx, &s.Engine)
 		if err != nil {
 			end = end.Worse(c.Complain(err))
 			continue

@@ -174,12 +174,26 @@ func (p *Port) Missing() []plan.Action {
 // Right reports whether a port lacks nothing, as far as that can be told.
 func (p *Port) Right() bool { return p.Work == nil || p.Work.Right() }
 
+// Late is the tap of the emulated NIC for which no call came although a call of ours brought
+// its vif up, nil where there is none.
+func (n *NIC) Late() *Port {
+	if n.Stub != nil || n.Tap == nil || n.Tap.Link == nil || n.Tap.Record != nil || n.Vif == nil || n.Vif.Record == nil {
+		return nil
+	}
+	return n.Tap
+}
+
+// Driven reports whether the guest's PV driver has connected, as the backend has it.
+func (n *NIC) Driven() bool { return n.Backend["state"] == "4" }
+
 // Carrier is the port through which the guest's traffic goes, nil where there is
 // none: the tap as long as the emulated NIC is there, unless the PV driver has
 // connected and the tap is down.
 func (n *NIC) Carrier() *Port {
 	up := func(p *Port) bool { return p != nil && p.Link != nil && p.Link.Up }
 	switch {
+	case n.Late() != nil && !up(n.Tap) && !n.Driven():
+		return n.Tap
 	case up(n.Tap) && n.Tap.Link.Carrier, up(n.Tap) && !up(n.Vif):
 		return n.Tap
 	case up(n.Vif):
