@@ -119,6 +119,9 @@ func bridgeMissing(f *inventory.Facts) []Finding {
 				plan.Command("ip", "link", "add", bridge, "type", "bridge"), plan.Command("ip", "link", "set", bridge, "up"), online(n, nil),
 			},
 		}
+		if side, started := sideOf(f, bridge); started && !ok {
+			missing.Fix = []string{side.Command, online(n, nil)}
+		}
 		if ok {
 			missing.Sentence = fmt.Sprintf("%s, which %s is to be in, is no bridge.", bridge, n.Port())
 			missing.Evidence[0] = fmt.Sprintf("link %s is of the kind %s", bridge, l.Kind)

@@ -251,6 +251,9 @@ func noDefaultRoute(f *inventory.Facts) (all []Finding) {
 			found.of = append(found.of, f.Uplink(n), n.Backend["gatewaydev"], n.Entry.Uplink)
 		}
 		found.of = append(found.of, lostNames(f)...)
+		for _, s := range f.Sides {
+			found.of = append(found.of, s.Name)
+		}
 		all = append(all, found.touching(guests))
 	}
 	return all
@@ -271,12 +274,16 @@ func forwardingOff(f *inventory.Facts) (all []Finding) {
 			continue
 		}
 		name := "net." + strings.ReplaceAll(s.path, "/", ".")
-		all = append(all, Finding{
+		found := Finding{
 			Subject: host, Sentence: fmt.Sprintf("This host does not forward %s: nothing behind it is within reach of %s.", family(s.is6), who(guests)),
 			Evidence: []string{name + " is 0"},
 			// A file that sorts last: 99-sysctl.conf is /etc/sysctl.conf.
 			Fix: []string{"sysctl -w " + name + "=1", fmt.Sprintf("echo %s=1 >> /etc/sysctl.d/zz-vifctl.conf", name)},
-		}.touching(guests))
+		}
+		if router, ok := routerSide(f); ok {
+			found.of = []string{router.Name}
+		}
+		all = append(all, found.touching(guests))
 	}
 	return all
 }

@@ -14,6 +14,7 @@ import (
 	"vifctl/hooks/firewall"
 	"vifctl/hooks/journal"
 	"vifctl/hooks/kernel"
+	"vifctl/hooks/network"
 	"vifctl/hooks/plan"
 )
 
@@ -36,6 +37,9 @@ type Facts struct {
 	JournalErr error
 	// Interrupted are the NICs of which a call was killed half-way.
 	Interrupted []plan.NIC
+
+	// Sides are the networks that are started, and what of them is there.
+	Sides []network.Side
 
 	// Settings are the kernel's, by their path below /proc/sys/net.
 	Settings map[string]string

@@ -10,6 +10,7 @@ import (
 
 	"vifctl/configs"
 	"vifctl/hooks/kernel"
+	"vifctl/hooks/network"
 	"vifctl/xenscripts"
 )
 
@@ -19,6 +20,8 @@ func (f *Facts) readSurroundings(ctx context.Context, s Sources) {
 	f.VLANs, _ = s.Engine.Reader.BridgeVLANs()
 	f.Iptables = f.Config != nil && f.Config.Host.Firewall == configs.FirewallIptables
 	f.readManaged()
+	sides := network.Networks{Reader: s.Engine.Reader, Journal: s.Engine.Journal, Log: s.Engine.Log}
+	f.Sides, _ = sides.Sides(ctx)
 	f.Watcher = watcherRuns()
 	f.readScripts(s)
 	f.readForeign(s)
