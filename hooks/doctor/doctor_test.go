@@ -112,20 +112,20 @@ func TestChecks(t *testing.T) {
 		},
 		"a drop of iptables-legacy": {
 			func(f *inventory.Facts) {
-				f.Foreign = []inventory.ForeignHook{{Owner: "ufw", Chain: "ip filter FORWARD", Variant: "legacy"}}
+				f.Foreign = []inventory.ForeignHook{{Owner: "ufw", Family: "ip", Hook: "forward", Chain: "ip filter FORWARD", Variant: "legacy", Marked: true}}
 			},
 			"foreign-drop", doctor.Error, "The rules of ufw drop", "FORWARD has the policy drop",
 		},
 		"firewalld": {
 			func(f *inventory.Facts) {
-				f.Foreign = []inventory.ForeignHook{{Owner: "firewalld", Chain: "inet firewalld filter_FORWARD"}}
+				f.Foreign = []inventory.ForeignHook{{Owner: "firewalld", Family: "inet", Hook: "forward", Chain: "inet firewalld filter_FORWARD", Marked: true}}
 			},
 			"foreign-drop", doctor.Error, "The rules of firewalld drop", "filter_FORWARD decides",
 		},
 		"bridged packets through iptables": {
 			func(f *inventory.Facts) {
 				f.Settings["bridge/bridge-nf-call-iptables"] = "1"
-				f.Foreign = []inventory.ForeignHook{{Owner: "docker", Chain: "ip filter FORWARD", Accepts: true}}
+				f.Foreign = []inventory.ForeignHook{{Owner: "docker", Family: "ip", Hook: "forward", Chain: "ip filter FORWARD", Accepts: true}}
 			},
 			"bridge-through-iptables", doctor.Error, "Bridged packets go through iptables, where the rules of docker", "bridge-nf-call-iptables is 1",
 		},

@@ -43,7 +43,7 @@ type Facts struct {
 
 	// Settings are the kernel's, by their path below /proc/sys/net.
 	Settings map[string]string
-	// Foreign are other programs' rules in the way of forwarded packets.
+	// Foreign are other programs' chains that drop what guests send or receive.
 	Foreign []ForeignHook
 	// Variants of iptables that hold rules.
 	Variants []firewall.Variant

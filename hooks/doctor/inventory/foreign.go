@@ -16,24 +16,42 @@ import (
 	"vifctl/hooks/firewall"
 )
 
-// ForeignHook is a chain of another program's in the way of forwarded packets,
-// which drops those of guests: what no rule of it accepts, or by a rule.
+// ForeignHook is a chain of another program's in the way of packets, which drops those of
+// guests: what no rule of it accepts, or by a rule.
 type ForeignHook struct {
 	// Owner is the program by its usual name: docker, ufw, firewalld, or
 	// "another program".
 	Owner string
-	// Chain as `nft list chain` or iptables takes it: "ip filter FORWARD".
-	Chain string
-	// Variant of iptables that shows it, "" for nft's own, and Program: iptables
-	// or ip6tables, by the name that is of this variant.
+	// Family is nft's word (ip, ip6, inet, bridge, arp), and Hook is: prerouting, input, forward,
+	// output, postrouting.
+	Family, Hook string
+	// Chain as `nft list chain` or iptables takes it: "ip filter FORWARD", and Table its table
+	// alone, as iptables takes it: "filter".
+	Chain, Table string
+	// Variant of iptables that shows it, "" for nft's own, and Program: iptables,
+	// ip6tables, ebtables or arptables, by the name that is of this variant.
 	Variant, Program string
 	// Rule is the number of the rule that drops, 0 for the policy.
 	Rule int
-	// Accepts: a rule there lets pass what carries our mark.
-	Accepts bool
+	// Marked: what routed guests send carries our mark when it comes here. Accepts: a rule there
+	// lets it pass.
+	Marked, Accepts bool
+	// From and To are the ports of which a rule accepts what comes from them, or goes to them.
+	From, To []PortName
 }
 
-// readForeign lists chains that drop what is forwarded, and which variants of
+// PortName is an interface's name, or how such names begin.
+type PortName struct {
+	Name  string
+	Begin bool
+}
+
+// Named reports whether a name is among those.
+func Named(name string, of []PortName) bool {
+	return slices.ContainsFunc(of, func(p PortName) bool { return p.Name == name || p.Begin && strings.HasPrefix(name, p.Name) })
+}
+
+// readForeign lists chains that drop what guests send or receive, and which variants of
 // iptables are in use.
 func (f *Facts) readForeign(s Sources) {
 	var filters []firewall.Filter
@@ -44,18 +62,20 @@ func (f *Facts) readForeign(s Sources) {
 	for _, l := range filters {
 		if l.Variant == firewall.VariantLegacy {
 			f.Foreign = append(f.Foreign, ForeignHook{
-				Owner: ownerOf("filter", l.Chains), Chain: "FORWARD", Variant: "legacy", Program: l.Program + "-legacy", Rule: l.Rule, Accepts: l.Passes,
+				Owner: ownerOf("filter", l.Chains), Family: map[string]string{"iptables": "ip", "ip6tables": "ip6"}[l.Program], Hook: "forward",
+				Chain: "FORWARD", Table: "filter", Variant: "legacy", Program: l.Program + "-legacy", Rule: l.Rule, Marked: true, Accepts: l.Passes,
 			})
 		}
 	}
 	f.readForeignTables(filters)
 	slices.Sort(f.Tables)
-	slices.SortFunc(f.Foreign, func(a, b ForeignHook) int {
+	slices.SortStableFunc(f.Foreign, func(a, b ForeignHook) int {
 		return cmp.Or(strings.Compare(a.Chain, b.Chain), strings.Compare(a.Program, b.Program))
 	})
 }
 
-// readForeignTables looks at what nf_tables has, iptables-nft's tables among it.
+// readForeignTables looks at what nf_tables has, the tables of iptables-nft, ebtables-nft and
+// arptables-nft among it.
 func (f *Facts) readForeignTables(filters []firewall.Filter) {
 	c, err := nftables.New()
 	if err != nil {
@@ -65,25 +85,33 @@ func (f *Facts) readForeignTables(filters []firewall.Filter) {
 	if err != nil {
 		return
 	}
-	tables := map[string][]string{} // the names of each table's chains
+	tables := map[string][]*nftables.Chain{}
 	for _, ch := range chains {
 		key := familyName(ch.Table.Family) + " " + ch.Table.Name
-		tables[key] = append(tables[key], ch.Name)
+		tables[key] = append(tables[key], ch)
 	}
 	for key := range tables {
-		if strings.HasSuffix(key, " vifctl") {
-			f.Tables = append(f.Tables, strings.TrimSuffix(key, " vifctl"))
+		if family, ours := strings.CutSuffix(key, " "+firewall.TableName); ours {
+			f.Tables = append(f.Tables, family)
 		}
 	}
 	for _, ch := range chains {
-		if ch.Table.Name == firewall.TableName || ch.Hooknum == nil || *ch.Hooknum != *nftables.ChainHookForward || ch.Type != nftables.ChainTypeFilter {
+		if ch.Table.Name == firewall.TableName || ch.Hooknum == nil || ch.Type != nftables.ChainTypeFilter {
 			continue
 		}
-		key := familyName(ch.Table.Family) + " " + ch.Table.Name
-		h := ForeignHook{Owner: ownerOf(ch.Table.Name, tables[key]), Chain: key + " " + ch.Name}
-		if ofIptables(key, tables[key]) {
-			h.Variant, h.Program = "nf_tables", map[string]string{"ip": "iptables-nft", "ip6": "ip6tables-nft"}[familyName(ch.Table.Family)]
+		family := familyName(ch.Table.Family)
+		table := tables[family+" "+ch.Table.Name]
+		h := ForeignHook{
+			Owner: ownerOf(ch.Table.Name, namesOf(table)), Family: family, Hook: hookName(ch.Table.Family, *ch.Hooknum),
+			Chain: family + " " + ch.Table.Name + " " + ch.Name, Table: ch.Table.Name,
 		}
+		if h.Hook == "" || h.Owner == "firewalld" && h.Hook != "forward" {
+			continue
+		}
+		if h.Program = programOf(family, ch.Table.Name, namesOf(table)); h.Program != "" {
+			h.Variant = "nf_tables"
+		}
+		h.Marked = h.Hook == "forward" && family != "bridge" && family != "arp" && ch.Priority != nil && *ch.Priority > firewall.MarkPriority
 		policy := ch.Policy != nil && *ch.Policy == nftables.ChainPolicyDrop
 		if !policy && h.Owner != "firewalld" {
 			rules, err := c.GetRules(ch.Table, ch)
@@ -91,9 +119,127 @@ func (f *Facts) readForeignTables(filters []firewall.Filter) {
 				continue
 			}
 		}
-		h.Accepts = h.Rule == 0 && (passes(filters, h.Program) || acceptsMark(c, ch.Table, chains, f.Mark()))
+		h.accepted(c, ch, table)
+		h.Accepts = h.Marked && h.Rule == 0 && (passes(filters, h.Program) || acceptsMark(c, table, f.Mark()))
 		f.Foreign = append(f.Foreign, h)
 	}
+}
+
+func namesOf(chains []*nftables.Chain) (names []string) {
+	for _, ch := range chains {
+		names = append(names, ch.Name)
+	}
+	return names
+}
+
+// hookName is nft's word for a hook, whose numbers begin anew in some families.
+func hookName(family nftables.TableFamily, hook nftables.ChainHook) string {
+	names := []string{"prerouting", "input", "forward", "output", "postrouting"}
+	if family == nftables.TableFamilyARP {
+		names = []string{"input", "output", "forward"}
+	}
+	if family == nftables.TableFamilyNetdev || int(hook) >= len(names) {
+		return "" // at an interface's own ingress, which the kernel does not tell
+	}
+	return names[hook]
+}
+
+// programOf is the program of iptables-nft's kind that made a table, "" for nft's own.
+func programOf(family, table string, chains []string) string {
+	has := func(names ...string) bool {
+		return slices.ContainsFunc(chains, func(c string) bool { return slices.Contains(names, c) })
+	}
+	switch {
+	case !slices.Contains([]string{"filter", "nat", "mangle", "raw"}, table) || !has("INPUT", "FORWARD", "OUTPUT", "PREROUTING", "POSTROUTING"):
+		return ""
+	case family == "ip":
+		return "iptables-nft"
+	case family == "ip6":
+		return "ip6tables-nft"
+	case family == "bridge":
+		return "ebtables-nft"
+	case family == "arp":
+		return "arptables-nft"
+	}
+	return ""
+}
+
+// accepted finds the ports of which a rule of the table accepts all.
+func (h *ForeignHook) accepted(c *nftables.Conn, base *nftables.Chain, table []*nftables.Chain) {
+	for _, ch := range table {
+		rules, err := c.GetRules(ch.Table, ch)
+		if err != nil {
+			return
+		}
+		for i, r := range rules {
+			if h.Rule > 0 && ch == base && i+1 >= h.Rule {
+				break // it comes too late
+			}
+			from, to, ok := acceptedBy(c, r)
+			if everything := len(from)+len(to) == 0; !ok || everything && ch != base {
+				continue
+			} else if everything {
+				from = []PortName{{Begin: true}}
+				to = from
+			}
+			h.From, h.To = append(h.From, from...), append(h.To, to...)
+		}
+	}
+}
+
+// acceptedBy reads a rule that accepts all that comes from some interfaces, or goes to them; ok is
+// false for another. One without any interface accepts everything.
+func acceptedBy(c *nftables.Conn, r *nftables.Rule) (from, to []PortName, ok bool) {
+	key, form := expr.MetaKeyLEN, false
+	add := func(names ...PortName) bool {
+		switch key {
+		case expr.MetaKeyIIFNAME:
+			from = append(from, names...)
+		case expr.MetaKeyOIFNAME:
+			to = append(to, names...)
+		default:
+			return false
+		}
+		return true
+	}
+	for _, e := range r.Exprs {
+		switch e := e.(type) {
+		case *expr.Counter, *expr.Log:
+		case *expr.Meta:
+			key, form = e.Key, false
+		case *expr.Payload:
+			// arptables-nft asks that ARP be about Ethernet and IPv4, as all of it is.
+			if form = r.Table.Family == nftables.TableFamilyARP && slices.Contains([]uint32{0, 4, 5}, e.Offset); !form {
+				return nil, nil, false
+			}
+		case *expr.Cmp:
+			if form {
+				continue
+			}
+			name := string(bytes.TrimRight(e.Data, "\x00"))
+			if e.Op != expr.CmpOpEq || !add(PortName{name, len(name) == len(e.Data)}) {
+				return nil, nil, false
+			}
+		case *expr.Lookup:
+			set, err := c.GetSetByName(r.Table, e.SetName)
+			if err != nil || e.Invert || e.IsDestRegSet {
+				return nil, nil, false
+			}
+			elements, _ := c.GetSetElements(set)
+			for _, el := range elements {
+				if !add(PortName{Name: string(bytes.TrimRight(el.Key, "\x00"))}) {
+					return nil, nil, false
+				}
+			}
+		case *expr.Verdict:
+			// firewalld's zone that lets everything pass.
+			trusted := (e.Kind == expr.VerdictJump || e.Kind == expr.VerdictGoto) && strings.HasSuffix(e.Chain, "_trusted")
+			return from, to, e.Kind == expr.VerdictAccept || trusted && len(from)+len(to) > 0
+		default:
+			return nil, nil, false
+		}
+	}
+	return nil, nil, false
 }
 
 // passes: our own rule lets our mark pass in iptables-nft.
@@ -101,15 +247,6 @@ func passes(filters []firewall.Filter, program string) bool {
 	return slices.ContainsFunc(filters, func(l firewall.Filter) bool {
 		return l.Variant == firewall.VariantNFT && l.Program+"-nft" == program && l.Passes
 	})
-}
-
-// ofIptables reports whether a table is one that iptables-nft makes.
-func ofIptables(table string, chains []string) bool {
-	family, name, _ := strings.Cut(table, " ")
-	return (family == "ip" || family == "ip6") && slices.Contains([]string{"filter", "nat", "mangle", "raw"}, name) &&
-		slices.ContainsFunc(chains, func(c string) bool {
-			return slices.Contains([]string{"INPUT", "FORWARD", "OUTPUT", "PREROUTING", "POSTROUTING"}, c)
-		})
 }
 
 // ownerOf guesses a table's program by what is in it.
@@ -150,11 +287,11 @@ func familyName(f nftables.TableFamily) string {
 
 // acceptsMark looks for a rule of another program that accepts what carries a mark,
 // in any of a table's chains: by iptables' own match, or nft's.
-func acceptsMark(c *nftables.Conn, table *nftables.Table, chains []*nftables.Chain, mark uint32) bool {
+func acceptsMark(c *nftables.Conn, chains []*nftables.Chain, mark uint32) bool {
 	wanted := binary.NativeEndian.AppendUint32(nil, mark)
 	for _, ch := range chains {
 		// What is in ours is ours to tell.
-		if ch.Table.Name != table.Name || ch.Table.Family != table.Family || strings.HasPrefix(ch.Name, "VIFCTL-") {
+		if strings.HasPrefix(ch.Name, "VIFCTL-") {
 			continue
 		}
 		rules, err := c.GetRules(ch.Table, ch)
