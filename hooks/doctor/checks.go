@@ -25,6 +25,7 @@ func Checks() []Check {
 		{"conntrack-full", Error, "a connection table that is full, or nearly", nil, conntrackFull},
 		{"two-iptables", Warning, "rules in both variants of iptables", nil, twoVariants},
 		{"foreign-drop", Error, "another program's rules that drop what guests send", nil, foreignDrop},
+		{"dhcp-blocked", Error, "another program's rules that keep guests from the DHCP server of this host", nil, dhcpBlocked},
 		{"bridge-through-iptables", Error, "bridged packets that are dropped by iptables", nil, bridgeNetfilter},
 		{"table-missing", Error, "rules of ours that another program has flushed", nil, tableMissing},
 		{"chain-changed", Error, "chains of ours that another program has changed", []string{"table-missing"}, chainsChanged},

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"vifctl/hooks/doctor/inventory"
+	"vifctl/hooks/journal"
 	"vifctl/hooks/plan"
 )
 
@@ -147,6 +148,47 @@ func letPass(f *inventory.Facts, h inventory.ForeignHook, guests []*inventory.NI
 		}
 	}
 	return commands
+}
+
+// dhcpBlocked looks for filters before a DHCP server of this host's that guests ask.
+func dhcpBlocked(f *inventory.Facts) (all []Finding) {
+	for _, h := range f.Foreign {
+		var guests []*inventory.NIC
+		for _, n := range routed(f) {
+			if h.Hook == "input" && (h.Family == "ip" || h.Family == "inet") && slices.ContainsFunc(n.Ports(), func(p *inventory.Port) bool {
+				return leases(p) && !inventory.Named(p.Name, h.From) && !inventory.Named(p.Name, h.DHCP)
+			}) {
+				guests = append(guests, n)
+			}
+		}
+		if len(guests) == 0 {
+			continue
+		}
+		found := Finding{
+			Subject: host, Sentence: fmt.Sprintf("The rules of %s keep %s from the DHCP server of this host.", h.Owner, who(guests)),
+			Evidence: []string{dropsBy(h), "no rule there accepts UDP port 67 from guests' ports"},
+		}
+		for _, name := range portNames(guests) {
+			switch {
+			case h.Owner == "firewalld":
+				found.Fix = letPass(f, h, guests)
+			case h.Program != "":
+				found.Fix = append(found.Fix, plan.Command(h.Program, "-I", "INPUT", "-i", strings.Replace(name, "*", "+", 1), "-p", "udp", "--dport", "67", "-j", "ACCEPT"))
+			default:
+				found.Fix = append(found.Fix, fmt.Sprintf("nft insert rule %s iifname '\"%s\"' udp dport 67 accept", h.Chain, name))
+			}
+		}
+		all = append(all, found.touching(guests))
+	}
+	return all
+}
+
+// leases: a DHCP server was told of the guest behind a port.
+func leases(p *inventory.Port) bool {
+	return p.Record != nil && slices.ContainsFunc(p.Record.Entries, func(e journal.Entry) bool {
+		host, ok := e.Step.(plan.DHCPHost)
+		return ok && !host.Absent
+	})
 }
 
 // portNames are names for guests' ports that last: Xen's own begin with vif and a number that

@@ -20,6 +20,10 @@ type Filter struct {
 	// Policy: it drops what no rule accepts. Passes: but not what carries the mark
 	// of our ports.
 	Policy, Passes bool
+	// Input: it is of INPUT, and DHCP are the interfaces, as iptables writes them ("vif+"; "+" is
+	// any), from which a rule accepts requests to a DHCP server. It is told of iptables-legacy alone.
+	Input bool
+	DHCP  []string
 	// Rule is the number, from 1, of a rule that drops everything that is new,
 	// with none before it that could have accepted some of it; 0 for none. It is
 	// told of iptables-legacy alone: anyone can list nft's rules.
@@ -49,6 +53,11 @@ func (a *ForwardAccept) Filters(ctx context.Context) (all []Filter, err error) {
 			if f.Variant == VariantLegacy && f.Program == family.program {
 				all[i].Chains, all[i].Passes = chains, f.Passes || acceptsMark(filter, a.options.Mark)
 			}
+		}
+		if n := dropsRest(filter.rules["INPUT"]); family.program == "iptables" && (n > 0 || filter.policy["INPUT"] == "DROP") {
+			all = append(all, Filter{
+				Variant: VariantLegacy, Program: family.program, Chains: chains, Input: true, Policy: n == 0, Rule: n, DHCP: acceptsDHCP(filter),
+			})
 		}
 		if n := dropsAll(filter.rules["FORWARD"]); n > 0 {
 			all = append(all, Filter{Variant: VariantLegacy, Program: family.program, Chains: chains, Rule: n})
@@ -91,6 +100,35 @@ func acceptsMark(t *xtTable, mark uint32) bool {
 		}
 	}
 	return false
+}
+
+// dropsRest is the number of the first rule that drops all that comes to it, 0 for none.
+func dropsRest(rules []string) int {
+	return 1 + slices.IndexFunc(rules, func(words string) bool {
+		fields := strings.Fields(words)
+		target := after(fields, "-j")
+		return len(fields) > 0 && fields[0] == "-j" && (target == "DROP" || target == "REJECT")
+	})
+}
+
+// acceptsDHCP are the interfaces from which a rule accepts what is for UDP port 67, or everything.
+func acceptsDHCP(t *xtTable) (from []string) {
+	for _, rules := range t.rules {
+		for _, words := range rules {
+			fields := strings.Fields(words)
+			ports := strings.Split(after(fields, "--dport")+after(fields, "--dports"), ",")
+			asked := after(fields, "-p") == "udp" && slices.ContainsFunc(ports, func(p string) bool { return p == "67" || p == "67:68" })
+			if after(fields, "-j") != "ACCEPT" || !asked && !(len(fields) == 4 && fields[0] == "-i") && len(fields) != 2 {
+				continue
+			}
+			if name := after(fields, "-i"); name != "" {
+				from = append(from, name)
+			} else {
+				from = append(from, "+")
+			}
+		}
+	}
+	return from
 }
 
 // after is the word behind another, "" for none.

@@ -38,6 +38,8 @@ type ForeignHook struct {
 	Marked, Accepts bool
 	// From and To are the ports of which a rule accepts what comes from them, or goes to them.
 	From, To []PortName
+	// DHCP are the ports from which a rule at an input accepts requests to a DHCP server.
+	DHCP []PortName
 }
 
 // PortName is an interface's name, or how such names begin.
@@ -60,7 +62,9 @@ func (f *Facts) readForeign(s Sources) {
 		f.Variants, _ = s.Firewall.Variants()
 	}
 	for _, l := range filters {
-		if l.Variant == firewall.VariantLegacy {
+		if l.Variant == firewall.VariantLegacy && l.Input {
+			f.Foreign = append(f.Foreign, legacyInput(l))
+		} else if l.Variant == firewall.VariantLegacy {
 			f.Foreign = append(f.Foreign, ForeignHook{
 				Owner: ownerOf("filter", l.Chains), Family: map[string]string{"iptables": "ip", "ip6tables": "ip6"}[l.Program], Hook: "forward",
 				Chain: "FORWARD", Table: "filter", Variant: "legacy", Program: l.Program + "-legacy", Rule: l.Rule, Marked: true, Accepts: l.Passes,
@@ -72,6 +76,19 @@ func (f *Facts) readForeign(s Sources) {
 	slices.SortStableFunc(f.Foreign, func(a, b ForeignHook) int {
 		return cmp.Or(strings.Compare(a.Chain, b.Chain), strings.Compare(a.Program, b.Program))
 	})
+}
+
+// legacyInput is the INPUT of iptables-legacy.
+func legacyInput(l firewall.Filter) ForeignHook {
+	h := ForeignHook{
+		Owner: ownerOf("filter", l.Chains), Family: "ip", Hook: "input",
+		Chain: "INPUT", Table: "filter", Variant: "legacy", Program: l.Program + "-legacy", Rule: l.Rule,
+	}
+	for _, name := range l.DHCP {
+		begin, begins := strings.CutSuffix(name, "+")
+		h.DHCP = append(h.DHCP, PortName{begin, begins})
+	}
+	return h
 }
 
 // readForeignTables looks at what nf_tables has, the tables of iptables-nft, ebtables-nft and
@@ -105,7 +122,8 @@ func (f *Facts) readForeignTables(filters []firewall.Filter) {
 			Owner: ownerOf(ch.Table.Name, namesOf(table)), Family: family, Hook: hookName(ch.Table.Family, *ch.Hooknum),
 			Chain: family + " " + ch.Table.Name + " " + ch.Name, Table: ch.Table.Name,
 		}
-		if h.Hook == "" || h.Owner == "firewalld" && h.Hook != "forward" {
+		input := h.Hook == "input" && family != "bridge" && family != "arp"
+		if h.Hook == "" || h.Owner == "firewalld" && h.Hook != "forward" && !input {
 			continue
 		}
 		if h.Program = programOf(family, ch.Table.Name, namesOf(table)); h.Program != "" {
@@ -113,9 +131,13 @@ func (f *Facts) readForeignTables(filters []firewall.Filter) {
 		}
 		h.Marked = h.Hook == "forward" && family != "bridge" && family != "arp" && ch.Priority != nil && *ch.Priority > firewall.MarkPriority
 		policy := ch.Policy != nil && *ch.Policy == nftables.ChainPolicyDrop
-		if !policy && h.Owner != "firewalld" {
+		if !policy && (h.Owner != "firewalld" || input) {
 			rules, err := c.GetRules(ch.Table, ch)
-			if h.Rule = dropsAll(rules); err != nil || h.Rule == 0 {
+			h.Rule = dropsAll(rules)
+			if input {
+				h.Rule = dropsRest(rules) // what is accepted before is looked for below
+			}
+			if err != nil || h.Rule == 0 {
 				continue
 			}
 		}
@@ -174,6 +196,9 @@ func (h *ForeignHook) accepted(c *nftables.Conn, base *nftables.Chain, table []*
 		for i, r := range rules {
 			if h.Rule > 0 && ch == base && i+1 >= h.Rule {
 				break // it comes too late
+			}
+			if from, ok := acceptsDHCP(c, r); ok && h.Hook == "input" {
+				h.DHCP = append(h.DHCP, from...)
 			}
 			from, to, ok := acceptedBy(c, r)
 			if everything := len(from)+len(to) == 0; !ok || everything && ch != base {
