@@ -8,11 +8,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"vifctl/configs"
 	"vifctl/hooks/doctor"
 	"vifctl/hooks/doctor/inventory"
 	"vifctl/hooks/firewall"
 	"vifctl/hooks/journal"
 	"vifctl/hooks/kernel"
+	"vifctl/hooks/network"
 	"vifctl/hooks/plan"
 )
 
@@ -170,6 +172,33 @@ func TestChecks(t *testing.T) {
 			require.Contains(t, found[i].Evidence[0]+found[i].Evidence[len(found[i].Evidence)-1], tc.evidence)
 		})
 	}
+}
+
+// A larger table of connections lasts, and has the buckets that it needs: it comes with the number of
+// guests, where the host is their router.
+func TestLargerTable(t *testing.T) {
+	t.Parallel()
+	f := host()
+	f.Tracked, f.TrackedMost = 65536, 65536
+	f.Config = &configs.Config{}
+	require.Equal(t, []string{
+		"set guests = 128 under [host] in /etc/xen/vifctl.toml",
+		`set network = ["route"] there, and systemctl enable vifctl-network`,
+		"vifctl network start route",
+	}, doctor.Diagnose(f)[0].Fix)
+
+	f.Sides = []network.Side{{Mode: "route", Name: "eth0", Command: "vifctl network start route netdev=eth0"}}
+	f.Config.Host.Networks, f.Config.Host.Guests = "route netdev=eth0", 500
+	require.Equal(t, []string{"vifctl network start route netdev=eth0"}, doctor.Diagnose(f)[0].Fix)
+
+	f.NICs[1].Mode = "bridge"
+	require.Equal(t, []string{
+		"sysctl -w net.netfilter.nf_conntrack_buckets=262144", "echo net.netfilter.nf_conntrack_buckets=262144 >> /etc/sysctl.d/zz-vifctl.conf",
+		"sysctl -w net.netfilter.nf_conntrack_max=262144", "echo net.netfilter.nf_conntrack_max=262144 >> /etc/sysctl.d/zz-vifctl.conf",
+	}, doctor.Diagnose(f)[0].Fix)
+
+	f.Tracked = 10000
+	require.Empty(t, doctor.Diagnose(f))
 }
 
 // A guest that reboots or migrates has two domains for a moment: that is no

@@ -10,6 +10,7 @@ import (
 	"vifctl/hooks/journal"
 	"vifctl/hooks/kernel"
 	"vifctl/hooks/plan"
+	routedmode "vifctl/modes/routed"
 )
 
 func one(f Finding) []Finding { return []Finding{f} }
@@ -158,12 +159,44 @@ func conntrackFull(f *inventory.Facts) []Finding {
 	found := Finding{
 		Subject: host, Sentence: "The table of tracked connections is nearly full: soon new ones are dropped.", Severity: Warning,
 		Evidence: []string{fmt.Sprintf("net.netfilter.nf_conntrack_count is %d of nf_conntrack_max %d", f.Tracked, f.TrackedMost)},
-		Fix:      []string{fmt.Sprintf("sysctl -w net.netfilter.nf_conntrack_max=%d", 4*f.TrackedMost)},
+		Fix:      largerTable(f, 4*f.TrackedMost),
+	}
+	if buckets := f.Settings["netfilter/nf_conntrack_buckets"]; buckets != "" {
+		found.Evidence = append(found.Evidence, "net.netfilter.nf_conntrack_buckets is "+buckets)
 	}
 	if f.Tracked*100 >= f.TrackedMost*99 {
 		found.Severity, found.Sentence = Error, "The table of tracked connections is full: new ones are dropped."
 	}
 	return one(found)
+}
+
+// largerTable makes room for so many connections, and buckets to find them in, so that it lasts: by
+// what `vifctl network` sets for a number of guests, and on a host that is no router for them by a
+// file that sorts last.
+func largerTable(f *inventory.Facts, connections int) []string {
+	guests := routed(f)
+	number := routedmode.GuestsFor(connections)
+	if len(guests) == 0 || number == 0 || f.Config == nil {
+		fix := []string{}
+		for _, name := range []string{"nf_conntrack_buckets", "nf_conntrack_max"} {
+			fix = append(fix, fmt.Sprintf("sysctl -w net.netfilter.%s=%d", name, connections),
+				fmt.Sprintf("echo net.netfilter.%s=%d >> /etc/sysctl.d/zz-vifctl.conf", name, connections))
+		}
+		return fix
+	}
+	mode := guests[0].Mode
+	var fix []string
+	if number > f.Config.Host.Guests {
+		fix = append(fix, fmt.Sprintf("set guests = %d under [host] in /etc/xen/vifctl.toml", number))
+	}
+	router, started := routerSide(f)
+	if !slices.ContainsFunc(f.Config.Host.Networks.All(), func(words []string) bool { return words[0] != "bridge" }) {
+		fix = append(fix, fmt.Sprintf("set network = [%q] there, and systemctl enable vifctl-network", mode))
+	}
+	if started {
+		return append(fix, router.Command)
+	}
+	return append(fix, "vifctl network start "+mode)
 }
 
 func twoVariants(f *inventory.Facts) []Finding {

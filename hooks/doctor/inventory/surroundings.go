@@ -40,7 +40,7 @@ func (f *Facts) readSettings() {
 	paths := []string{
 		"ipv4/ip_forward", "ipv6/conf/all/forwarding", "ipv4/conf/all/rp_filter", "ipv4/conf/all/proxy_arp",
 		"bridge/bridge-nf-call-iptables", "bridge/bridge-nf-call-ip6tables", "bridge/bridge-nf-call-arptables",
-		"netfilter/nf_conntrack_count", "netfilter/nf_conntrack_max",
+		"netfilter/nf_conntrack_count", "netfilter/nf_conntrack_max", "netfilter/nf_conntrack_buckets",
 	}
 	names := map[string]bool{}
 	for i := range f.NICs {
