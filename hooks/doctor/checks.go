@@ -45,6 +45,8 @@ func Checks() []Check {
 		{"route-missing", Error, "no route to a guest", []string{"ipv6-disabled", "port-down", "gateway-address-missing", "managed-port", "uplink-down"}, routeMissing},
 		{"route-elsewhere", Error, "another program's route that leads a guest's packets away", []string{"port-down", "route-missing", "uplink-down"}, routeElsewhere},
 		{"leaves-elsewhere", Warning, "guests' packets that do not leave by their uplink", []string{"no-default-route", "uplink-missing", "uplink-down"}, leavesElsewhere},
+		{"unaddressed", Warning, "a routed port to which this host sends nothing", []string{"hotplug-failed", "port-down"}, unaddressed},
+		{"router-without-route", Warning, "an address that a router has to lead to this host", []string{"no-default-route", "uplink-missing", "uplink-down", "forwarding-off", "foreign-drop", "route-missing"}, routerWithoutRoute},
 		{"proxy-arp-off", Error, "a port on which the host answers for no other address", nil, proxyARP},
 		{"proxy-ndp-missing", Error, "IPv6 addresses that the uplink does not answer for", []string{"ipv6-disabled", "uplink-missing", "uplink-down"}, proxyNDP},
 		{"gateway-unanswered", Error, "a gateway's address that the host does not answer for", []string{"gateway-address-missing", "port-down"}, gatewayUnanswered},

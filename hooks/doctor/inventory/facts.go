@@ -73,6 +73,8 @@ type Facts struct {
 	// Tracked and TrackedMost are the connections that the kernel tracks, and how
 	// many it can; 0 where it tracks none.
 	Tracked, TrackedMost int
+	// Flows are the connections of guests' addresses that a router has to lead here.
+	Flows map[netip.Addr]FlowCount
 	// Reaches4 and Reaches6: the kernel has a route to the world, in whatever table.
 	Reaches4, Reaches6 bool
 

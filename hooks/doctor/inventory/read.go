@@ -72,6 +72,7 @@ func Read(ctx context.Context, s Sources) (*Facts, error) {
 	f.readSurroundings(ctx, s)
 	f.readOwnership(s)
 	f.readWays(s.Engine)
+	f.readFlows(s.Engine)
 	return f, nil
 }
 
