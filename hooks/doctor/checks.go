@@ -29,6 +29,8 @@ func Checks() []Check {
 		{"dhcp-blocked", Error, "another program's rules that keep guests from the DHCP server of this host", nil, dhcpBlocked},
 		{"bridge-through-iptables", Error, "bridged packets that are dropped by iptables", nil, bridgeNetfilter},
 		{"table-missing", Error, "rules of ours that another program has flushed", nil, tableMissing},
+		{"leftover-rules", Warning, "rules of guests that have gone", []string{"stale-record"}, leftoverRules},
+		{"foreign-first", Error, "another program's rules before vifctl's in iptables", []string{"table-missing"}, foreignFirst},
 		{"chain-changed", Error, "chains of ours that another program has changed", []string{"table-missing"}, chainsChanged},
 
 		{"bridge-missing", Error, "a bridge that does not exist", []string{"network-missing"}, bridgeMissing},
@@ -52,7 +54,7 @@ func Checks() []Check {
 		{"gateway-unanswered", Error, "a gateway's address that the host does not answer for", []string{"gateway-address-missing", "port-down"}, gatewayUnanswered},
 		{"rp-filter", Error, "what a guest sends, dropped for coming from the wrong side", []string{"route-missing", "tap-not-up", "port-down"}, reversePath},
 		{"public-address-missing", Error, "a public address that the uplink does not have", []string{"uplink-missing", "uplink-down"}, publicAddress},
-		{"translation-missing", Error, "DNAT, SNAT, masquerade or a port forward that is not in force", []string{"table-missing", "chain-changed", "uplink-down"}, translationMissing},
+		{"translation-missing", Error, "DNAT, SNAT, masquerade or a port forward that is not in force", []string{"table-missing", "foreign-first", "chain-changed", "uplink-down"}, translationMissing},
 		{"mark-missing", Error, "packets of guests that others' rules cannot tell from strangers'", []string{"foreign-drop", "table-missing", "chain-changed"}, markMissing},
 		{"antispoofing-missing", Error, "a guest that may pretend to be another", []string{"table-missing", "chain-changed"}, antispoofingMissing},
 		{"not-its-own", Error, "a guest that has what is the host's, a router's or another guest's", nil, notItsOwn},

@@ -124,6 +124,12 @@ func TestChecks(t *testing.T) {
 			},
 			"foreign-drop", doctor.Error, "The rules of firewalld drop", "filter_FORWARD decides",
 		},
+		"rules that are restored at boot": {
+			func(f *inventory.Facts) {
+				f.Leftovers, f.SavedRules = []string{"element of vif9.0 in the set gports"}, []string{"/etc/iptables/rules.v4"}
+			},
+			"leftover-rules", doctor.Warning, "that no guest here wants", "/etc/iptables/rules.v4 has chains called VIFCTL-",
+		},
 		"bridged packets through iptables": {
 			func(f *inventory.Facts) {
 				f.Settings["bridge/bridge-nf-call-iptables"] = "1"

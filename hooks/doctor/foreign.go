@@ -209,6 +209,35 @@ func portNames(guests []*inventory.NIC) (names []string) {
 	return names
 }
 
+// foreignFirst looks for other programs' rules before vifctl's own in iptables: who translates first
+// decides as whom a guest is seen.
+func foreignFirst(f *inventory.Facts) []Finding {
+	if len(f.Ahead) == 0 {
+		return nil
+	}
+	return one(Finding{
+		Subject: host, Sentence: "Another program's rules come before vifctl's in iptables: a guest with a public address may be seen as this host.",
+		Evidence: f.Ahead, Fix: []string{"vifctl repair"},
+	})
+}
+
+// leftoverRules looks for rules of guests that have gone, as a program restores them at boot that has
+// saved them.
+func leftoverRules(f *inventory.Facts) []Finding {
+	if len(f.Leftovers) == 0 || len(f.Interrupted) > 0 {
+		return nil
+	}
+	found := Finding{
+		Subject: host, Sentence: "The firewall has rules of vifctl's that no guest here wants: addresses that others may have by now lead nowhere.",
+		Evidence: slices.Clone(f.Leftovers), Fix: []string{"vifctl repair --garbage"},
+	}
+	for _, path := range f.SavedRules {
+		found.Evidence = append(found.Evidence, path+" has chains called VIFCTL-, which come back at boot")
+		found.Fix = append(found.Fix, fmt.Sprintf("sed -i /VIFCTL-/d %s", path))
+	}
+	return one(found)
+}
+
 func bridgeNetfilter(f *inventory.Facts) []Finding {
 	const key = "bridge/bridge-nf-call-iptables"
 	forwards := func(h inventory.ForeignHook) bool {

@@ -244,6 +244,35 @@ func (f *HostFirewall) Tampered(ctx context.Context) ([]string, error) {
 	return chains, explain(err)
 }
 
+// Leftovers tells what no port that is there wants any more.
+func (f *HostFirewall) Leftovers(ctx context.Context, there func(port string) bool) ([]string, error) {
+	fw, err := f.open()
+	if err != nil {
+		return nil, err
+	}
+	looker, ok := fw.Firewall.(interface {
+		Leftovers(context.Context, func() ([]plan.Rule, error), func(string) bool) ([]string, error)
+	})
+	if !ok {
+		return nil, nil
+	}
+	all, err := looker.Leftovers(ctx, f.wanted, there)
+	return all, explain(err)
+}
+
+// Ahead tells which rules of other programs' come before ours in iptables.
+func (f *HostFirewall) Ahead(ctx context.Context) ([]string, error) {
+	fw, err := f.open()
+	if err != nil {
+		return nil, err
+	}
+	x, ok := fw.Firewall.(*firewall.IPTables)
+	if !ok {
+		return nil, nil
+	}
+	return x.Ahead(ctx)
+}
+
 // Close frees what was opened.
 func (f *HostFirewall) Close() {
 	if f.opened != nil {

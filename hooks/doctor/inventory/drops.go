@@ -1,7 +1,9 @@
 package inventory
 
 import (
+	"bytes"
 	"context"
+	"os"
 
 	"vifctl/hooks/firewall"
 	"vifctl/hooks/openvswitch"
@@ -18,6 +20,10 @@ type Firewall interface {
 	Filters() ([]firewall.Filter, error)
 	// Variants are those of iptables that hold a rule, or a policy that drops.
 	Variants() ([]firewall.Variant, error)
+	// Leftovers tells which rules of ours no port that is there wants, and Ahead which of other
+	// programs' come before ours in iptables.
+	Leftovers(ctx context.Context, there func(port string) bool) ([]string, error)
+	Ahead(ctx context.Context) ([]string, error)
 	// Tampered lists the chains of ours that are not as we made them.
 	Tampered(ctx context.Context) ([]string, error)
 }
@@ -27,6 +33,18 @@ func (f *Facts) readDrops(ctx context.Context, s Sources) {
 		return
 	}
 	f.Tampered, _ = s.Firewall.Tampered(ctx)
+	f.Ahead, _ = s.Firewall.Ahead(ctx)
+	if f.JournalErr == nil { // else nothing tells what is wanted
+		f.Leftovers, _ = s.Firewall.Leftovers(ctx, func(port string) bool {
+			_, there := f.Host.Named(port)
+			return there
+		})
+	}
+	for _, path := range []string{"/etc/iptables/rules.v4", "/etc/iptables/rules.v6"} {
+		if text, err := os.ReadFile(path); err == nil && bytes.Contains(text, []byte(":VIFCTL-")) {
+			f.SavedRules = append(f.SavedRules, path)
+		}
+	}
 	f.Drops, _ = s.Firewall.Drops(ctx)
 	byPort, _ := s.Firewall.DropsByPort(ctx)
 	f.DropsElsewhere = map[string]uint64{}

@@ -57,6 +57,10 @@ type Facts struct {
 	// Tampered are the chains of ours that another program has changed, as `nft
 	// list chain` takes them.
 	Tampered []string
+	// Leftovers are rules of ours that no port wants, and SavedRules the files from which
+	// iptables-persistent restores such at boot. Ahead are rules of other programs' that come before
+	// ours in iptables.
+	Leftovers, SavedRules, Ahead []string
 	// Iptables: vifctl's own rules are iptables'.
 	Iptables bool
 	// VLANs are the VLANs that bridges' ports are in, by ifindex; empty where the
