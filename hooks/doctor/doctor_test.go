@@ -128,7 +128,7 @@ func TestChecks(t *testing.T) {
 			func(f *inventory.Facts) {
 				f.Leftovers, f.SavedRules = []string{"element of vif9.0 in the set gports"}, []string{"/etc/iptables/rules.v4"}
 			},
-			"leftover-rules", doctor.Warning, "that no guest here wants", "/etc/iptables/rules.v4 has chains called VIFCTL-",
+			"leftover-rules", doctor.Warning, "for guests that have gone", "/etc/iptables/rules.v4 has chains called VIFCTL-",
 		},
 		"bridged packets through iptables": {
 			func(f *inventory.Facts) {

@@ -28,7 +28,7 @@ func foreignDrop(f *inventory.Facts) (all []Finding) {
 		case h.Rule == 0 && h.Marked:
 			found.Evidence = append(found.Evidence, fmt.Sprintf("no rule there accepts the mark 0x%x of guests' packets", f.Mark()))
 		case h.Rule == 0:
-			found.Evidence = append(found.Evidence, fmt.Sprintf("no rule there accepts what is of %s", who(guests)))
+			found.Evidence = append(found.Evidence, fmt.Sprintf("no rule there accepts the packets of %s", who(guests)))
 		}
 		all = append(all, found.touching(guests))
 	}
@@ -228,7 +228,7 @@ func leftoverRules(f *inventory.Facts) []Finding {
 		return nil
 	}
 	found := Finding{
-		Subject: host, Sentence: "The firewall has rules of vifctl's that no guest here wants: addresses that others may have by now lead nowhere.",
+		Subject: host, Sentence: "The firewall still has rules of vifctl's for guests that have gone: they may translate addresses that another guest has by now.",
 		Evidence: slices.Clone(f.Leftovers), Fix: []string{"vifctl repair --garbage"},
 	}
 	for _, path := range f.SavedRules {
