@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -68,12 +69,18 @@ func sides(h inventory.ForeignHook) (from, to bool) {
 	return slices.Contains([]string{"prerouting", "input", "forward"}, h.Hook), slices.Contains([]string{"forward", "output", "postrouting"}, h.Hook)
 }
 
-// letThrough reports whether rules there accept what comes from a guest's ports and goes to them.
+// letThrough reports whether rules there accept what comes from a guest's ports and goes to them. Where
+// answers are, that nothing else goes to them is an administrator's wish.
 func letThrough(h inventory.ForeignHook, n *inventory.NIC) bool {
 	from, to := sides(h)
+	if from && h.Answers || h.Owner == "firewalld" { // which knows its zones' interfaces by where packets come from
+		to = false
+	}
+	addresses := slices.DeleteFunc(slices.Clone(n.Addresses), func(a netip.Prefix) bool {
+		return h.Family == "ip" && a.Addr().Is6() || h.Family == "ip6" && a.Addr().Is4()
+	})
 	return !slices.ContainsFunc(n.Ports(), func(p *inventory.Port) bool {
-		// firewalld knows its zones' interfaces by where packets come from.
-		return p.Link != nil && (from && !inventory.Named(p.Name, h.From) || to && h.Owner != "firewalld" && !inventory.Named(p.Name, h.To))
+		return p.Link != nil && (from && !h.From.Has(p.Name, addresses) || to && !h.To.Has(p.Name, addresses))
 	})
 }
 
@@ -156,7 +163,7 @@ func dhcpBlocked(f *inventory.Facts) (all []Finding) {
 		var guests []*inventory.NIC
 		for _, n := range routed(f) {
 			if h.Hook == "input" && (h.Family == "ip" || h.Family == "inet") && slices.ContainsFunc(n.Ports(), func(p *inventory.Port) bool {
-				return leases(p) && !inventory.Named(p.Name, h.From) && !inventory.Named(p.Name, h.DHCP)
+				return leases(p) && !inventory.Named(p.Name, h.From.Ports) && !inventory.Named(p.Name, h.DHCP)
 			}) {
 				guests = append(guests, n)
 			}

@@ -36,21 +36,12 @@ type ForeignHook struct {
 	// Marked: what routed guests send carries our mark when it comes here. Accepts: a rule there
 	// lets it pass.
 	Marked, Accepts bool
-	// From and To are the ports of which a rule accepts what comes from them, or goes to them.
-	From, To []PortName
+	// From and To are whose packets a rule accepts: what comes from them, or goes to them. Answers: a
+	// rule accepts all packets of connections that are known.
+	From, To Accepted
+	Answers  bool
 	// DHCP are the ports from which a rule at an input accepts requests to a DHCP server.
 	DHCP []PortName
-}
-
-// PortName is an interface's name, or how such names begin.
-type PortName struct {
-	Name  string
-	Begin bool
-}
-
-// Named reports whether a name is among those.
-func Named(name string, of []PortName) bool {
-	return slices.ContainsFunc(of, func(p PortName) bool { return p.Name == name || p.Begin && strings.HasPrefix(name, p.Name) })
 }
 
 // readForeign lists chains that drop what guests send or receive, and which variants of
@@ -184,87 +175,6 @@ func programOf(family, table string, chains []string) string {
 		return "arptables-nft"
 	}
 	return ""
-}
-
-// accepted finds the ports of which a rule of the table accepts all.
-func (h *ForeignHook) accepted(c *nftables.Conn, base *nftables.Chain, table []*nftables.Chain) {
-	for _, ch := range table {
-		rules, err := c.GetRules(ch.Table, ch)
-		if err != nil {
-			return
-		}
-		for i, r := range rules {
-			if h.Rule > 0 && ch == base && i+1 >= h.Rule {
-				break // it comes too late
-			}
-			if from, ok := acceptsDHCP(c, r); ok && h.Hook == "input" {
-				h.DHCP = append(h.DHCP, from...)
-			}
-			from, to, ok := acceptedBy(c, r)
-			if everything := len(from)+len(to) == 0; !ok || everything && ch != base {
-				continue
-			} else if everything {
-				from = []PortName{{Begin: true}}
-				to = from
-			}
-			h.From, h.To = append(h.From, from...), append(h.To, to...)
-		}
-	}
-}
-
-// acceptedBy reads a rule that accepts all that comes from some interfaces, or goes to them; ok is
-// false for another. One without any interface accepts everything.
-func acceptedBy(c *nftables.Conn, r *nftables.Rule) (from, to []PortName, ok bool) {
-	key, form := expr.MetaKeyLEN, false
-	add := func(names ...PortName) bool {
-		switch key {
-		case expr.MetaKeyIIFNAME:
-			from = append(from, names...)
-		case expr.MetaKeyOIFNAME:
-			to = append(to, names...)
-		default:
-			return false
-		}
-		return true
-	}
-	for _, e := range r.Exprs {
-		switch e := e.(type) {
-		case *expr.Counter, *expr.Log:
-		case *expr.Meta:
-			key, form = e.Key, false
-		case *expr.Payload:
-			// arptables-nft asks that ARP be about Ethernet and IPv4, as all of it is.
-			if form = r.Table.Family == nftables.TableFamilyARP && slices.Contains([]uint32{0, 4, 5}, e.Offset); !form {
-				return nil, nil, false
-			}
-		case *expr.Cmp:
-			if form {
-				continue
-			}
-			name := string(bytes.TrimRight(e.Data, "\x00"))
-			if e.Op != expr.CmpOpEq || !add(PortName{name, len(name) == len(e.Data)}) {
-				return nil, nil, false
-			}
-		case *expr.Lookup:
-			set, err := c.GetSetByName(r.Table, e.SetName)
-			if err != nil || e.Invert || e.IsDestRegSet {
-				return nil, nil, false
-			}
-			elements, _ := c.GetSetElements(set)
-			for _, el := range elements {
-				if !add(PortName{Name: string(bytes.TrimRight(el.Key, "\x00"))}) {
-					return nil, nil, false
-				}
-			}
-		case *expr.Verdict:
-			// firewalld's zone that lets everything pass.
-			trusted := (e.Kind == expr.VerdictJump || e.Kind == expr.VerdictGoto) && strings.HasSuffix(e.Chain, "_trusted")
-			return from, to, e.Kind == expr.VerdictAccept || trusted && len(from)+len(to) > 0
-		default:
-			return nil, nil, false
-		}
-	}
-	return nil, nil, false
 }
 
 // passes: our own rule lets our mark pass in iptables-nft.
