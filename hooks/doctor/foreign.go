@@ -56,6 +56,8 @@ func passing(f *inventory.Facts, h inventory.ForeignHook) (all []*inventory.NIC)
 			through = router && has6 && forwarded
 		case "inet":
 			through = router && forwarded
+		case "netdev":
+			through = slices.ContainsFunc(h.Devices, func(dev string) bool { return passes(f, n, dev) })
 		}
 		if n.Alive && through {
 			all = append(all, n)
@@ -64,9 +66,26 @@ func passing(f *inventory.Facts, h inventory.ForeignHook) (all []*inventory.NIC)
 	return all
 }
 
+// passes reports whether a guest's packets go through an interface: its own port, its bridge or
+// uplink, or a card of that.
+func passes(f *inventory.Facts, n *inventory.NIC, dev string) bool {
+	l, ok := f.Host.Named(dev)
+	if !ok {
+		return false
+	}
+	if own, _ := f.PortOf(l.Index); own != nil {
+		return own.NIC == n.NIC
+	}
+	out := f.Bridge(n)
+	if n.Mode == "route" || n.Mode == "nat" {
+		out = f.Uplink(n)
+	}
+	return out == dev || l.Master != 0 && f.Host.Links[l.Master].Name == out
+}
+
 // sides are which of an interface's names a rule at a chain's hook can ask for.
 func sides(h inventory.ForeignHook) (from, to bool) {
-	return slices.Contains([]string{"prerouting", "input", "forward"}, h.Hook), slices.Contains([]string{"forward", "output", "postrouting"}, h.Hook)
+	return slices.Contains([]string{"prerouting", "input", "forward", "ingress"}, h.Hook), slices.Contains([]string{"forward", "output", "postrouting", "egress"}, h.Hook)
 }
 
 // letThrough reports whether rules there accept what comes from a guest's ports and goes to them. Where
@@ -87,6 +106,10 @@ func letThrough(h inventory.ForeignHook, n *inventory.NIC) bool {
 // what a chain drops, in words.
 func what(h inventory.ForeignHook) string {
 	switch {
+	case h.Hook == "ingress":
+		return "what comes in at " + strings.Join(h.Devices, ", ")
+	case h.Hook == "egress":
+		return "what goes out at " + strings.Join(h.Devices, ", ")
 	case h.Family == "bridge":
 		return "what guests on bridges send and receive"
 	case h.Family == "arp" && h.Hook == "input":
@@ -132,6 +155,8 @@ func letPass(f *inventory.Facts, h inventory.ForeignHook, guests []*inventory.NI
 			commands = append(commands, `set firewalld = "trust" under [host] in /etc/xen/vifctl.toml`)
 		}
 		return append(commands, "vifctl repair")
+	case h.Family == "netdev": // where neither a mark nor a port's name tells guests' packets
+		return []string{fmt.Sprintf("nft insert rule %s accept", h.Chain)}
 	case h.Marked && h.Program != "" && h.Rule == 0:
 		return []string{"vifctl repair"}
 	case h.Marked && h.Program != "":

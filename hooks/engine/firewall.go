@@ -219,6 +219,15 @@ func (f *HostFirewall) Filters() ([]firewall.Filter, error) {
 	return fw.Filters(ctx)
 }
 
+// Devices are where the chains of nft's family netdev are, by "table chain".
+func (f *HostFirewall) Devices() (map[string][]string, error) {
+	fw, err := f.open()
+	if err != nil {
+		return nil, err
+	}
+	return fw.Devices()
+}
+
 // Variants are those of iptables that hold rules.
 func (f *HostFirewall) Variants() ([]firewall.Variant, error) {
 	fw, err := f.open()

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/google/nftables"
 )
 
 // A Filter is what the FORWARD of one iptables does to what guests forward,
@@ -64,6 +66,20 @@ func (a *ForwardAccept) Filters(ctx context.Context) (all []Filter, err error) {
 		}
 	}
 	return all, nil
+}
+
+// Devices are those at whose ingress or egress a chain of nft's family netdev is, by the names of
+// its table and its own: "table chain".
+func (a *ForwardAccept) Devices() (map[string][]string, error) {
+	if a.socket == nil {
+		return nil, nil
+	}
+	chains, err := a.socket.chainsOf(nftables.TableFamilyNetdev)
+	all := map[string][]string{}
+	for _, c := range chains {
+		all[c.table+" "+c.name] = c.devices
+	}
+	return all, err
 }
 
 // Variants are those of iptables that hold a rule, or a policy that drops. A table that is empty

@@ -18,6 +18,8 @@ type Firewall interface {
 	DropsByPort(ctx context.Context) (map[string]uint64, error)
 	// Filters tells what iptables' FORWARD drops, in either variant.
 	Filters() ([]firewall.Filter, error)
+	// Devices are where chains of nft's family netdev are, by "table chain".
+	Devices() (map[string][]string, error)
 	// Variants are those of iptables that hold a rule, or a policy that drops.
 	Variants() ([]firewall.Variant, error)
 	// Leftovers tells which rules of ours no port that is there wants, and Ahead which of other

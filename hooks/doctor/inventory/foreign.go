@@ -22,9 +22,10 @@ type ForeignHook struct {
 	// Owner is the program by its usual name: docker, ufw, firewalld, or
 	// "another program".
 	Owner string
-	// Family is nft's word (ip, ip6, inet, bridge, arp), and Hook is: prerouting, input, forward,
-	// output, postrouting.
+	// Family is nft's word (ip, ip6, inet, bridge, arp, netdev), and Hook is: prerouting, input,
+	// forward, output, postrouting, ingress, egress. The latter two are at Devices.
 	Family, Hook string
+	Devices      []string
 	// Chain as `nft list chain` or iptables takes it: "ip filter FORWARD", and Table its table
 	// alone, as iptables takes it: "filter".
 	Chain, Table string
@@ -48,7 +49,9 @@ type ForeignHook struct {
 // iptables are in use.
 func (f *Facts) readForeign(s Sources) {
 	var filters []firewall.Filter
+	var devices map[string][]string
 	if s.Firewall != nil {
+		devices, _ = s.Firewall.Devices()
 		filters, _ = s.Firewall.Filters()
 		f.Variants, _ = s.Firewall.Variants()
 	}
@@ -62,7 +65,7 @@ func (f *Facts) readForeign(s Sources) {
 			})
 		}
 	}
-	f.readForeignTables(filters)
+	f.readForeignTables(filters, devices)
 	slices.Sort(f.Tables)
 	slices.SortStableFunc(f.Foreign, func(a, b ForeignHook) int {
 		return cmp.Or(strings.Compare(a.Chain, b.Chain), strings.Compare(a.Program, b.Program))
@@ -84,7 +87,7 @@ func legacyInput(l firewall.Filter) ForeignHook {
 
 // readForeignTables looks at what nf_tables has, the tables of iptables-nft, ebtables-nft and
 // arptables-nft among it.
-func (f *Facts) readForeignTables(filters []firewall.Filter) {
+func (f *Facts) readForeignTables(filters []firewall.Filter, devices map[string][]string) {
 	c, err := nftables.New()
 	if err != nil {
 		return
@@ -112,6 +115,9 @@ func (f *Facts) readForeignTables(filters []firewall.Filter) {
 		h := ForeignHook{
 			Owner: ownerOf(ch.Table.Name, namesOf(table)), Family: family, Hook: hookName(ch.Table.Family, *ch.Hooknum),
 			Chain: family + " " + ch.Table.Name + " " + ch.Name, Table: ch.Table.Name,
+		}
+		if family == "netdev" {
+			h.Devices = slices.Sorted(slices.Values(devices[ch.Table.Name+" "+ch.Name]))
 		}
 		input := h.Hook == "input" && family != "bridge" && family != "arp"
 		if h.Hook == "" || h.Owner == "firewalld" && h.Hook != "forward" && !input {
@@ -148,11 +154,14 @@ func namesOf(chains []*nftables.Chain) (names []string) {
 // hookName is nft's word for a hook, whose numbers begin anew in some families.
 func hookName(family nftables.TableFamily, hook nftables.ChainHook) string {
 	names := []string{"prerouting", "input", "forward", "output", "postrouting"}
-	if family == nftables.TableFamilyARP {
+	switch family {
+	case nftables.TableFamilyARP:
 		names = []string{"input", "output", "forward"}
+	case nftables.TableFamilyNetdev:
+		names = []string{"ingress", "egress"}
 	}
-	if family == nftables.TableFamilyNetdev || int(hook) >= len(names) {
-		return "" // at an interface's own ingress, which the kernel does not tell
+	if int(hook) >= len(names) {
+		return "" // the ingress of the family inet
 	}
 	return names[hook]
 }
