@@ -19,6 +19,7 @@ import (
 
 	"vifctl/hooks/engine"
 	"vifctl/hooks/journal"
+	"vifctl/hooks/network"
 	"vifctl/hooks/plan"
 	"vifctl/hooks/xenstore"
 	"vifctl/hooks/xenstore/embedded"
@@ -265,5 +266,8 @@ func (r pretendRuntime) NotTheirOwn(context.Context) ([]string, error) {
 	r.judged++
 	return slices.Clone(r.found), nil
 }
+
+// KeepHost has nothing to keep.
+func (pretendRuntime) KeepHost(context.Context) (network.Kept, error) { return network.Kept{}, nil }
 
 func (pretendRuntime) Close() {}
