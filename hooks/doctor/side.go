@@ -115,8 +115,12 @@ func bridgeCardDown(f *inventory.Facts) (all []Finding) {
 			continue
 		}
 		found := Finding{
-			Subject: bridge.Name, Sentence: fmt.Sprintf("No way leads out of the bridge %s of %s: %s.", bridge.Name, who(guests[bridge.Name]), states(down)),
+			Severity: Warning, Subject: bridge.Name, Sentence: fmt.Sprintf("No way leads out of the bridge %s of %s: %s.", bridge.Name, who(guests[bridge.Name]), states(down)),
 			Fix: []string{},
+		}
+		// It is known that guests' way out is there, and not only a container's port.
+		if side, started := sideOf(f, bridge.Name); started && side.Uplink != "" || f.Uplink(nil) == bridge.Name {
+			found.Severity = Error
 		}
 		for _, card := range down {
 			found.Evidence = append(found.Evidence, "link "+card.Name+" is in "+bridge.Name+" and "+state(card))

@@ -31,6 +31,10 @@ func (f *Facts) Beyond(n *NIC) (all []netip.Addr) {
 	return all
 }
 
+// mostFlows is how large a table of connections may be to be gone through: a quarter of a million
+// take a second.
+const mostFlows = 1 << 18
+
 // readFlows counts the connections of addresses that a router has to lead here.
 func (f *Facts) readFlows(e *engine.Engine) {
 	f.Flows = map[netip.Addr]FlowCount{}
@@ -48,7 +52,7 @@ func (f *Facts) readFlows(e *engine.Engine) {
 			f.Flows[a] = FlowCount{}
 		}
 	}
-	if len(f.Flows) == 0 {
+	if len(f.Flows) == 0 || f.Tracked > mostFlows {
 		return
 	}
 	_ = e.Reader.Flows(func(flow kernel.Flow) {
