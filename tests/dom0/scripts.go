@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -88,6 +90,9 @@ var Binary = sync.OnceValues(func() (string, error) {
 	}
 	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", built+"/", "./cmd/vifctl", "./cmd/vif-hook")
 	build.Dir, build.Env = root, append(os.Environ(), "CGO_ENABLED=0")
+	if strings.HasPrefix(runtime.Version(), "go1.26") {
+		build.Env = append(build.Env, "GOEXPERIMENT=nogreenteagc")
+	}
 	if words, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build vifctl: %w\n%s", err, words)
 	}
