@@ -87,6 +87,8 @@ func (l *loop) takeLost(now time.Time) {
 	for c := range hints {
 		key, own := l.host.owner[c.index]
 		switch {
+		case c.forwarding:
+			l.suspectHost(now)
 		case c.came:
 			if !own {
 				l.addressCame(now)
@@ -131,6 +133,9 @@ func (l *loop) touched(index int, name string, isNew bool, now time.Time) {
 		return
 	}
 	l.suspectSet(l.host.users[index], soon)
+	if slices.Contains(l.hostSide.devs, index) {
+		l.suspectHost(now)
+	}
 	if _, tap := l.host.tapOf(name); tap || !isNew || !l.listed {
 		return
 	}
@@ -223,20 +228,28 @@ func (l *loop) putBack(p *port, r result) {
 		l.Log.Info(p.Name+": changed as the configuration wants it", "guest", r.work.Guest, "mode", r.work.Mode, "did", what)
 		return
 	}
-	if what == d.what && r.ended.Sub(d.last) < d.pause()+quiet {
+	d.lost(what, r.ended)
+	l.counts.repairs++
+	l.tellPutBack(d, p.Name, "guest", r.work.Guest, "mode", r.work.Mode, "missing", what)
+}
+
+// lost takes in that something was missing and was put back.
+func (d *drift) lost(what string, at time.Time) {
+	if what == d.what && at.Sub(d.last) < d.pause()+quiet {
 		d.times++
 	} else {
 		d.what, d.times = what, 1
 	}
-	d.last = r.ended
-	d.tries.notBefore = r.ended.Add(d.pause())
-	l.counts.repairs++
-	args := []any{"guest", r.work.Guest, "mode", r.work.Mode, "missing", what}
+	d.last = at
+	d.tries.notBefore = at.Add(d.pause())
+}
+
+func (l *loop) tellPutBack(d *drift, whose string, args ...any) {
 	switch {
 	case d.times < fightsAt:
-		l.Log.Info(p.Name+": put back what was missing", args...)
+		l.Log.Info(whose+": put back what was missing", args...)
 	case d.times == fightsAt:
-		l.Log.Warn(p.Name+": another program takes away again and again what it needs: vifctl puts it back ever more rarely, and no longer logs it", args...)
+		l.Log.Warn(whose+": another program takes away again and again what it needs: vifctl puts it back ever more rarely, and no longer logs it", args...)
 	}
 }
 

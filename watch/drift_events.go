@@ -37,6 +37,8 @@ type hint struct {
 	// neighbour: it was a neighbour entry, of which the kernel itself forgets
 	// many: only one that a port was given is worth a look.
 	neighbour bool
+	// forwarding: it was a setting of all interfaces, as whether the host forwards is.
+	forwarding bool
 }
 
 // driftEvents tells of addresses, routes, neighbour entries, settings and elements
@@ -189,8 +191,10 @@ func (l *driftEvents) receive(s *driftSource, buffer []byte) error {
 	return nil
 }
 
-// Attributes of linux/netconf.h and linux/neighbour.h.
+// Attributes of linux/netconf.h and linux/neighbour.h, and the ifindex of what is about all
+// interfaces.
 const (
+	netconfAll     = -1
 	netconfIfindex = 1
 	ndaDst         = 1
 )
@@ -248,6 +252,9 @@ func routingHints(m netlink.Message) []hint {
 		}
 		return nil
 	})
+	if err == nil && m.Header.Type == unix.RTM_NEWNETCONF && c.index == netconfAll {
+		return []hint{{forwarding: true}}
+	}
 	if err != nil || c.index <= 0 && !c.address.IsValid() {
 		return nil
 	}

@@ -90,7 +90,7 @@ func (f *folder) read(data []byte) error {
 		switch {
 		case mask&folderEnd != 0:
 			return errFolderGone
-		case mask&unix.IN_Q_OVERFLOW != 0:
+		case mask&unix.IN_Q_OVERFLOW != 0, journal.IsNetwork(name):
 			f.tellAll()
 		default:
 			if nic, ended, ok := f.calls.see(name, mask, f.reads, now); ok {

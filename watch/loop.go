@@ -80,6 +80,7 @@ type loop struct {
 	collecting bool
 	garbage    tries
 	whose      whose
+	hostSide   hostSide
 
 	pool *pool
 	// queue is what is to be done, checks what can wait for it.
@@ -200,6 +201,9 @@ func (l *loop) sleep(now time.Time) time.Duration {
 	if l.listed && !l.whose.looking && l.whose.at.Before(first) {
 		first = l.whose.at
 	}
+	if l.listed && !l.hostSide.looking && l.hostSide.at.Before(first) {
+		first = l.hostSide.at
+	}
 	if l.listed && l.Alive != nil && l.aliveAt.Before(first) {
 		first = l.aliveAt
 	}
@@ -224,6 +228,7 @@ func (l *loop) look(now time.Time) {
 	l.sweep(now)
 	l.lookForGarbage(now)
 	l.lookWhose(now)
+	l.lookHost(now)
 	for index, due := range l.due {
 		if !due.After(now) {
 			l.dirty[index] = true

@@ -19,6 +19,7 @@ import (
 
 	"vifctl/hooks/engine"
 	"vifctl/hooks/journal"
+	"vifctl/hooks/network"
 	"vifctl/hooks/plan"
 	"vifctl/hooks/xenstore"
 	"vifctl/hooks/xenstore/embedded"
@@ -51,6 +52,9 @@ type pretend struct {
 	// found is what guests have that is not their own, judged how often that was asked.
 	found  []string
 	judged int
+	// keeps is what comes of keeping the host's side, kept how often that was asked.
+	keeps func() (network.Kept, error)
+	kept  int
 	// looked counts how often a port that is up was looked at; lacks is what it
 	// then lacks, nil is nothing.
 	looked map[string]int
@@ -264,6 +268,17 @@ func (r pretendRuntime) NotTheirOwn(context.Context) ([]string, error) {
 	defer r.mu.Unlock()
 	r.judged++
 	return slices.Clone(r.found), nil
+}
+
+// KeepHost answers with keeps, and counts.
+func (r pretendRuntime) KeepHost(context.Context) (network.Kept, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.kept++
+	if r.keeps == nil {
+		return network.Kept{}, nil
+	}
+	return r.keeps()
 }
 
 func (pretendRuntime) Close() {}

@@ -89,6 +89,7 @@ func (l *loop) takeFolder() {
 	}
 	if all {
 		l.readJournal()
+		l.suspectHost(time.Now())
 	}
 	for nic, calls := range changed {
 		if !all {

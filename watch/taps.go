@@ -143,7 +143,7 @@ func (l *loop) giveTap(p *port, f Finding, again bool) {
 func (l *loop) give(j job) {
 	j.asked = l.storeNews
 	l.working++
-	if j.repair != nil || j.garbage || j.whose {
+	if j.repair != nil || j.garbage || j.whose || j.hostSide {
 		l.checks = append(l.checks, j)
 	} else {
 		l.queue = append(l.queue, j)
@@ -166,6 +166,9 @@ func (l *loop) ended(r result) {
 		return
 	case r.whose:
 		l.endedWhose(r)
+		return
+	case r.hostSide:
+		l.endedHost(r)
 		return
 	}
 	p := l.ports[r.tap.Index]

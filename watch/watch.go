@@ -20,6 +20,7 @@ import (
 
 	"vifctl/hooks/engine"
 	"vifctl/hooks/journal"
+	"vifctl/hooks/network"
 )
 
 // Runtime is what the watcher needs of engine.Engine. Each worker has one.
@@ -31,6 +32,8 @@ type Runtime interface {
 	// NotTheirOwn says what guests have that is the host's, a router's or another
 	// guest's by now: a sentence each.
 	NotTheirOwn(ctx context.Context) ([]string, error)
+	// KeepHost puts back what of the host's side connects guests with the world.
+	KeepHost(ctx context.Context) (network.Kept, error)
 	Close()
 }
 

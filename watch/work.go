@@ -9,11 +9,12 @@ import (
 
 	"vifctl/hooks/engine"
 	"vifctl/hooks/journal"
+	"vifctl/hooks/network"
 )
 
 // job is what one worker does: bring up a late tap; where gone is set, undo one
-// that has gone; where repair is, repair a port that is up; where garbage or whose
-// is, what it says.
+// that has gone; where repair is, repair a port that is up; where garbage, whose
+// or hostSide is, what it says.
 type job struct {
 	tap     engine.LateTap
 	gone    *journal.Port
@@ -22,6 +23,8 @@ type job struct {
 	// whose: find out whether guests have what is not their own; came: since an address
 	// has come.
 	whose, came bool
+	// hostSide: put back what of the host's side is missing.
+	hostSide bool
 	// configured: the configuration has changed since the port was looked at.
 	configured bool
 	// asked is the count of xenstore events when the job was given out.
@@ -39,6 +42,8 @@ func (j job) what() string {
 		return "garbage"
 	case j.whose:
 		return "ownership"
+	case j.hostSide:
+		return "host"
 	}
 	return "late_tap"
 }
@@ -51,6 +56,7 @@ type result struct {
 	removed []string
 	// found are the sentences about what is not guests' own.
 	found []string
+	kept  network.Kept
 	err   error
 	ended time.Time
 	// took is how long a worker was at it.
@@ -91,6 +97,8 @@ func (p *pool) work(ctx context.Context, open func() Runtime) {
 			r.removed, r.err = rt.CollectGarbage(ctx)
 		case j.whose:
 			r.found, r.err = rt.NotTheirOwn(ctx)
+		case j.hostSide:
+			r.kept, r.err = rt.KeepHost(ctx)
 		default:
 			r.work, r.err = rt.AddLate(ctx, j.tap)
 		}

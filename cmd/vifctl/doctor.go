@@ -52,7 +52,7 @@ func (o *doctorOptions) run(ctx context.Context, c *command.Call) error {
 		c.Raw(doctor.Schema)
 		return nil
 	}
-	f, err := look(ctx, c)
+	f, err := look(ctx, c, true)
 	if err != nil {
 		return err
 	}

@@ -17,8 +17,8 @@ import (
 )
 
 // look reads what there is, for the commands that only answer. Nothing that is
-// missing keeps it from telling the rest.
-func look(ctx context.Context, c *command.Call) (*inventory.Facts, error) {
+// missing keeps it from telling the rest. flows: connections are gone through, too.
+func look(ctx context.Context, c *command.Call, flows bool) (*inventory.Facts, error) {
 	quiet := caller(c)
 	quiet.Stderr = io.Discard // what is wrong is among the facts: it is not told twice
 	s, err := openHost(ctx, quiet, false, true)
@@ -27,6 +27,7 @@ func look(ctx context.Context, c *command.Call) (*inventory.Facts, error) {
 	}
 	defer s.Close()
 	src := sources(s, c)
+	src.Flows = flows
 	var end func()
 	src.Progress, end = progress(c.Errors, "looking at the guests' interfaces")
 	defer end()

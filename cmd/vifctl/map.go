@@ -29,7 +29,7 @@ func drawMap(ctx context.Context, c *command.Call, svg bool) error {
 	if len(c.Words) > 0 {
 		return command.Usagef("map shows the whole host, and takes no name: `vifctl status %s` is about one", c.Words[0])
 	}
-	f, err := look(ctx, c)
+	f, err := look(ctx, c, false)
 	if err != nil {
 		return err
 	}

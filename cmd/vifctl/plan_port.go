@@ -30,7 +30,7 @@ func (o *planOptions) ports(ctx context.Context, c *command.Call, words []string
 	defer fw.Close()
 	script := engine.NewScript(fw)
 	for _, p := range ports {
-		d, err := s.Check(ctx, p.Port)
+		d, err := p.check(ctx, &s.Engine)
 		if err == nil && (o.json || o.shell) {
 			err = d.Tell(ctx, script)
 		}

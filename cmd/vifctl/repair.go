@@ -15,7 +15,8 @@ func repairCommand() command.Command {
 	o := &repairOptions{}
 	return command.Command{
 		Name: "repair", Args: "[--dry-run] [NAME…] | --garbage", About: "put back what ports that are up have lost",
-		Detail: "A port is held against the plan that a call would make today, and gets back what it lost; hooks are not called again.",
+		Detail: "A port is held against the plan that a call would make today, and gets back what it lost; hooks are not called again. " +
+			"An emulated NIC's tap for which no call came is brought up.",
 		Flags: []command.Flag{
 			{Name: "dry-run", Help: "only tell", Into: &o.dryRun},
 			{Name: "garbage", Help: "instead, remove what dead guests have left", Into: &o.garbage},
@@ -51,9 +52,9 @@ func (o *repairOptions) run(ctx context.Context, c *command.Call) error {
 	}
 	step, told := progress(c.Errors, "looking at the ports")
 	defer told()
-	look := s.RepairThoroughly
+	look := upPort.repair
 	if o.dryRun {
-		look = s.Check
+		look = upPort.check
 	}
 	end, wrong := command.Done, 0
 	fw := s.Firewall()
@@ -61,7 +62,7 @@ func (o *repairOptions) run(ctx context.Context, c *command.Call) error {
 	script := engine.NewScript(fw)
 	for i, p := range ports {
 		step(i, len(ports))
-		d, err := look(ctx, p.Port)
+		d, err := look(p, ctx, &s.Engine)
 		if err == nil && o.dryRun {
 			err = d.Tell(ctx, script)
 		}

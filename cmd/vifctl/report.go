@@ -118,9 +118,9 @@ func reportHost(p *command.Printer, f *inventory.Facts) {
 		p.Line("net/%s = %s", key, f.Settings[key])
 	}
 	p.Line("tables of vifctl: %s", strings.Join(f.Tables, ", "))
-	p.Line("variants of iptables: %s", strings.Join(f.Variants, ", "))
+	p.Line("variants of iptables that hold rules: %v", f.Variants)
 	for _, h := range f.Foreign {
-		p.Line("forwarded packets pass %s (%s)", h.Chain, h.Owner)
+		p.Line("another filter: %s (%s)", h.Chain, h.Owner)
 	}
 }
 

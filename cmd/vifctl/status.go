@@ -65,7 +65,7 @@ func (o *statusOptions) run(ctx context.Context, c *command.Call) error {
 
 // print prints it once.
 func (o *statusOptions) print(ctx context.Context, c *command.Call) error {
-	f, err := look(ctx, c)
+	f, err := look(ctx, c, false)
 	if err != nil {
 		return err
 	}

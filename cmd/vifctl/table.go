@@ -45,6 +45,7 @@ func table() command.Table {
 			mapCommand(),
 			watchCommand(),
 			networkCommand(),
+			firewallCommand(),
 			configCommand(),
 			installCommand(),
 			uninstallCommand(),

@@ -92,6 +92,9 @@ func tellSystemd(log *slog.Logger, state string) {
 }
 
 func newWatcher(c *command.Call, o *watchOptions) (*watch.Watcher, error) {
+	if err := mayAsk(); err != nil {
+		return nil, err
+	}
 	dir, err := session.RunDir(c.Getenv)
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 
 	"vifctl/hooks/engine"
 	"vifctl/hooks/journal"
+	"vifctl/hooks/network"
 	"vifctl/hooks/session"
 	"vifctl/watch"
 )
@@ -73,6 +74,16 @@ func (r *lateRuntime) NotTheirOwn(ctx context.Context) ([]string, error) {
 	found, err := r.s.NotTheirOwn(ctx)
 	r.after(err)
 	return found, err
+}
+
+// KeepHost implements watch.Runtime.
+func (r *lateRuntime) KeepHost(ctx context.Context) (network.Kept, error) {
+	if err := r.ready(false); err != nil {
+		return network.Kept{}, err
+	}
+	kept, err := (&network.Networks{Reader: r.s.Reader, Executor: r.s.Executor, Journal: r.s.Journal, Log: r.log, Host: r.s.Config.Host}).Keep(ctx)
+	r.after(err)
+	return kept, err
 }
 
 // Close implements watch.Runtime.

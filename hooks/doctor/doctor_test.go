@@ -8,10 +8,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"vifctl/configs"
 	"vifctl/hooks/doctor"
 	"vifctl/hooks/doctor/inventory"
+	"vifctl/hooks/firewall"
 	"vifctl/hooks/journal"
 	"vifctl/hooks/kernel"
+	"vifctl/hooks/network"
 	"vifctl/hooks/plan"
 )
 
@@ -106,25 +109,31 @@ func TestChecks(t *testing.T) {
 			"conntrack-full", doctor.Error, "is full", "1000 of",
 		},
 		"both variants of iptables": {
-			func(f *inventory.Facts) { f.Variants = []string{"legacy", "nf_tables"} },
-			"two-iptables", doctor.Warning, "Both variants", "ip_tables_names",
+			func(f *inventory.Facts) { f.Variants = []firewall.Variant{firewall.VariantLegacy, firewall.VariantNFT} },
+			"two-iptables", doctor.Warning, "Both variants", "iptables-legacy holds a rule",
 		},
 		"a drop of iptables-legacy": {
 			func(f *inventory.Facts) {
-				f.Foreign = []inventory.ForeignHook{{Owner: "ufw", Chain: "ip filter FORWARD", Variant: "legacy"}}
+				f.Foreign = []inventory.ForeignHook{{Owner: "ufw", Family: "ip", Hook: "forward", Chain: "ip filter FORWARD", Variant: "legacy", Marked: true}}
 			},
 			"foreign-drop", doctor.Error, "The rules of ufw drop", "FORWARD has the policy drop",
 		},
 		"firewalld": {
 			func(f *inventory.Facts) {
-				f.Foreign = []inventory.ForeignHook{{Owner: "firewalld", Chain: "inet firewalld filter_FORWARD"}}
+				f.Foreign = []inventory.ForeignHook{{Owner: "firewalld", Family: "inet", Hook: "forward", Chain: "inet firewalld filter_FORWARD", Marked: true}}
 			},
 			"foreign-drop", doctor.Error, "The rules of firewalld drop", "filter_FORWARD decides",
+		},
+		"rules that are restored at boot": {
+			func(f *inventory.Facts) {
+				f.Leftovers, f.SavedRules = []string{"element of vif9.0 in the set gports"}, []string{"/etc/iptables/rules.v4"}
+			},
+			"leftover-rules", doctor.Warning, "for guests that have gone", "/etc/iptables/rules.v4 has chains called VIFCTL-",
 		},
 		"bridged packets through iptables": {
 			func(f *inventory.Facts) {
 				f.Settings["bridge/bridge-nf-call-iptables"] = "1"
-				f.Foreign = []inventory.ForeignHook{{Owner: "docker", Chain: "ip filter FORWARD", Accepts: true}}
+				f.Foreign = []inventory.ForeignHook{{Owner: "docker", Family: "ip", Hook: "forward", Chain: "ip filter FORWARD", Accepts: true}}
 			},
 			"bridge-through-iptables", doctor.Error, "Bridged packets go through iptables, where the rules of docker", "bridge-nf-call-iptables is 1",
 		},
@@ -169,6 +178,33 @@ func TestChecks(t *testing.T) {
 			require.Contains(t, found[i].Evidence[0]+found[i].Evidence[len(found[i].Evidence)-1], tc.evidence)
 		})
 	}
+}
+
+// A larger table of connections lasts, and has the buckets that it needs: it comes with the number of
+// guests, where the host is their router.
+func TestLargerTable(t *testing.T) {
+	t.Parallel()
+	f := host()
+	f.Tracked, f.TrackedMost = 65536, 65536
+	f.Config = &configs.Config{}
+	require.Equal(t, []string{
+		"set guests = 128 under [host] in /etc/xen/vifctl.toml",
+		`set network = ["route"] there, and systemctl enable vifctl-network`,
+		"vifctl network start route",
+	}, doctor.Diagnose(f)[0].Fix)
+
+	f.Sides = []network.Side{{Mode: "route", Name: "eth0", Command: "vifctl network start route netdev=eth0"}}
+	f.Config.Host.Networks, f.Config.Host.Guests = "route netdev=eth0", 500
+	require.Equal(t, []string{"vifctl network start route netdev=eth0"}, doctor.Diagnose(f)[0].Fix)
+
+	f.NICs[1].Mode = "bridge"
+	require.Equal(t, []string{
+		"sysctl -w net.netfilter.nf_conntrack_buckets=262144", "echo net.netfilter.nf_conntrack_buckets=262144 >> /etc/sysctl.d/zz-vifctl.conf",
+		"sysctl -w net.netfilter.nf_conntrack_max=262144", "echo net.netfilter.nf_conntrack_max=262144 >> /etc/sysctl.d/zz-vifctl.conf",
+	}, doctor.Diagnose(f)[0].Fix)
+
+	f.Tracked = 10000
+	require.Empty(t, doctor.Diagnose(f))
 }
 
 // A guest that reboots or migrates has two domains for a moment: that is no

@@ -33,7 +33,7 @@ func TestGuide(t *testing.T) {
 			newWalk(t, strings.Fields(words)).section(body)
 		})
 	}
-	require.Equal(t, 3, walked)
+	require.Equal(t, 4, walked)
 }
 
 type walk struct {

@@ -10,6 +10,7 @@ import (
 	"vifctl/hooks/journal"
 	"vifctl/hooks/kernel"
 	"vifctl/hooks/plan"
+	routedmode "vifctl/modes/routed"
 )
 
 func one(f Finding) []Finding { return []Finding{f} }
@@ -158,12 +159,44 @@ func conntrackFull(f *inventory.Facts) []Finding {
 	found := Finding{
 		Subject: host, Sentence: "The table of tracked connections is nearly full: soon new ones are dropped.", Severity: Warning,
 		Evidence: []string{fmt.Sprintf("net.netfilter.nf_conntrack_count is %d of nf_conntrack_max %d", f.Tracked, f.TrackedMost)},
-		Fix:      []string{fmt.Sprintf("sysctl -w net.netfilter.nf_conntrack_max=%d", 4*f.TrackedMost)},
+		Fix:      largerTable(f, 4*f.TrackedMost),
+	}
+	if buckets := f.Settings["netfilter/nf_conntrack_buckets"]; buckets != "" {
+		found.Evidence = append(found.Evidence, "net.netfilter.nf_conntrack_buckets is "+buckets)
 	}
 	if f.Tracked*100 >= f.TrackedMost*99 {
 		found.Severity, found.Sentence = Error, "The table of tracked connections is full: new ones are dropped."
 	}
 	return one(found)
+}
+
+// largerTable makes room for so many connections, and buckets to find them in, so that it lasts: by
+// what `vifctl network` sets for a number of guests, and on a host that is no router for them by a
+// file that sorts last.
+func largerTable(f *inventory.Facts, connections int) []string {
+	guests := routed(f)
+	number := routedmode.GuestsFor(connections)
+	if len(guests) == 0 || number == 0 || f.Config == nil {
+		fix := []string{}
+		for _, name := range []string{"nf_conntrack_buckets", "nf_conntrack_max"} {
+			fix = append(fix, fmt.Sprintf("sysctl -w net.netfilter.%s=%d", name, connections),
+				fmt.Sprintf("echo net.netfilter.%s=%d >> /etc/sysctl.d/zz-vifctl.conf", name, connections))
+		}
+		return fix
+	}
+	mode := guests[0].Mode
+	var fix []string
+	if number > f.Config.Host.Guests {
+		fix = append(fix, fmt.Sprintf("set guests = %d under [host] in /etc/xen/vifctl.toml", number))
+	}
+	router, started := routerSide(f)
+	if !slices.ContainsFunc(f.Config.Host.Networks.All(), func(words []string) bool { return words[0] != "bridge" }) {
+		fix = append(fix, fmt.Sprintf("set network = [%q] there, and systemctl enable vifctl-network", mode))
+	}
+	if started {
+		return append(fix, router.Command)
+	}
+	return append(fix, "vifctl network start "+mode)
 }
 
 func twoVariants(f *inventory.Facts) []Finding {
@@ -172,93 +205,9 @@ func twoVariants(f *inventory.Facts) []Finding {
 	}
 	return one(Finding{
 		Subject: host, Sentence: "Both variants of iptables hold rules: each shows only its own, and a packet passes both.",
-		Evidence: []string{"/proc/net/ip_tables_names is not empty", "nf_tables has tables of iptables-nft"},
+		Evidence: []string{"iptables-legacy holds a rule, or a policy that drops", "iptables-nft holds a rule, or a policy that drops"},
 		Fix:      []string{"iptables-legacy-save", "iptables-nft-save"},
 	})
-}
-
-// foreignDrop looks for what forwarded packets must pass besides our own rules.
-func foreignDrop(f *inventory.Facts) (all []Finding) {
-	guests := routed(f)
-	if len(guests) == 0 {
-		return nil
-	}
-	for _, h := range f.Foreign {
-		if h.Accepts {
-			continue
-		}
-		found := Finding{
-			Subject: host, Sentence: fmt.Sprintf("The rules of %s drop what routed guests send and receive.", h.Owner),
-			Evidence: []string{dropsBy(h)}, Fix: letPass(h, guests),
-		}
-		switch {
-		case h.Owner == "firewalld":
-			found.Evidence = []string{fmt.Sprintf("firewalld's chain %s decides on what is forwarded", h.Chain)}
-		case h.Rule == 0:
-			found.Evidence = append(found.Evidence, fmt.Sprintf("no rule there accepts the mark 0x%x of guests' packets", f.Mark()))
-		}
-		all = append(all, found.touching(guests))
-	}
-	return all
-}
-
-// dropsBy tells by what a foreign chain drops.
-func dropsBy(h inventory.ForeignHook) string {
-	chain := "the chain " + h.Chain
-	if h.Program != "" {
-		chain = "FORWARD of " + h.Program
-	}
-	if h.Rule > 0 {
-		return fmt.Sprintf("rule %d of %s drops whatever is new", h.Rule, chain)
-	}
-	return chain + " has the policy drop"
-}
-
-// letPass are the commands that let guests' packets pass a foreign chain. vifctl
-// gets around iptables' policy; the rest the administrator lets pass by port.
-func letPass(h inventory.ForeignHook, guests []*inventory.NIC) (commands []string) {
-	if h.Program != "" && h.Rule == 0 {
-		return []string{"vifctl repair"}
-	}
-	var ports []string
-	for _, n := range guests {
-		ports = append(ports, n.Port())
-	}
-	switch {
-	case h.Owner == "firewalld":
-		for _, port := range ports {
-			commands = append(commands, plan.Command("firewall-cmd", "--zone=trusted", "--add-interface="+port))
-		}
-	case h.Program != "":
-		for _, port := range ports {
-			commands = append(
-				commands,
-				plan.Command(h.Program, "-I", "FORWARD", "-i", port, "-j", "ACCEPT"), plan.Command(h.Program, "-I", "FORWARD", "-o", port, "-j", "ACCEPT"),
-			)
-		}
-	default:
-		for _, side := range []string{"iifname", "oifname"} {
-			commands = append(commands, fmt.Sprintf("nft insert rule %s %s '{ %s }' accept", h.Chain, side, strings.Join(ports, ", ")))
-		}
-	}
-	return commands
-}
-
-func bridgeNetfilter(f *inventory.Facts) []Finding {
-	const key = "bridge/bridge-nf-call-iptables"
-	if f.Settings[key] != "1" || len(f.Foreign) == 0 {
-		return nil
-	}
-	for i := range f.NICs {
-		if f.Bridge(&f.NICs[i]) != "" {
-			return one(Finding{
-				Subject: host, Sentence: fmt.Sprintf("Bridged packets go through iptables, where the rules of %s drop them.", f.Foreign[0].Owner),
-				Evidence: []string{"net." + strings.ReplaceAll(key, "/", ".") + " is 1", dropsBy(f.Foreign[0])},
-				Fix:      []string{"sysctl -w net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0"},
-			})
-		}
-	}
-	return nil
 }
 
 // tableMissing looks for records with rules whose table is gone.

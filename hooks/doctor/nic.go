@@ -119,6 +119,9 @@ func bridgeMissing(f *inventory.Facts) []Finding {
 				plan.Command("ip", "link", "add", bridge, "type", "bridge"), plan.Command("ip", "link", "set", bridge, "up"), online(n, nil),
 			},
 		}
+		if side, started := sideOf(f, bridge); started && !ok {
+			missing.Fix = []string{side.Command, online(n, nil)}
+		}
 		if ok {
 			missing.Sentence = fmt.Sprintf("%s, which %s is to be in, is no bridge.", bridge, n.Port())
 			missing.Evidence[0] = fmt.Sprintf("link %s is of the kind %s", bridge, l.Kind)
@@ -170,18 +173,24 @@ func managedPort(f *inventory.Facts) []Finding {
 	})
 }
 
-// tapNotUp: the emulated NIC carries the traffic as long as it is there, and
-// neither a call nor the watcher did for it what was done for the vif.
+// tapNotUp: the emulated NIC carries the traffic as long as it is there and the guest's driver
+// has not connected, and neither a call nor the watcher did for it what was done for the vif.
 func tapNotUp(f *inventory.Facts) []Finding {
 	return each(f, func(n *inventory.NIC) []Finding {
-		if n.Tap == nil || n.Tap.Link == nil || n.Tap.Record != nil || n.Vif == nil || n.Vif.Record == nil {
+		p := n.Late()
+		if p == nil {
 			return nil
 		}
-		return one(Finding{
-			Subject: n.Tap.Name, Sentence: fmt.Sprintf("The guest's traffic goes through the emulated NIC's tap %s, and only its vif %s was brought up.", n.Tap.Name, n.Vif.Name),
-			Evidence: []string{"link " + n.Tap.Name + " exists", fmt.Sprintf("no record /run/vifctl/%s.tap.json", n.NIC), addressesOn(f, n.Tap), addressesOn(f, n.Vif)},
-			Fix:      []string{online(n, n.Tap)},
-		})
+		found := Finding{
+			Subject: p.Name, Sentence: fmt.Sprintf("The guest's traffic goes through the emulated NIC's tap %s, and only its vif %s was brought up.", p.Name, n.Vif.Name),
+			Evidence: []string{"link " + p.Name + " exists", fmt.Sprintf("no record /run/vifctl/%s.tap.json", n.NIC), addressesOn(f, p), addressesOn(f, n.Vif)},
+			Fix:      []string{"vifctl repair " + p.Name},
+		}
+		if n.Driven() {
+			found.Severity = Warning
+			found.Sentence = fmt.Sprintf("The emulated NIC's tap %s was not brought up: the guest has no network until its driver for %s runs.", p.Name, n.Vif.Name)
+		}
+		return one(found)
 	})
 }
 
@@ -313,7 +322,7 @@ func reversePath(f *inventory.Facts) []Finding {
 func refused(f *inventory.Facts) []Finding {
 	return each(f, func(n *inventory.NIC) (all []Finding) {
 		for _, p := range n.Ports() {
-			harmless := []error{engine.ErrBusy, engine.ErrGone, engine.ErrNotUp, engine.ErrNoKeys}
+			harmless := []error{engine.ErrBusy, engine.ErrGone, engine.ErrNotUp, engine.ErrNoKeys, engine.ErrVifDown}
 			if p.WorkErr == nil || f.ConfigErr != nil || f.XenstoreErr != nil || slices.ContainsFunc(harmless, func(e error) bool { return errors.Is(p.WorkErr, e) }) {
 				continue
 			}

@@ -17,6 +17,9 @@ func lacking(f *inventory.Facts, wanted func(plan.Step) bool, tell func(*invento
 	return each(f, func(n *inventory.NIC) (all []Finding) {
 		told := map[string]bool{}
 		for _, p := range n.Ports() {
+			if p == n.Late() {
+				continue // it lacks everything, which is one finding
+			}
 			var steps []plan.Step
 			for _, a := range p.Missing() {
 				// What serves both ports of a NIC is missing once.

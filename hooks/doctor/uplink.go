@@ -251,6 +251,9 @@ func noDefaultRoute(f *inventory.Facts) (all []Finding) {
 			found.of = append(found.of, f.Uplink(n), n.Backend["gatewaydev"], n.Entry.Uplink)
 		}
 		found.of = append(found.of, lostNames(f)...)
+		for _, s := range f.Sides {
+			found.of = append(found.of, s.Name)
+		}
 		all = append(all, found.touching(guests))
 	}
 	return all
@@ -271,14 +274,59 @@ func forwardingOff(f *inventory.Facts) (all []Finding) {
 			continue
 		}
 		name := "net." + strings.ReplaceAll(s.path, "/", ".")
-		all = append(all, Finding{
+		found := Finding{
 			Subject: host, Sentence: fmt.Sprintf("This host does not forward %s: nothing behind it is within reach of %s.", family(s.is6), who(guests)),
 			Evidence: []string{name + " is 0"},
 			// A file that sorts last: 99-sysctl.conf is /etc/sysctl.conf.
 			Fix: []string{"sysctl -w " + name + "=1", fmt.Sprintf("echo %s=1 >> /etc/sysctl.d/zz-vifctl.conf", name)},
-		}.touching(guests))
+		}
+		if router, ok := routerSide(f); ok {
+			found.of = []string{router.Name}
+		}
+		all = append(all, found.touching(guests))
 	}
 	return all
+}
+
+// ipv6Disabled looks for interfaces without IPv6 in the way of guests that have it.
+func ipv6Disabled(f *inventory.Facts) (all []Finding) {
+	off := func(dev string) bool { return f.Setting("ipv6/conf", dev, "disable_ipv6") == "1" }
+	names, guests := uplinks(f)
+	for _, name := range names {
+		with := slices.DeleteFunc(slices.Clone(guests[name]), func(n *inventory.NIC) bool {
+			_, has6 := families(n)
+			return !has6
+		})
+		if len(with) == 0 || !off(name) {
+			continue
+		}
+		setting := "net/ipv6/conf/" + name + "/disable_ipv6"
+		found := Finding{
+			Subject: name, Sentence: fmt.Sprintf("IPv6 is disabled on the uplink %s: what %s sends and receives by IPv6 is dropped.", name, who(with)),
+			Evidence: []string{setting + " is 1"},
+			Fix:      []string{"sysctl -w " + setting + "=0", fmt.Sprintf("echo %s=0 >> /etc/sysctl.d/zz-vifctl.conf", setting)},
+		}
+		// The kernel has taken these away.
+		if l, _ := f.Host.Named(name); !slices.ContainsFunc(f.Host.Addresses[l.Index], func(a plan.Addr) bool { return a.Prefix.Addr().Is6() }) {
+			found.Evidence = append(found.Evidence, name+" has no IPv6 address")
+			found.Fix = append(found.Fix, plan.Command("ip", "address", "add", "ADDRESS/LENGTH", "dev", name))
+		}
+		if _, ok := f.Host.Default(true); !ok {
+			found.Fix = append(found.Fix, "ip -6 route add default via GATEWAY dev "+name)
+		}
+		found.Fix = append(found.Fix, "vifctl repair")
+		all = append(all, found.touching(with))
+	}
+	return append(all, each(f, func(n *inventory.NIC) []Finding {
+		p := n.Carrier()
+		if _, has6 := families(n); !has6 || n.Mode != "route" && n.Mode != "nat" || p == nil || p.Record == nil || !off(p.Name) {
+			return nil
+		}
+		return one(Finding{
+			Subject: p.Name, Sentence: fmt.Sprintf("IPv6 is disabled on %s: what %s sends and receives by IPv6 is dropped.", p.Name, n.Label()),
+			Evidence: []string{"net/ipv6/conf/" + p.Name + "/disable_ipv6 is 1"}, Fix: []string{"vifctl repair " + p.Name},
+		})
+	})...)
 }
 
 // uplinkSilent looks for routed guests with addresses of the uplink's own

@@ -219,6 +219,24 @@ func (f *HostFirewall) Filters() ([]firewall.Filter, error) {
 	return fw.Filters(ctx)
 }
 
+// Devices are where the chains of nft's family netdev are, by "table chain".
+func (f *HostFirewall) Devices() (map[string][]string, error) {
+	fw, err := f.open()
+	if err != nil {
+		return nil, err
+	}
+	return fw.Devices()
+}
+
+// Variants are those of iptables that hold rules.
+func (f *HostFirewall) Variants() ([]firewall.Variant, error) {
+	fw, err := f.open()
+	if err != nil {
+		return nil, err
+	}
+	return fw.Variants()
+}
+
 // Tampered lists the chains of ours in nf_tables that are not as we made them.
 func (f *HostFirewall) Tampered(ctx context.Context) ([]string, error) {
 	fw, err := f.open()
@@ -233,6 +251,35 @@ func (f *HostFirewall) Tampered(ctx context.Context) ([]string, error) {
 	}
 	chains, err := looker.Tampered(ctx)
 	return chains, explain(err)
+}
+
+// Leftovers tells what no port that is there wants any more.
+func (f *HostFirewall) Leftovers(ctx context.Context, there func(port string) bool) ([]string, error) {
+	fw, err := f.open()
+	if err != nil {
+		return nil, err
+	}
+	looker, ok := fw.Firewall.(interface {
+		Leftovers(context.Context, func() ([]plan.Rule, error), func(string) bool) ([]string, error)
+	})
+	if !ok {
+		return nil, nil
+	}
+	all, err := looker.Leftovers(ctx, f.wanted, there)
+	return all, explain(err)
+}
+
+// Ahead tells which rules of other programs' come before ours in iptables.
+func (f *HostFirewall) Ahead(ctx context.Context) ([]string, error) {
+	fw, err := f.open()
+	if err != nil {
+		return nil, err
+	}
+	x, ok := fw.Firewall.(*firewall.IPTables)
+	if !ok {
+		return nil, nil
+	}
+	return x.Ahead(ctx)
 }
 
 // Close frees what was opened.

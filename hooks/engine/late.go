@@ -8,6 +8,7 @@ import (
 
 	"vifctl/hooks/event"
 	"vifctl/hooks/journal"
+	"vifctl/hooks/kernel"
 	"vifctl/hooks/plan"
 )
 
@@ -66,6 +67,19 @@ func (l *lateTap) Look(ctx context.Context) error {
 // can be at work on the NIC. The toolstack is not told of a failure: it did not
 // ask, and its word "error" would be about a vif that works.
 func (e *Engine) AddLate(ctx context.Context, tap LateTap) (*Decision, error) {
+	return e.ofLate(ctx, tap, func(ctx context.Context, l *lateTap) error { return Carry(ctx, l) })
+}
+
+// CheckLate works out what AddLate does for a tap; it changes nothing.
+func (e *Engine) CheckLate(ctx context.Context, tap LateTap) (*Decision, error) {
+	return e.ofLate(ctx, tap, func(ctx context.Context, l *lateTap) error {
+		l.preview = true
+		return Preview(ctx, l)
+	})
+}
+
+// ofLate makes a subject of a late tap, under its NIC's lock.
+func (e *Engine) ofLate(ctx context.Context, tap LateTap, do func(context.Context, *lateTap) error) (*Decision, error) {
 	ctx, cancel := context.WithTimeout(ctx, callDeadline)
 	defer cancel()
 	lock, err := e.lockIdle(ctx, tap.NIC)
@@ -90,7 +104,7 @@ func (e *Engine) AddLate(ctx context.Context, tap LateTap) (*Decision, error) {
 	}
 	p := &lateTap{port: e.port(call), tap: tap, vif: vif}
 	defer p.unshare()
-	err = Carry(ctx, p)
+	err = do(ctx, p)
 	if err == nil {
 		return &p.Decision, nil
 	}
@@ -98,6 +112,46 @@ func (e *Engine) AddLate(ctx context.Context, tap LateTap) (*Decision, error) {
 		return nil, fmt.Errorf("%s: %w", tap.Name, ErrGone) // the failure comes from that
 	}
 	return &p.Decision, err
+}
+
+// TapNames are the names under which QEMU makes the tap of an emulated NIC: Xen's own, and that
+// beside the name of its vif.
+func TapNames(nic plan.NIC, vif string) []string {
+	return []string{"vif" + nic.String() + "-emu", "tap" + nic.String(), vif + "-emu"}
+}
+
+// LateTaps are the taps beside vifs that calls of ours brought up, for which no call came. all
+// are the records.
+func (e *Engine) LateTaps(all []*journal.Stored) (late []LateTap, err error) {
+	owned := map[int]bool{}
+	for _, s := range all {
+		owned[s.Index] = true
+	}
+	boot, err := kernel.BootID()
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range all {
+		if s.Kind != plan.Vif || s.Boot != boot {
+			continue
+		}
+		if own, err := e.current(s.NIC, plan.Tap); err == nil && own != nil {
+			if there, err := e.there(own.Port); err != nil || there {
+				continue
+			}
+		}
+		for _, name := range TapNames(s.NIC, s.Name) {
+			l, ok, err := e.Reader.LinkByName(name)
+			if err != nil {
+				return late, fmt.Errorf("%s: %w", name, err)
+			}
+			if ok && !owned[l.Index] {
+				late = append(late, LateTap{NIC: s.NIC, Index: l.Index, Name: l.Name})
+				break
+			}
+		}
+	}
+	return late, nil
 }
 
 // RemoveGone does what `remove type_if=tap` does for a tap that has gone while

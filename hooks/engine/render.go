@@ -188,7 +188,7 @@ func (d *Decision) WriteDifference(out io.Writer) error {
 			p.line("  " + title)
 		}
 		for _, s := range steps {
-			for _, c := range s.Commands() {
+			for _, c := range toRead(s) {
 				p.line("    " + strings.TrimPrefix(c, "# "))
 			}
 		}

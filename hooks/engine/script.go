@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"vifctl/hooks/firewall"
 	"vifctl/hooks/openvswitch"
@@ -99,7 +100,7 @@ func (d *Decision) changes() (all []stepsTogether) {
 			c.lines, told = told[0], told[1:]
 		} else {
 			for _, s := range c.steps {
-				c.lines = append(c.lines, s.Commands()...)
+				c.lines = append(c.lines, toRead(s)...)
 			}
 		}
 		all = append(all, c)
@@ -126,4 +127,14 @@ func (d *Decision) changes() (all []stepsTogether) {
 		undo = undo[n:]
 	}
 	return all
+}
+
+// toRead are a step's commands for a person who reads them: what keeps a script from ending
+// at one that may fail says nothing about the step.
+func toRead(s plan.Step) []string {
+	lines := slices.Clone(s.Commands())
+	for i, line := range lines {
+		lines[i] = strings.TrimSuffix(line, " || true")
+	}
+	return lines
 }

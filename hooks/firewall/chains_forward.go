@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// beforeFilter is in front of the chains that others filter forwarded packets
-// in (priority 0): they are to see the mark.
-const beforeFilter = -10
+// MarkPriority is that of the chain which marks what routed guests' ports forward. It is in front of
+// the chains that others filter forwarded packets in (priority 0): they are to see the mark.
+const MarkPriority = -10
 
 // markPart marks what routed ports forward. An accept of ours cannot overrule a
 // drop in another program's table; one rule there that accepts the mark can.
@@ -19,7 +19,7 @@ var markPart = &part{
 	define:  func() (sets, byLength []setDef) { return []setDef{{"gports", setOf(ifname)}}, nil },
 	chains: func(o Options, _ lengths) []chain {
 		return []chain{{
-			name: "forward", kind: nftables.ChainTypeFilter, hook: unix.NF_INET_FORWARD, priority: beforeFilter,
+			name: "forward", kind: nftables.ChainTypeFilter, hook: unix.NF_INET_FORWARD, priority: MarkPriority,
 			rules: []rule{
 				{in("gports", iifname), orMark(o.Mark)},
 				{in("gports", oifname), orMark(o.Mark)},
@@ -48,7 +48,7 @@ var privatePart = &part{
 			refuse(notPublic),
 		}
 		return []chain{{
-			name: "forward_private", kind: nftables.ChainTypeFilter, hook: unix.NF_INET_FORWARD, priority: beforeFilter,
+			name: "forward_private", kind: nftables.ChainTypeFilter, hook: unix.NF_INET_FORWARD, priority: MarkPriority,
 			rules: []rule{
 				rule{in("natports", oifname)}.then(strange...),
 				over4().then(in("natports4", oifname)).then(strange...),

@@ -247,6 +247,43 @@ func (x *IPTables) Prune(ctx context.Context, keep func() ([]plan.Rule, error), 
 	return append(removed, slices.Compact(gone)...), err
 }
 
+// Leftovers tells what Prune would remove, and removes nothing.
+func (x *IPTables) Leftovers(ctx context.Context, keep func() ([]plan.Rule, error), there func(port string) bool) (all []string, err error) {
+	if x.guard != nil {
+		if all, err = x.guard.Leftovers(ctx, keep, there); err != nil {
+			return all, err
+		}
+	}
+	changes, err := x.plan(ctx, edit{there: there})
+	for _, c := range changes {
+		all = append(all, c.gone()...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all), err
+}
+
+// Ahead tells which rules of other programs' come before those of our chains that are to come first.
+func (x *IPTables) Ahead(ctx context.Context) (all []string, err error) {
+	for _, f := range x.families {
+		tables, err := readTables(ctx, x.variant, f)
+		if err != nil {
+			return all, fmt.Errorf("look at the firewall: %w", err)
+		}
+		for _, c := range x.layout(f) {
+			if _, there := tables[c.table].rules[c.name]; !there || c.last {
+				continue
+			}
+			for _, hook := range c.hooks {
+				rules := tables[c.table].rules[hook]
+				for i := range max(0, slices.Index(rules, c.jump())) {
+					all = append(all, fmt.Sprintf("rule %d of %s -t %s, chain %s: %s", i+1, f.program+"-"+string(x.variant), c.table, hook, rules[i]))
+				}
+			}
+		}
+	}
+	return all, nil
+}
+
 // withoutRules are rules but for those that are to go.
 func withoutRules(rules, gone []plan.Rule) []plan.Rule {
 	all := map[plan.Rule]bool{}

@@ -117,10 +117,17 @@ func (h *holding) lookNFT(socket *NFTables, f *xtFamily) error {
 	for _, c := range chains {
 		if slices.Contains(xtTables, c.table) {
 			h.ours = h.ours || c.table != "filter" && strings.HasPrefix(c.name, chainPrefix)
-			h.any = h.any || c.uses > 0 || c.drops
+			h.any = h.any || (c.uses > 0 || c.drops) && hasXTBase(chains, c.table)
 		}
 	}
 	return err
+}
+
+// hasXTBase tells a table that iptables-nft made from one of nft's own under the same name.
+func hasXTBase(chains []nftChain, table string) bool {
+	return slices.ContainsFunc(chains, func(c nftChain) bool {
+		return c.table == table && slices.Contains([]string{"INPUT", "FORWARD", "OUTPUT", "PREROUTING", "POSTROUTING"}, c.name)
+	})
 }
 
 func (h *holding) lookLegacy(f *xtFamily) error {

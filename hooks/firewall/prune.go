@@ -63,6 +63,36 @@ func (n *NFTables) removeOrphans(ctx context.Context, keep func() ([]plan.Rule, 
 		return nil, err
 	}
 	defer release()
+	orphans, err := n.orphans(keep, there)
+	if err != nil || len(orphans) == 0 {
+		return nil, err
+	}
+	t := &transaction{was: orphans, now: map[entry]string{}}
+	if err := n.commit(view{}, t); err != nil {
+		n.drain()
+		return nil, err
+	}
+	return orphans, nil
+}
+
+// Leftovers tells what Prune would remove, and removes nothing.
+func (n *NFTables) Leftovers(ctx context.Context, keep func() ([]plan.Rule, error), there func(port string) bool) (all []string, err error) {
+	release, err := n.hold(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	orphans, err := n.orphans(keep, there)
+	for e := range orphans {
+		all = append(all, e.String())
+	}
+	slices.Sort(all)
+	return all, err
+}
+
+// orphans are the elements that none of the rules that keep returns comes to, and that are about no
+// port that is there. The socket is held.
+func (n *NFTables) orphans(keep func() ([]plan.Rule, error), there func(port string) bool) (map[entry]string, error) {
 	orphans, err := n.elements()
 	if err != nil || len(orphans) == 0 {
 		return nil, err
@@ -85,14 +115,6 @@ func (n *NFTables) removeOrphans(ctx context.Context, keep func() ([]plan.Rule, 
 		r, _ := about(shape, e.key)
 		return r.Port != "" && there(r.Port)
 	})
-	if len(orphans) == 0 {
-		return nil, nil
-	}
-	t := &transaction{was: orphans, now: map[entry]string{}}
-	if err := n.commit(view{}, t); err != nil {
-		n.drain()
-		return nil, err
-	}
 	return orphans, nil
 }
 

@@ -3,6 +3,7 @@ package firewall
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -71,6 +72,8 @@ type nftChain struct {
 	uses int
 	// drops: its policy is to drop.
 	drops bool
+	// devices are those at whose ingress or egress it is, in the family netdev.
+	devices []string
 }
 
 // chainsOf lists the chains of a family: what a call needs of iptables-nft's it asks
@@ -107,12 +110,42 @@ func (n *NFTables) listChains(family nftables.TableFamily) (all []nftChain, err 
 				c.uses = int(d.Uint32())
 			case unix.NFTA_CHAIN_POLICY:
 				c.drops = d.Uint32() == dropPolicy
+			case unix.NFTA_CHAIN_HOOK:
+				if family == nftables.TableFamilyNetdev {
+					d.Nested(func(d *netlink.AttributeDecoder) error { return devicesIn(d, &c.devices) })
+				}
 			}
 		})
 		all = append(all, c)
 		return err
 	})
 	return all, err
+}
+
+// hookDevices is NFTA_HOOK_DEVS (linux/netfilter/nf_tables.h).
+const hookDevices = 4
+
+// devicesIn reads where a chain is: at one device or several, of which the kernel may tell twice.
+func devicesIn(d *netlink.AttributeDecoder, into *[]string) error {
+	add := func(device string) {
+		if !slices.Contains(*into, device) {
+			*into = append(*into, device)
+		}
+	}
+	for d.Next() {
+		switch d.Type() {
+		case unix.NFTA_HOOK_DEV:
+			add(name(d))
+		case hookDevices:
+			d.Nested(func(d *netlink.AttributeDecoder) error {
+				for d.Next() {
+					add(name(d))
+				}
+				return nil
+			})
+		}
+	}
+	return nil
 }
 
 // dropPolicy is NF_DROP (linux/netfilter.h).

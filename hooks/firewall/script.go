@@ -304,3 +304,49 @@ func (t tableChange) note() {
 		}
 	}
 }
+
+// Words are one rule's, as commands that put it in force where the fixed tables are: of
+// nf_tables the elements, of iptables the rules.
+func (a *ForwardAccept) Words(r plan.Rule) (lines []string, err error) {
+	switch f := a.Firewall.(type) {
+	case *NFTables:
+		return elementLines(r)
+	case *IPTables:
+		guard, rest, err := f.split([]plan.Rule{r})
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range guard {
+			told, err := elementLines(r)
+			if err != nil {
+				return nil, err
+			}
+			lines = append(lines, told...)
+		}
+		for _, r := range rest {
+			for _, family := range f.families {
+				for _, l := range f.lines(family, r) {
+					told, err := family.command(f.variant, l.table, append([]string{"-A", l.chain}, strings.Fields(l.words)...)...)
+					if err != nil {
+						return nil, err
+					}
+					lines = append(lines, told)
+				}
+			}
+		}
+		return lines, nil
+	}
+	return nil, fmt.Errorf("no commands for a firewall %T", a.Firewall)
+}
+
+func elementLines(r plan.Rule) (lines []string, err error) {
+	elements, err := elementsOf(r)
+	for _, e := range elements {
+		words, err := (&edits{set: e.entry(), add: []change{{e.key, e.value}}}).words()
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, plan.Command("nft", words))
+	}
+	return lines, err
+}

@@ -54,6 +54,11 @@ func (j *Journal) networkPath(mode, name string) string {
 	return filepath.Join(j.dir, networkPrefix+mode+"."+name+networkSuffix)
 }
 
+// IsNetwork tells a network's record among the folder's files.
+func IsNetwork(file string) bool {
+	return strings.HasPrefix(file, networkPrefix) && strings.HasSuffix(file, networkSuffix)
+}
+
 // ReadNetwork returns a network's record, nil where there is none.
 func (j *Journal) ReadNetwork(mode, name string) (*Network, error) {
 	path := j.networkPath(mode, name)

@@ -28,8 +28,11 @@ func (k *Kernel) readNeighbours(q plan.Query, s *plan.Snapshot) error {
 		if err != nil {
 			return err
 		}
-		if found && n.State&unix.NUD_PERMANENT != 0 {
+		switch {
+		case found && n.State&unix.NUD_PERMANENT != 0:
 			s.Permanent[key] = n.HardwareAddr.String()
+		case found && n.State&(unix.NUD_FAILED|unix.NUD_INCOMPLETE) == 0:
+			s.Learnt[key] = n.HardwareAddr.String()
 		}
 	}
 	return nil

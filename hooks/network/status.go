@@ -70,6 +70,24 @@ func (r *Networks) status(ctx context.Context, n *journal.Network) (Status, erro
 		}
 		st.ConfirmWithin = int(max(time.Second, time.Duration(n.ConfirmBy)-now+time.Second-1) / time.Second)
 	}
+	s, actions, err := r.held(ctx, n)
+	if err != nil {
+		return st, err
+	}
+	for _, a := range actions {
+		if !a.Satisfied {
+			st.Missing = append(st.Missing, a.Step.Commands()...)
+		}
+	}
+	for _, e := range n.Settings {
+		st.Settings = append(st.Settings, settingOf(e))
+	}
+	return st, r.interfaces(ctx, n, s, &st)
+}
+
+// held holds what a network is made of against the host as it is.
+func (r *Networks) held(ctx context.Context, n *journal.Network) (*plan.Snapshot, []plan.Action, error) {
+	var actions []plan.Action
 	var steps []plan.Step
 	for _, e := range slices.Concat(n.Settings, n.Topology) {
 		if !e.Step.Traits().Passing {
@@ -80,17 +98,12 @@ func (r *Networks) status(ctx context.Context, n *journal.Network) (Status, erro
 	q := plan.Needs(steps)
 	q.AllLinks = true
 	if err := r.Reader.Read(ctx, q, s); err != nil {
-		return st, err
+		return nil, nil, err
 	}
 	for _, step := range steps {
-		if !step.Satisfied(s) {
-			st.Missing = append(st.Missing, step.Commands()...)
-		}
+		actions = append(actions, plan.Action{Step: step, Satisfied: step.Satisfied(s)})
 	}
-	for _, e := range n.Settings {
-		st.Settings = append(st.Settings, settingOf(e))
-	}
-	return st, r.interfaces(ctx, n, s, &st)
+	return s, actions, nil
 }
 
 // interfaces says which ones it is made of.

@@ -80,8 +80,12 @@ func (s Neighbour) Needs(q *Query) {
 	}
 }
 
-// Satisfied implements Step.
+// Satisfied implements Step. A DHCP server that leases the address enters the same hardware address
+// anew, for a time: the host asks again when that is over, and knows meanwhile.
 func (s Neighbour) Satisfied(h *Snapshot) bool {
+	if !s.Absent && h.Known[s.Key()] && h.Learnt[s.fact()] == s.MAC {
+		return true
+	}
 	mac, ok := h.Permanent[s.fact()]
 	return ok != s.Absent && (s.Absent || mac == s.MAC)
 }

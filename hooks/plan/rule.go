@@ -137,6 +137,9 @@ func (s Rule) Commands() []string {
 	return []string{strings.Join(append(words, s.sentence()...), " ")}
 }
 
+// About says in words what the rule is to achieve.
+func (s Rule) About() string { return strings.Join(s.sentence(), " ") }
+
 func (s Rule) sentence() []string {
 	switch s.Kind {
 	case RuleStrict:

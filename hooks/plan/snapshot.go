@@ -86,6 +86,8 @@ type Snapshot struct {
 	Neighbours map[NeighbourKey]bool
 	// Permanent holds the hardware addresses of the permanent entries.
 	Permanent map[NeighbourKey]string
+	// Learnt holds those of the entries that age.
+	Learnt map[NeighbourKey]string
 	// Sysctls holds the values that exist.
 	Sysctls map[SysctlKey]string
 	// Rules holds the keys of those that are in force.
@@ -128,6 +130,7 @@ func NewSnapshot() *Snapshot {
 		Neighbours: map[NeighbourKey]bool{},
 		Sysctls:    map[SysctlKey]string{},
 		Permanent:  map[NeighbourKey]string{},
+		Learnt:     map[NeighbourKey]string{},
 		Rules:      map[string]bool{},
 		Known:      map[string]bool{},
 		Settings:   map[string]string{},
@@ -188,6 +191,7 @@ func (s *Snapshot) clone() *Snapshot {
 		Rules:      map[string]bool{},
 		Permanent:  map[NeighbourKey]string{},
 		Known:      s.Known,
+		Learnt:     s.Learnt,
 
 		Switches:     s.Switches,
 		NoSwitch:     s.NoSwitch,

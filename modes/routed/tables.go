@@ -57,6 +57,15 @@ func tables(guests int) []table {
 	return list
 }
 
+// GuestsFor is the number of guests whose table of connections holds as many as asked, 0 where no
+// number does.
+func GuestsFor(connections int) int {
+	if connections > mostConnections {
+		return 0
+	}
+	return (connections + connectionsPerGuest - 1) / connectionsPerGuest
+}
+
 // power is the least power of two that is not less than n: the kernel rounds
 // the number of its buckets.
 func power(n int) int { return 1 << bits.Len(uint(n-1)) }

@@ -32,7 +32,6 @@ func TestPlanPasted(t *testing.T) {
 		"route":              {Script: "vif-route", NIC: routed},
 		"route, strict":      {Script: "vif-route", NIC: routed, Config: "[host]\nantispoof = \"strict\""},
 		"route, iptables":    {Script: "vif-route", NIC: routed, Config: "[host]\nantispoof = \"strict\"\nfirewall = \"iptables\""},
-		"nat":                {Script: "vif-nat", NIC: nat, Config: "[host]\nantispoof = \"off\"" + guest},
 		"nat, strict, a tap": {Script: "vif-nat", Tap: true, NIC: nat, Config: "[host]\nantispoof = \"strict\"\ndhcp = \"dnsmasq\"" + guest},
 		"nat, iptables":      {Script: "vif-nat", NIC: nat, Config: "[host]\nantispoof = \"strict\"\nfirewall = \"iptables\"" + guest},
 		"openvswitch":        {Script: "vif-openvswitch", Switch: true, NIC: dom0.NIC{Domid: 1, Bridge: "ovs0.10:20", IP: "10.0.0.5"}, Config: "[host]\nantispoof = \"strict\""},

@@ -85,6 +85,8 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"until":          (*telling).until,
 		"advertise":      (*telling).advertise,
 		"valid":          (*telling).valid,
+		"finds":          (*telling).finds,
+		"quiet":          (*telling).quiet,
 	}
 	for _, tool := range []string{"xenstore-read", "xenstore-ls", "xenstore-write", "xenstore-rm"} {
 		words[tool] = func(t *telling, args []string) { t.run(t.dom0.Namespace, append([]string{tool}, args...)) }

@@ -1,7 +1,9 @@
 package inventory
 
 import (
+	"bytes"
 	"context"
+	"os"
 
 	"vifctl/hooks/firewall"
 	"vifctl/hooks/openvswitch"
@@ -16,6 +18,14 @@ type Firewall interface {
 	DropsByPort(ctx context.Context) (map[string]uint64, error)
 	// Filters tells what iptables' FORWARD drops, in either variant.
 	Filters() ([]firewall.Filter, error)
+	// Devices are where chains of nft's family netdev are, by "table chain".
+	Devices() (map[string][]string, error)
+	// Variants are those of iptables that hold a rule, or a policy that drops.
+	Variants() ([]firewall.Variant, error)
+	// Leftovers tells which rules of ours no port that is there wants, and Ahead which of other
+	// programs' come before ours in iptables.
+	Leftovers(ctx context.Context, there func(port string) bool) ([]string, error)
+	Ahead(ctx context.Context) ([]string, error)
 	// Tampered lists the chains of ours that are not as we made them.
 	Tampered(ctx context.Context) ([]string, error)
 }
@@ -25,6 +35,18 @@ func (f *Facts) readDrops(ctx context.Context, s Sources) {
 		return
 	}
 	f.Tampered, _ = s.Firewall.Tampered(ctx)
+	f.Ahead, _ = s.Firewall.Ahead(ctx)
+	if f.JournalErr == nil { // else nothing tells what is wanted
+		f.Leftovers, _ = s.Firewall.Leftovers(ctx, func(port string) bool {
+			_, there := f.Host.Named(port)
+			return there
+		})
+	}
+	for _, path := range []string{"/etc/iptables/rules.v4", "/etc/iptables/rules.v6"} {
+		if text, err := os.ReadFile(path); err == nil && bytes.Contains(text, []byte(":VIFCTL-")) {
+			f.SavedRules = append(f.SavedRules, path)
+		}
+	}
 	f.Drops, _ = s.Firewall.Drops(ctx)
 	byPort, _ := s.Firewall.DropsByPort(ctx)
 	f.DropsElsewhere = map[string]uint64{}

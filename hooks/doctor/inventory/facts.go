@@ -14,6 +14,7 @@ import (
 	"vifctl/hooks/firewall"
 	"vifctl/hooks/journal"
 	"vifctl/hooks/kernel"
+	"vifctl/hooks/network"
 	"vifctl/hooks/plan"
 )
 
@@ -37,12 +38,15 @@ type Facts struct {
 	// Interrupted are the NICs of which a call was killed half-way.
 	Interrupted []plan.NIC
 
+	// Sides are the networks that are started, and what of them is there.
+	Sides []network.Side
+
 	// Settings are the kernel's, by their path below /proc/sys/net.
 	Settings map[string]string
-	// Foreign are other programs' rules in the way of forwarded packets.
+	// Foreign are other programs' chains that drop what guests send or receive.
 	Foreign []ForeignHook
-	// Variants of iptables that hold rules: "legacy", "nf_tables".
-	Variants []string
+	// Variants of iptables that hold rules.
+	Variants []firewall.Variant
 	// Drops are how many packets antispoofing has dropped, by the reason.
 	Drops map[string]uint64
 	// DropsElsewhere are those from interfaces that are no guest's, by name:
@@ -53,6 +57,10 @@ type Facts struct {
 	// Tampered are the chains of ours that another program has changed, as `nft
 	// list chain` takes them.
 	Tampered []string
+	// Leftovers are rules of ours that no port wants, and SavedRules the files from which
+	// iptables-persistent restores such at boot. Ahead are rules of other programs' that come before
+	// ours in iptables.
+	Leftovers, SavedRules, Ahead []string
 	// Iptables: vifctl's own rules are iptables'.
 	Iptables bool
 	// VLANs are the VLANs that bridges' ports are in, by ifindex; empty where the
@@ -69,6 +77,8 @@ type Facts struct {
 	// Tracked and TrackedMost are the connections that the kernel tracks, and how
 	// many it can; 0 where it tracks none.
 	Tracked, TrackedMost int
+	// Flows are the connections of guests' addresses that a router has to lead here.
+	Flows map[netip.Addr]FlowCount
 	// Reaches4 and Reaches6: the kernel has a route to the world, in whatever table.
 	Reaches4, Reaches6 bool
 
@@ -174,12 +184,26 @@ func (p *Port) Missing() []plan.Action {
 // Right reports whether a port lacks nothing, as far as that can be told.
 func (p *Port) Right() bool { return p.Work == nil || p.Work.Right() }
 
+// Late is the tap of the emulated NIC for which no call came although a call of ours brought
+// its vif up, nil where there is none.
+func (n *NIC) Late() *Port {
+	if n.Stub != nil || n.Tap == nil || n.Tap.Link == nil || n.Tap.Record != nil || n.Vif == nil || n.Vif.Record == nil {
+		return nil
+	}
+	return n.Tap
+}
+
+// Driven reports whether the guest's PV driver has connected, as the backend has it.
+func (n *NIC) Driven() bool { return n.Backend["state"] == "4" }
+
 // Carrier is the port through which the guest's traffic goes, nil where there is
 // none: the tap as long as the emulated NIC is there, unless the PV driver has
 // connected and the tap is down.
 func (n *NIC) Carrier() *Port {
 	up := func(p *Port) bool { return p != nil && p.Link != nil && p.Link.Up }
 	switch {
+	case n.Late() != nil && !up(n.Tap) && !n.Driven():
+		return n.Tap
 	case up(n.Tap) && n.Tap.Link.Carrier, up(n.Tap) && !up(n.Vif):
 		return n.Tap
 	case up(n.Vif):

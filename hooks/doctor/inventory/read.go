@@ -32,6 +32,8 @@ type Sources struct {
 	// Firewall tells what has been dropped, and who else filters; nil where that
 	// is not asked.
 	Firewall Firewall
+	// Flows: connections are gone through, which takes its time where there are many.
+	Flows bool
 	// ScriptsDir is the folder of Xen's scripts, and Scripts the names there that
 	// should be ours.
 	ScriptsDir string
@@ -72,6 +74,9 @@ func Read(ctx context.Context, s Sources) (*Facts, error) {
 	f.readSurroundings(ctx, s)
 	f.readOwnership(s)
 	f.readWays(s.Engine)
+	if s.Flows {
+		f.readFlows(s.Engine)
+	}
 	return f, nil
 }
 
@@ -227,14 +232,18 @@ func (f *Facts) complete(ctx context.Context, s Sources, n *NIC) {
 		return // to look closer would take away what tells the watcher of it
 	}
 	for _, p := range n.Ports() {
-		if p.Record == nil || p.Link == nil || !n.Alive {
+		late := p == n.Late()
+		if p.Record == nil && !late || p.Link == nil || !n.Alive {
 			continue
 		}
-		if f.ConfigErr != nil {
+		switch {
+		case f.ConfigErr != nil:
 			p.WorkErr = f.ConfigErr
-			continue
+		case late:
+			p.Work, p.WorkErr = s.Engine.CheckLate(ctx, engine.LateTap{NIC: n.NIC, Index: p.Link.Index, Name: p.Link.Name})
+		default:
+			p.Work, p.WorkErr = s.Engine.Check(ctx, p.Record.Port)
 		}
-		p.Work, p.WorkErr = s.Engine.Check(ctx, p.Record.Port)
 	}
 }
 
@@ -258,7 +267,7 @@ func (f *Facts) findPorts(n *NIC) {
 		}
 	}
 	if n.Tap == nil {
-		n.Tap = find(plan.Tap, vif+"-emu", "tap"+n.NIC.String(), vifname+"-emu")
+		n.Tap = find(plan.Tap, engine.TapNames(n.NIC, cmp.Or(vifname, vif))...)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"vifctl/configs"
 	"vifctl/hooks/kernel"
+	"vifctl/hooks/network"
 	"vifctl/xenscripts"
 )
 
@@ -19,6 +20,8 @@ func (f *Facts) readSurroundings(ctx context.Context, s Sources) {
 	f.VLANs, _ = s.Engine.Reader.BridgeVLANs()
 	f.Iptables = f.Config != nil && f.Config.Host.Firewall == configs.FirewallIptables
 	f.readManaged()
+	sides := network.Networks{Reader: s.Engine.Reader, Journal: s.Engine.Journal, Log: s.Engine.Log}
+	f.Sides, _ = sides.Sides(ctx)
 	f.Watcher = watcherRuns()
 	f.readScripts(s)
 	f.readForeign(s)
@@ -37,7 +40,7 @@ func (f *Facts) readSettings() {
 	paths := []string{
 		"ipv4/ip_forward", "ipv6/conf/all/forwarding", "ipv4/conf/all/rp_filter", "ipv4/conf/all/proxy_arp",
 		"bridge/bridge-nf-call-iptables", "bridge/bridge-nf-call-ip6tables", "bridge/bridge-nf-call-arptables",
-		"netfilter/nf_conntrack_count", "netfilter/nf_conntrack_max",
+		"netfilter/nf_conntrack_count", "netfilter/nf_conntrack_max", "netfilter/nf_conntrack_buckets",
 	}
 	names := map[string]bool{}
 	for i := range f.NICs {
