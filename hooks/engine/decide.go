@@ -146,6 +146,9 @@ func (p *port) hold(ctx context.Context, steps []plan.Step) error {
 		}
 	}
 	p.Actions = plan.Resolve(steps, p.host)
+	if err := p.leaveMoved(); err != nil {
+		return fmt.Errorf("%s: %w", p.Event.Name, err)
+	}
 	for i, a := range p.Actions {
 		if a.Satisfied && shared(a.Step) && others[a.Step.Key()] {
 			// Made for another port of the guest, and now shared: the last

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"vifctl/hooks/journal"
+	"vifctl/hooks/kernel"
 	"vifctl/hooks/plan"
 )
 
@@ -46,7 +47,39 @@ func (p *port) takeOver(steps []plan.Step) ([]plan.Step, error) {
 	return append(first, steps...), nil
 }
 
-// predecessor is the port of the guest's old domain, where the NIC that a route leads to is
+// leaveMoved leaves routes that the port of the guest's new domain has taken over with it:
+// they count as there, and come back if the new one goes first.
+func (p *port) leaveMoved() error {
+	if p.old == nil || p.old.UUID != p.who.UUID || p.who.UUID == "" {
+		return nil
+	}
+	for i, a := range p.Actions {
+		route, ok := a.Step.(plan.Route)
+		if !ok || a.Satisfied || route.Absent {
+			continue
+		}
+		at := 0
+		err := p.Reader.RoutesOf(route.Route.Dst.Addr().Is6(), 0, func(rt kernel.Route) {
+			if rt.Dst == route.Route.Dst.Masked() && rt.Metric == route.Route.Metric && rt.Index() != p.link.Index {
+				at = rt.Index()
+			}
+		})
+		if err != nil {
+			return err
+		}
+		if at == 0 {
+			continue
+		}
+		other, err := p.predecessor(at)
+		if err != nil {
+			return err
+		}
+		p.Actions[i].Satisfied = !other.IsZero()
+	}
+	return nil
+}
+
+// predecessor is the port of the guest's other domain, where the NIC that a route leads to is
 // that domain's; zero where it is not.
 func (p *port) predecessor(at int) (plan.Dev, error) {
 	there, ok, err := p.Reader.LinkByIndex(at)

@@ -72,9 +72,31 @@ func (n *NFTables) attempt(add, remove []element) (done bool, err error) {
 	}
 	if err := n.commit(v, t); err != nil {
 		n.drain()
-		return false, err
+		return false, n.explain(v, err)
 	}
 	return len(t.build) == 0, nil
+}
+
+// explain says of a table that another version of vifctl has made, and that cannot be changed
+// to this one's, what helps.
+func (n *NFTables) explain(v view, err error) error {
+	if !slices.ContainsFunc([]error{unix.EBUSY, unix.EINVAL, unix.EEXIST, unix.EOPNOTSUPP}, func(e error) bool { return errors.Is(err, e) }) {
+		return err
+	}
+	for _, p := range parts {
+		have, looked := v.tables[p.table]
+		if !looked || !have.sets[p.marker().name] {
+			continue
+		}
+		n.drain()
+		mark := v.mark(p)
+		there, lost := n.lookup([]entry{mark})
+		if _, ours := there[mark]; !ours && lost == nil {
+			return fmt.Errorf("another version of vifctl has made the table %s %s, which this one cannot change to its own: go back to that version, or say `nft delete table %[1]s %[2]s`, then `vifctl repair`: %w",
+				familyNames[p.table.Family], p.table.Name, err)
+		}
+	}
+	return err
 }
 
 // worthAnother: what was there has gone, what was not has come, or it is not known
@@ -138,7 +160,25 @@ func difference(v view, add, remove []element) *transaction {
 			}
 		}
 	}
+	t.buildWhole(v)
 	return t
+}
+
+// buildWhole has all parts of a table made anew that are there, where one of them is and the
+// table has chains that no part has: another version's, to which the chains of any part may
+// lead.
+func (t *transaction) buildWhole(v view) {
+	for table, have := range v.tables {
+		one := slices.ContainsFunc(parts, func(p *part) bool { _, ok := t.build[p]; return ok && p.table == table })
+		if !one || len(formerChains(table, maps.Clone(have.uses), v.options)) == 0 {
+			continue
+		}
+		for _, p := range parts {
+			if _, ok := t.build[p]; !ok && p.table == table && have.sets[p.marker().name] {
+				t.build[p] = have.inUse(p)
+			}
+		}
+	}
 }
 
 // wantedLengths are the prefix lengths that elements need of a part; ok is false

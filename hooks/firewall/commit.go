@@ -36,6 +36,9 @@ func (n *NFTables) commit(v view, t *transaction) error {
 
 func (n *NFTables) write(v view, t *transaction) error {
 	ids := uint32(0)
+	for _, c := range outdated(v, t) {
+		n.batch.FlushChain(&c)
+	}
 	for _, p := range parts {
 		if inUse, ok := t.build[p]; ok {
 			if err := n.build(v, p, inUse, &ids); err != nil {
@@ -107,6 +110,28 @@ func (n *NFTables) build(v view, p *part, inUse lengths, ids *uint32) error {
 	marker := &nftables.Set{Table: p.table, Name: p.marker().name}
 	b.FlushSet(marker)
 	return b.SetAddElements(marker, []nftables.SetElement{{Key: host(p.stamp(n.options))}})
+}
+
+// outdated are the chains that are there of the parts to be made, and those of no part. They
+// are emptied before any of them is deleted, since one may lead to another.
+func outdated(v view, t *transaction) (all []nftables.Chain) {
+	swept := map[*nftables.Table]bool{}
+	for _, p := range parts {
+		inUse, ok := t.build[p]
+		if !ok {
+			continue
+		}
+		there := v.tables[p.table].uses
+		old := slices.DeleteFunc(p.chains(v.options, inUse), func(c chain) bool { _, ok := there[c.name]; return !ok })
+		if !swept[p.table] {
+			swept[p.table] = true
+			old = append(old, formerChains(p.table, maps.Clone(there), v.options)...)
+		}
+		for _, c := range old {
+			all = append(all, nftables.Chain{Table: p.table, Name: c.name})
+		}
+	}
+	return all
 }
 
 // formerChains takes out of there the chains of a table that no part has any more.

@@ -237,6 +237,52 @@ func TestFormerChains(t *testing.T) {
 	wantInForce(t, f, true, rules...)
 }
 
+// TestNewerTables: tables of a newer version, to whose own chains those lead that this one has as well, are made this one's as a
+// whole, whichever part is needed first, and no guest loses an element.
+func TestNewerTables(t *testing.T) {
+	t.Parallel()
+	for name, needed := range map[string]plan.Rule{
+		"marks": {Kind: plan.RuleRouted, Dev: portOf(7)}, "private": {Kind: plan.RulePrivate, Dev: portOf(7)},
+		"translation": oneToOneRule("203.0.113.7", "10.0.0.7"), "a prefix": ownAddressRule("vif7.0", "198.51.100.0/25"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := newMachine(t)
+			f := m.open(Options{})
+			rules := append(guest(1), plan.Rule{Kind: plan.RulePrivate, Dev: portOf(1)})
+			mustChange(t, f, rules, nil)
+			for _, mark := range []string{"mark", "private", "nat", "routed"} {
+				m.feed("add chain inet vifctl newer_"+mark+`
+					add rule inet vifctl newer_`+mark+` accept
+					flush set inet vifctl fixed_`+mark+`
+					add element inet vifctl fixed_`+mark+` { 0x1234 }`, "nft", "-f", "-")
+			}
+			m.feed(`add rule inet vifctl forward iifname "x" jump newer_mark
+				add rule inet vifctl forward iifname "x" jump newer_private
+				add rule inet vifctl raw_pre iifname "x" jump newer_routed
+				add rule inet vifctl newer_routed jump newer_nat
+				add rule inet vifctl nat_last iifname "x" jump newer_nat`, "nft", "-f", "-")
+			mustChange(t, f, []plan.Rule{needed}, nil)
+			require.NotContains(t, m.run("nft", "list", "ruleset"), "newer")
+			wantInForce(t, f, true, append(rules, needed)...)
+		})
+	}
+}
+
+// TestUnlikeTables: a table of another version whose sets are of another kind is told in a sentence, and stays as it is.
+func TestUnlikeTables(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	m.feed(`table inet vifctl {
+		set fixed_mark { type mark; elements = { 0x1234 }; }
+		set gports { type ipv4_addr; elements = { 10.0.0.1 }; }
+	}`, "nft", "-f", "-")
+	before := m.run("nft", "list", "ruleset")
+	err := m.open(Options{}).Change(background, []plan.Rule{{Kind: plan.RuleRouted, Dev: portOf(1)}}, nil)
+	require.ErrorContains(t, err, "another version of vifctl has made the table inet vifctl, which this one cannot change to its own: go back to that version, or say `nft delete table inet vifctl`, then `vifctl repair`")
+	require.Equal(t, before, m.run("nft", "list", "ruleset"))
+}
+
 // TestVersions: whoever changes what a part is made of gives it a new version,
 // so that it is made anew on hosts that have the older one.
 func TestVersions(t *testing.T) {

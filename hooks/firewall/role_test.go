@@ -36,7 +36,7 @@ func opened(role plan.Role, on where, name string) bool {
 	switch {
 	case role == plan.RoleDHCPServer:
 		// Of what has no address it stays a client's.
-		return name != "DHCP for another's hardware address"
+		return name != "DHCP for another's hardware address" && name != "DHCP for another's hardware address by one's own client identifier"
 	case name == "multicast router advertisement behind options":
 		return true
 	case on == router && name == "router advertisement in VLAN 0":

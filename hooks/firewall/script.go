@@ -106,6 +106,9 @@ func (s *Script) nftables(ctx context.Context, n *NFTables, add, remove []plan.R
 	s.overlay(&v)
 	t := difference(v, toAdd, toRemove)
 	var raw, base []string
+	for _, c := range outdated(v, t) {
+		base = append(base, "flush chain "+inTable(c.Table, c.Name))
+	}
 	for _, p := range parts {
 		inUse, ok := t.build[p]
 		if !ok {

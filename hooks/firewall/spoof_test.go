@@ -352,7 +352,7 @@ func TestFramesWithoutNFTables(t *testing.T) {
 	}
 	t.Logf("%d hostile frames stopped", stopped)
 	require.ElementsMatch(t, []string{
-		"DHCP for another's hardware address", "DHCP release for another's hardware address", "DHCP decline for another's hardware address",
+		"DHCP for another's hardware address", "DHCP for another's hardware address by one's own client identifier", "DHCP release for another's hardware address", "DHCP decline for another's hardware address",
 		"DHCP for another's hardware address from another port", "DHCP for another's hardware address from its prefix",
 		"DHCP for another's hardware address behind options", "DHCP with a longer hardware address", "DHCP of another kind of hardware",
 		"DHCP as a relay", "DHCP of a server to a relay", "DHCP in a first fragment", "DHCP's ports alone in a first fragment", "DHCPv6 as a relay",

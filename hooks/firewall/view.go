@@ -46,8 +46,10 @@ func (n *NFTables) look(elements []element) (view, error) {
 		}
 	}
 	var err error
-	v.there, err = n.lookup(slices.Collect(maps.Keys(asked)))
-	return v, err
+	if v.there, err = n.lookup(slices.Collect(maps.Keys(asked))); err != nil {
+		return v, n.explain(v, err)
+	}
+	return v, nil
 }
 
 // mark is the element that says which version of a part is there.
