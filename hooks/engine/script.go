@@ -24,8 +24,7 @@ func NewScript(f *HostFirewall) *Script { return &Script{firewall: f} }
 
 // commands are the lines of steps that are one change.
 func (s *Script) commands(ctx context.Context, steps []plan.Step) (lines []string, err error) {
-	switch first := steps[0].(type) {
-	case plan.Rule:
+	if _, ok := steps[0].(plan.Rule); ok {
 		add, remove := addAndRemove(steps)
 		for _, step := range steps {
 			lines = append(lines, step.Commands()...)
@@ -35,8 +34,9 @@ func (s *Script) commands(ctx context.Context, steps []plan.Step) (lines []strin
 			return nil, fmt.Errorf("the firewall's commands: %w", err)
 		}
 		return append(lines, told...), nil
-	case plan.SwitchGuard:
-		return append(first.Commands(), openvswitch.Commands(first)...), nil
+	}
+	if guard, ok := steps[0].(plan.SwitchGuard); ok {
+		return append(guard.Commands(), openvswitch.Commands(guard)...), nil
 	}
 	for _, step := range steps {
 		lines = append(lines, step.Commands()...)
