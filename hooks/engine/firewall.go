@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -102,12 +103,32 @@ func (f *HostFirewall) Change(ctx context.Context, add, remove []plan.Rule) erro
 	var firewalld firewall.Firewalld
 	err := firewalld.Change(ctx, nil, distrust)
 	if len(add)+len(remove) > 0 {
-		err = errors.Join(err, f.change(ctx, add, remove))
+		err = errors.Join(err, f.change(ctx, f.stillLeaving(add, remove), remove))
 	}
 	if err != nil {
 		return err
 	}
 	return firewalld.Change(ctx, trust, nil)
+}
+
+// stillLeaving adds the rules that lead out by the same way as one that goes: nf_tables
+// keeps by which uplink a guest leaves, whatever the address that it leaves as.
+func (f *HostFirewall) stillLeaving(add, remove []plan.Rule) []plan.Rule {
+	for _, r := range remove {
+		if r.Kind != plan.RuleLeaves {
+			continue
+		}
+		wanted, err := f.wanted()
+		if err != nil {
+			return add // what is lost is missing then, and repaired
+		}
+		for _, w := range wanted {
+			if w.Kind == r.Kind && w.Private == r.Private && w.Dev.Name == r.Dev.Name && !slices.Contains(remove, w) && !slices.Contains(add, w) {
+				add = append(slices.Clone(add), w)
+			}
+		}
+	}
+	return add
 }
 
 // forFirewalld takes out the rules that firewalld holds.

@@ -13,6 +13,7 @@ import (
 
 	"vifctl/configs"
 	"vifctl/hooks/journal"
+	"vifctl/hooks/kernel"
 	"vifctl/hooks/plan"
 	"vifctl/tests/dom0"
 )
@@ -66,4 +67,57 @@ func TestAnotherFirewall(t *testing.T) {
 		}()
 		require.NoError(t, <-done, way)
 	}
+}
+
+// TestStillLeaves: a guest that leaves by an uplink of its own, and now as another address,
+// leaves by that uplink still when what was before is taken out.
+func TestStillLeaves(t *testing.T) {
+	dom0.Need(t, "nft")
+	leaves := func(as string) plan.Rule {
+		return plan.Rule{
+			Kind: plan.RuleLeaves, Dev: plan.Dev{Name: "eth1", Index: 3},
+			Private: netip.MustParseAddr("10.0.0.1"), Public: netip.MustParseAddr(as),
+		}
+	}
+	boot, err := kernel.BootID()
+	require.NoError(t, err)
+	j := journal.Open(t.TempDir())
+	require.NoError(t, j.Write(&journal.Record{
+		Port:    journal.Port{NIC: plan.NIC{Domid: 1}, Kind: plan.Vif, Index: 7, Boot: boot, Name: "vif1.0", Device: "vif1.0"},
+		Entries: []journal.Entry{{Step: leaves("203.0.113.2")}},
+	}))
+	elements := func(f *HostFirewall, add, remove []plan.Rule) (said string, err error) {
+		if err := f.Change(t.Context(), add, remove); err != nil {
+			return "", err
+		}
+		out, err := exec.Command("nft", "list", "set", "inet", "vifctl", "via4").CombinedOutput()
+		return string(out), err
+	}
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // for ever: the thread goes with its namespace
+		done <- func() error {
+			if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+				return err
+			}
+			f := &HostFirewall{Host: configs.Host{Firewall: configs.FirewallNftables, Uplink: "eth0"}, Journal: j}
+			defer f.Close()
+			for _, change := range [][2][]plan.Rule{
+				{{leaves("203.0.113.1")}, nil},
+				{{leaves("203.0.113.2")}, nil},
+				{nil, {leaves("203.0.113.1")}},
+			} {
+				said, err := elements(f, change[0], change[1])
+				if err != nil || !strings.Contains(said, "10.0.0.1") {
+					return fmt.Errorf("after %v: %w\n%s", change, err, said)
+				}
+			}
+			said, err := elements(f, nil, []plan.Rule{leaves("203.0.113.2")})
+			if err == nil && strings.Contains(said, "10.0.0.1") {
+				err = fmt.Errorf("left: %s", said)
+			}
+			return err
+		}()
+	}()
+	require.NoError(t, <-done)
 }
