@@ -49,7 +49,7 @@ func TestMistakesForwards(t *testing.T) {
 		"protocol": {
 			forward(`listen = ":80"
 proto = "icmp"`),
-			`x:5:9: proto cannot be "icmp": there are tcp, udp and both`,
+			`x:5:9: proto cannot be "icmp": write "tcp", "udp" or "both"`,
 		},
 		"to an address": {
 			forward(`listen = ":80"
