@@ -60,7 +60,7 @@ func TestLoadErrors(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ text, position, says string }{
 		"syntax: no value":          {"[host]\nuplink =\n", ":2:9: ", ""},
-		"syntax: no end":            {"[host]\n\nuplink = \"eth0\n", ":3:15: ", ""},
+		"syntax: no end":            {"[host]\n\nuplink = \"eth0\n", ":3:10: ", ""},
 		"syntax: table":             {"[host", ":1:", ""},
 		"a key twice":               {"[host]\nuplink = \"a\"\nuplink = \"b\"\n", ":3:", "uplink"},
 		"a number for a word":       {"[host]\nuplink = 5\n", ":2:", "uplink"},

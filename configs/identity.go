@@ -17,7 +17,7 @@ func (r *reader) checkIdentities() {
 				continue
 			}
 			if first := twin(e, same[key]); first != nil {
-				r.mistakes.clash(e.at, first.at, "%s is what the entry at {other} is about, too: make them one, or give each the nic it is about", e.Guest)
+				r.mistakes.clash(e.at, first.at, "%s has another entry, at {other}: move its settings there, or give the two entries different nic numbers", e.Guest)
 				break
 			}
 		}

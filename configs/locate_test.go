@@ -16,10 +16,10 @@ func TestPositions(t *testing.T) {
 			"[host]\nfirewall = \"\"\"\nauto\"\"\" # [[guest]]\n# [[guest]]\nuplink = 5", "x:5:10: uplink cannot be a number: write uplink = \"eth0\"",
 		},
 		"after quotes in quotes": {
-			"[[guest]]\nname = '''a \"'\"'''\n[[guest]]\nname = \"b\\\"]\"\nnic = \"5\"", "x:5:7: nic cannot be a text: write nic = 0",
+			"[[guest]]\nname = '''a \"'\"'''\n[[guest]]\nname = \"b\\\"]\"\nnic = \"5\"", "x:5:7: nic cannot be a text: write nic = 5",
 		},
 		"in the third guest": {
-			"[[guest]]\nname = \"a\"\n[[guest]]\nname = \"b\"\n[[guest]]\nname = \"c\"\nnic = \"5\"", "x:7:7: nic cannot be a text: write nic = 0",
+			"[[guest]]\nname = \"a\"\n[[guest]]\nname = \"b\"\n[[guest]]\nname = \"c\"\nnic = \"5\"", "x:7:7: nic cannot be a text: write nic = 5",
 		},
 		"in the second forward of the second guest": {
 			guest("[[guest.forward]]\nlisten = \":1\"\n[[guest]]\nname = \"b\"\n[[guest.forward]]\nlisten = \":2\"\n[[guest.forward]]\nlisten = \":3\"\nto = true"),
@@ -41,6 +41,6 @@ func TestPositions(t *testing.T) {
 			"[[guest]]\nname = \"a\"\naddress = \"10.0.0.9\"\n[[guest]]\nname = \"b\"\naddress = [\"10.0.0.8\", \"10.0.0.9\"]",
 			"x:6:24: 10.0.0.9 is an address of guest \"a\" already, at x:3:11: every guest needs its own",
 		},
-		"of nothing TOML knows": {"[host]\nuplink = eth0", "x:2:10: expected value but found \"eth\" instead; a text stands in quotes, as in \"eth0\""},
+		"of nothing TOML knows": {"[host]\nuplink = eth0", "x:2:10: a text stands in quotes: write uplink = \"eth0\""},
 	}.check(t)
 }

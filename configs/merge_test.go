@@ -65,10 +65,10 @@ func TestMistakesOfSeveralFiles(t *testing.T) {
 		`vifctl.toml:2:10: uplink cannot be a number: write uplink = "eth0"`,
 		`vifctl.toml:3:1: host.uplnik is not a setting: did you mean uplink?`,
 		`vifctl.toml:7:8: mode cannot be "natt": did you mean nat?`,
-		`vifctl.d/1.toml:1:6: expected '.' or ']' to end table name, but got '\n' instead`,
+		`vifctl.d/1.toml:1:1: the brackets do not match: write [host]`,
 		`vifctl.d/2.toml:2:1: host.uplink is set already, at vifctl.toml:2:1: keep one of the two`,
 		`vifctl.d/2.toml:4:7: 00:16:3e:00:00:01 is the hardware address of guest "a" already, at vifctl.toml:6:7: every NIC needs its own`,
-		`vifctl.d/2.toml:5:3: guest "a" is what the entry at vifctl.toml:4:3 is about, too: make them one, or give each the nic it is about`,
+		`vifctl.d/2.toml:5:3: guest "a" has another entry, at vifctl.toml:4:3: move its settings there, or give the two entries different nic numbers`,
 	}, strings.Split(strings.ReplaceAll(err.Error(), dir+"/", ""), "\n"))
 	var one *configs.Mistake
 	require.ErrorAs(t, err, &one)

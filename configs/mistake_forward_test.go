@@ -49,7 +49,7 @@ func TestMistakesForwards(t *testing.T) {
 		"protocol": {
 			forward(`listen = ":80"
 proto = "icmp"`),
-			`x:5:9: proto cannot be "icmp": there are tcp, udp and both`,
+			`x:5:9: proto cannot be "icmp": write "tcp", "udp" or "both"`,
 		},
 		"to an address": {
 			forward(`listen = ":80"
@@ -81,7 +81,7 @@ to = "8080-8088"`),
 to = 65530`),
 			`x:5:6: 10 ports cannot lead to one port: write to = "80-89"`,
 		},
-		"from no one": {
+		"from no network": {
 			forward(`listen = ":80"
 from = []`),
 			`x:5:8: from is an empty list: fill it, as in from = ["198.51.100.0/24"], or leave from out`,

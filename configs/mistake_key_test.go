@@ -58,7 +58,7 @@ protocol = "tcp"`),
 		"of no table": {
 			`[gest]
 name = "a"`,
-			`x:1:2: gest is not a setting: did you mean guest?`,
+			`x:1:2: gest is not a heading: write [[guest]]`,
 		},
 		"below a setting": {
 			guest(`address.first = "10.0.0.1"`),
@@ -78,7 +78,7 @@ x = 1`,
 		"forward without guest": {
 			`[[forward]]
 listen = ":80"`,
-			`x:1:3: forward is not a setting: write [[guest.forward]] below the guest it is for`,
+			`x:1:3: forward is not a heading: write [[guest.forward]] below the guest it is for`,
 		},
 	}.check(t)
 }
@@ -132,17 +132,17 @@ to = [80]`),
 		"one bracket for two": {
 			`[guest]
 name = "a"`,
-			`x:1:2: guest cannot be a table: write [[guest]], in two brackets each side, and the settings below it`,
+			`x:1:2: [guest] has one bracket on each side: write [[guest]], with two`,
 		},
 		"one bracket for two, forward": {
 			guest(`[guest.forward]
 listen = ":80"`),
-			`x:3:8: guest.forward cannot be a table: write [[guest.forward]], in two brackets each side, and the settings below it`,
+			`x:3:8: [guest.forward] has one bracket on each side: write [[guest.forward]], with two`,
 		},
 		"two brackets for one": {
 			`[[host]]
 uplink = "eth0"`,
-			`x:1:3: host cannot be a list: write [host] on a line of its own and the settings below it`,
+			`x:1:3: [[host]] has two brackets on each side: write [host], with one`,
 		},
 		"a text for a guest": {
 			`guest = ["a"]`,

@@ -204,7 +204,7 @@ listen = "10.0.0.1:80"`),
 name = "a"
 [[guest]]
 name = "a"`,
-			`x:3:3: guest "a" is what the entry at x:1:3 is about, too: make them one, or give each the nic it is about`,
+			`x:3:3: guest "a" has another entry, at x:1:3: move its settings there, or give the two entries different nic numbers`,
 		},
 		"one of them for one NIC": {
 			`[[guest]]
@@ -212,7 +212,7 @@ name = "a"
 [[guest]]
 name = "a"
 nic = 1`,
-			`x:3:3: guest "a", nic 1 is what the entry at x:1:3 is about, too: make them one, or give each the nic it is about`,
+			`x:3:3: guest "a", nic 1 has another entry, at x:1:3: move its settings there, or give the two entries different nic numbers`,
 		},
 		"both for one NIC": {
 			`[[guest]]
@@ -221,7 +221,7 @@ nic = 1
 [[guest]]
 name = "a"
 nic = 1`,
-			`x:4:3: guest "a", nic 1 is what the entry at x:1:3 is about, too: make them one, or give each the nic it is about`,
+			`x:4:3: guest "a", nic 1 has another entry, at x:1:3: move its settings there, or give the two entries different nic numbers`,
 		},
 		"public in mode bridge": {
 			guest(`mode = "bridge"

@@ -14,7 +14,7 @@ func TestMistakesValues(t *testing.T) {
 		"firewall": {
 			`[host]
 firewall = "nft"`,
-			`x:2:12: firewall cannot be "nft": there are auto, nftables and iptables`,
+			`x:2:12: firewall cannot be "nft": write "auto", "nftables" or "iptables"`,
 		},
 		"firewall, mistyped": {
 			`[host]
@@ -24,7 +24,7 @@ firewall = "nftable"`,
 		"antispoof": {
 			`[host]
 antispoof = "yes"`,
-			`x:2:13: antispoof cannot be "yes": there are strict, mac and off`,
+			`x:2:13: antispoof cannot be "yes": write "strict", "mac" or "off"`,
 		},
 		"mark of nothing": {
 			`[host]
@@ -67,7 +67,7 @@ gateway = "10.0.0.1/24"`,
 		},
 		"mode, unknown": {
 			guest(`mode = "vlan"`),
-			`x:3:8: mode cannot be "vlan": there are ` + allModes(),
+			`x:3:8: mode cannot be "vlan": write ` + allModes(),
 		},
 		"vlan": {
 			guest(`vlan = "ten"`),
@@ -187,5 +187,5 @@ func allModes() string {
 		names = append(names, e.Name)
 	}
 	last := len(names) - 1
-	return strings.Join(names[:last], ", ") + " and " + names[last]
+	return `"` + strings.Join(names[:last], `", "`) + `" or "` + names[last] + `"`
 }

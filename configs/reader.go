@@ -1,9 +1,7 @@
 package configs
 
 import (
-	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/BurntSushi/toml"
 )
@@ -37,7 +35,7 @@ func (r *reader) file(i int, text string) {
 	top := place{file: i, item: -1}
 	var document any
 	if _, err := toml.Decode(text, &document); err != nil {
-		r.mistakes = append(r.mistakes, syntax(top, text, err))
+		r.mistakes = append(r.mistakes, r.syntax(top, text, err))
 		return
 	}
 	tables, _ := document.(map[string]any)
@@ -48,34 +46,15 @@ func (r *reader) file(i int, text string) {
 		case "guest":
 			r.readGuests(v, top)
 		default:
-			r.mistakes.add(top.named(key), "%s", r.unknown("", key))
+			r.mistakes.add(top.named(key), "%s", r.unknownTop(key, v))
 		}
 	}
-}
-
-// syntax tells what the TOML library found. Its offset is right; its line is the
-// next one where a newline is what it did not expect.
-func syntax(at place, text string, err error) draft {
-	d := draft{at: at, known: position{1, 1}, text: err.Error()}
-	var pe toml.ParseError
-	if !errors.As(err, &pe) {
-		return d
-	}
-	body := strings.TrimPrefix(text, "\ufeff")
-	before := body[:min(max(pe.Position.Start, 0), len(body))]
-	line := strings.LastIndexByte(before, '\n') + 1
-	d.known = position{strings.Count(before, "\n") + 1, len(before) - line + 1}
-	d.text = pe.Message
-	if strings.HasPrefix(d.text, "expected value but found") {
-		d.text += "; a text stands in quotes, as in \"eth0\""
-	}
-	return d
 }
 
 func (r *reader) readHost(v any, top place) {
 	table, ok := v.(map[string]any)
 	if !ok {
-		r.mistakes.add(top.at("host"), "host cannot be %s: write [host] on a line of its own and the settings below it", kindOf(v))
+		r.mistakes.add(top.at("host"), "%s", wrongHost(v))
 		return
 	}
 	at := place{file: top.file, table: "host", item: -1}
@@ -117,7 +96,7 @@ func (r *reader) tables(v any, at place, name string) (all []map[string]any) {
 		}
 		return all
 	}
-	r.mistakes.add(at, "%s cannot be %s: write [[%s]], in two brackets each side, and the settings below it", name, kindOf(v), name)
+	r.mistakes.add(at, "%s", wrongList(v, name))
 	return nil
 }
 
@@ -130,7 +109,7 @@ func readTable[T any](r *reader, settings []setting[T], table map[string]any, at
 		}
 		r.example = fmt.Sprintf("%s = %s", s.key, s.example)
 		if !s.read(r, v, at.at(s.key), into) {
-			r.mistakes.add(at.at(s.key), "%s cannot be %s: write %s", s.key, kindOf(v), r.example)
+			r.mistakes.add(at.at(s.key), "%s cannot be %s: write %s", s.key, kindOf(v), r.retyped(at.table, s.key, v))
 		}
 	}
 	if len(table) > 0 {

@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -38,6 +39,80 @@ func (r *reader) unknown(table, key string) string {
 	return spell(table, key) + " is not a setting" + r.instead(table, key)
 }
 
+// unknownTop says the same of a key outside of any table, which may be the
+// heading of one.
+func (r *reader) unknownTop(key string, v any) string {
+	switch v.(type) {
+	case map[string]any, []map[string]any:
+		switch right := meant(key); {
+		case right == "[[guest.forward]]":
+			return "forward is not a heading: write [[guest.forward]] below the guest it is for"
+		case tableOf[right] != "":
+			return key + " is not a heading: write " + right
+		}
+		return spell("", key) + " is not a heading: write [host], or [[guest]] and below it name = " + show(key)
+	}
+	return r.unknown("", key)
+}
+
+// wrongHost says how the host's table is written.
+func wrongHost(v any) string {
+	if _, ok := v.([]map[string]any); ok {
+		return "[[host]] has two brackets on each side: write [host], with one"
+	}
+	return "host cannot be " + kindOf(v) + ": write [host] on a line of its own and the settings below it"
+}
+
+// wrongList says how the [[tables]] of a list are written.
+func wrongList(v any, name string) string {
+	tables, isTable := v.(map[string]any)
+	if isTable && name == "guest" && len(tables) > 0 {
+		// Only tables below it: the guest's own heading is missing, or has the guest's name.
+		var last string
+		for key, below := range tables {
+			if kind := kindOf(below); kind != "a table" && kind != "a list" {
+				last = ""
+				break
+			}
+			last = max(last, key)
+		}
+		switch _, isList := tables[last].([]any); {
+		case last == "" || isList:
+		case meant(last) == "[[guest.forward]]":
+			return "no [[guest]] is above this [[guest.forward]]: write [[guest]] and the guest's name above it"
+		default:
+			return "a guest's name stands below its heading: write [[guest]] and below it name = " + show(last)
+		}
+	}
+	if isTable {
+		return "[" + name + "] has one bracket on each side: write [[" + name + "]], with two"
+	}
+	return fmt.Sprintf("%s cannot be %s: write [[%s]] on a line of its own and the settings below it", name, kindOf(v), name)
+}
+
+// retyped is a setting as it should have been written, where its value is of
+// another type: the same value where the setting takes it in its own type.
+func (r *reader) retyped(table, key string, v any) string {
+	b := broken{r: r, table: table}
+	switch v := v.(type) {
+	case bool:
+		return b.fixed(key, fmt.Sprint(v))
+	case string:
+		return b.fixed(key, v)
+	case []any:
+		if len(v) == 1 {
+			if s, ok := v[0].(string); ok {
+				return b.fixed(key, s)
+			}
+		}
+	case int64:
+		if key == "name" {
+			return b.fixed(key, fmt.Sprint(v))
+		}
+	}
+	return r.example
+}
+
 func (r *reader) instead(table, key string) string {
 	keys := r.keys(table)
 	if other := elsewhere(key); other != "" && slices.Contains(keys, other) {
@@ -56,6 +131,9 @@ func (r *reader) instead(table, key string) string {
 	case "guest":
 		return ": [[guest]] stands on a line of its own"
 	}
+	if table == "" {
+		return ": settings stand below [host] or [[guest]]"
+	}
 	return ": " + choose(key, keys)
 }
 
@@ -69,7 +147,7 @@ func (r *reader) keys(table string) []string {
 	case "forward":
 		return keysOf(r.forwardSettings)
 	}
-	return []string{"host", "guest"}
+	return nil
 }
 
 func keysOf[T any](settings []setting[T]) (keys []string) {
@@ -130,6 +208,18 @@ func choose(word string, known []string) string {
 	}
 	last := len(known) - 1
 	return "there are " + strings.Join(known[:last], ", ") + " and " + known[last]
+}
+
+// chooseWord is choose for words that stand in quotes.
+func chooseWord(word string, known []string) string {
+	if yes, is := truthWord(word); is && !yes && slices.Contains(known, "off") {
+		return `write "off"`
+	}
+	if best := nearest(strings.TrimPrefix(word, "vif-"), known); best != "" {
+		return "did you mean " + best + "?"
+	}
+	last := len(known) - 1
+	return `write "` + strings.Join(known[:last], `", "`) + `" or "` + known[last] + `"`
 }
 
 // distance counts the letters to insert, delete or exchange between two words

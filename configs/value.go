@@ -102,6 +102,6 @@ func oneOf[S ~string](r *reader, s string, at place, words ...S) S {
 		}
 		known[i] = string(w)
 	}
-	r.mistakes.add(at, "%s cannot be %s: %s", at.key, show(s), choose(s, known))
+	r.mistakes.add(at, "%s cannot be %s: %s", at.key, show(s), chooseWord(s, known))
 	return ""
 }

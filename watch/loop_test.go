@@ -105,8 +105,8 @@ func TestLateTaps(t *testing.T) {
 	p.links.tellAll()
 	p.record(plan.NIC{Domid: 9}, plan.Vif, "vif9.0", 9, true)
 	p.never(func() bool { return p.said("WARN") > 2 || p.said("tap3") > 1 }, "again")
-	require.Equal(t, 1, p.said("vif1.0: no call of ours brought it up"))
-	require.Equal(t, 1, p.said("vif2.0-emu: no call of ours brought vif2.0 up"))
+	require.Equal(t, 1, p.said("vif1.0: vifctl did not bring it up"))
+	require.Equal(t, 1, p.said("vif2.0-emu: vifctl did not bring vif2.0 up"))
 	require.Zero(t, p.did())
 
 	// Late is better than never.

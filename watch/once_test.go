@@ -49,7 +49,7 @@ func TestOnce(t *testing.T) {
 			before: func(p *pretend) { p.record(first, plan.Vif, "vif1.0", 1, false) },
 			links:  []string{"vif1.0", "vif1.0-emu"}, did: 1, says: "came late and is up",
 		},
-		"one whose vif had no call": {links: []string{"vif1.0", "vif1.0-emu"}, says: "vif1.0: no call of ours"},
+		"one whose vif had no call": {links: []string{"vif1.0", "vif1.0-emu"}, says: "vif1.0: vifctl did not bring it up"},
 		"one that fails": {
 			before: func(p *pretend) { p.record(first, plan.Vif, "vif1.0", 1, true) },
 			links:  []string{"vif1.0", "vif1.0-emu"}, answer: failure, did: 1, says: "no such bridge", failed: true,

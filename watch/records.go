@@ -20,7 +20,7 @@ type leftTap struct {
 func (l *loop) readJournal() {
 	all, err := l.Journal.All()
 	if err != nil {
-		l.Log.Warn("what the journal holds is not all known", "error", err)
+		l.Log.Warn("some records of the journal could not be read", "error", err)
 	}
 	before := l.host.ports
 	l.host.ports = map[portKey]journal.Stored{}

@@ -113,10 +113,10 @@ func (l *loop) leaveAlone(p *port, f Finding, now time.Time) {
 	switch f.What {
 	case Early:
 		if _, there := l.host.index["vif"+f.NIC.String()]; !there { // else that is told of the vif
-			l.tell(p, "%s: no call of ours brought vif%s up: left alone", p.Name, f.NIC)
+			l.tell(p, "%s: vifctl did not bring vif%s up: left alone", p.Name, f.NIC)
 		}
 	case Uncalled:
-		l.tell(p, "%s: no call of ours brought it up: it and its tap are left alone", p.Name)
+		l.tell(p, "%s: vifctl did not bring it up: it and its tap are left alone", p.Name)
 	case Second:
 		l.tell(p, "%s: its NIC has another tap, %s: left alone", p.Name, f.Rival)
 	case Numbered:

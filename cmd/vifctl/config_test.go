@@ -31,9 +31,9 @@ func TestConfigCheck(t *testing.T) {
 		"mistakes": {
 			"[host]\nuplnik = \"eth0\"\nfirewall = \"nft\"\n", "", command.Failed,
 			"FILE:2:1: host.uplnik is not a setting: did you mean uplink?\n" +
-				"FILE:3:12: firewall cannot be \"nft\": there are auto, nftables and iptables\n",
+				"FILE:3:12: firewall cannot be \"nft\": write \"auto\", \"nftables\" or \"iptables\"\n",
 		},
-		"no TOML": {"[host\n", "", command.Failed, "FILE:1:6: expected '.' or ']' to end table name, but got '\\n' instead\n"},
+		"no TOML": {"[host\n", "", command.Failed, "FILE:1:1: the brackets do not match: write [host]\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

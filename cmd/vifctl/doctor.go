@@ -23,7 +23,7 @@ func doctorCommand() command.Command {
 	return command.Command{
 		Name: "doctor", Args: "[--probe] [PORT | GUEST]…", About: "what is wrong with the guests' network, and what to do",
 		Detail: "It looks for everything that is known to keep guests from the network, and tells for each thing it finds what was read and what to do. " +
-			"What follows from something else stands below it (so). The exit code is 1 where guests have no network.",
+			"A finding that follows from another one stands below it, marked so. The exit code is 1 where guests have no network.",
 		Flags: []command.Flag{
 			{Name: "probe", Help: "ask the guests, too: by ARP, neighbour discovery and ping, and where their answers are dropped", Into: &o.probe},
 			{Name: "report", Value: "FILE", Help: "write all that a colleague needs into one file, masked", Into: &o.report},

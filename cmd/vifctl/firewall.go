@@ -107,7 +107,7 @@ func (o *firewallOptions) run(ctx context.Context, c *command.Call) error {
 // writeRules writes them for a person: of each rule what it is to achieve, and below how.
 func writeRules(p *command.Printer, all []portRules) {
 	if len(all) == 0 {
-		p.Line("No port is up by a call of vifctl's.")
+		p.Line("vifctl has brought up no port.")
 	}
 	for i, port := range all {
 		if i > 0 {

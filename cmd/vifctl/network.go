@@ -30,7 +30,7 @@ func networkCommand() command.Command {
 			"stop gives back what was. Without a mode it is about all that network in the configuration lists.",
 		Flags: []command.Flag{
 			{
-				Name: "confirm", Value: "SECONDS", Help: "undo a start unless `vifctl network confirm` is said in time",
+				Name: "confirm", Value: "SECONDS", Help: "undo a start unless `vifctl network confirm` is run in time",
 				Into: command.Number{Into: &o.confirm, Least: 1, Most: 86400, What: "a number of seconds"},
 			},
 			{Name: "force", Help: "stop although guests are on the bridge, and forget what cannot be undone", Into: &o.force},

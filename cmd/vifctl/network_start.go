@@ -44,7 +44,7 @@ func (o *networkOptions) start(ctx context.Context, c *command.Call, n *network.
 	default:
 		c.Line("%s %s started", d.Mode, d.Name)
 		if o.confirm > 0 {
-			c.Line("It is undone in %s, unless you say: vifctl network confirm", within)
+			c.Line("It is undone in %s, unless you run: vifctl network confirm", within)
 		}
 	}
 	return nil

@@ -17,7 +17,7 @@ import (
 type unknownPort struct{ name string }
 
 func (u unknownPort) Error() string {
-	return u.name + ": no port or guest of that name is up by a call of ours"
+	return u.name + ": vifctl has brought up no port or guest of that name"
 }
 
 // upPort is a port that is up by a call of ours, or the tap beside one for which no call came.

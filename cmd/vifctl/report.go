@@ -65,7 +65,7 @@ func reportText(p *command.Printer, c *command.Call, r diagnosis, f *inventory.F
 		}
 		for _, port := range n.Ports() {
 			if port.Record == nil {
-				p.Line("  %s: no call of ours brought it up", port.Name)
+				p.Line("  %s: vifctl did not bring it up", port.Name)
 				continue
 			}
 			p.Line("  %s: what was done", port.Name)

@@ -98,7 +98,7 @@ func isGateway(s plan.Step) bool {
 func gatewayAddress(f *inventory.Facts) []Finding {
 	return lacking(f, isGateway, func(_ *inventory.NIC, p *inventory.Port, _ []plan.Step) Finding {
 		return Finding{
-			Sentence: fmt.Sprintf("The host has not the address on %s that the guest uses as its gateway.", p.Name), Evidence: []string{addressesOn(f, p)},
+			Sentence: fmt.Sprintf("The host lacks the address on %s that the guest uses as its gateway.", p.Name), Evidence: []string{addressesOn(f, p)},
 		}
 	})
 }
@@ -125,7 +125,7 @@ func routeMissing(f *inventory.Facts) []Finding {
 		}
 		if another {
 			return Finding{
-				Severity: Warning, Sentence: fmt.Sprintf("The route to the guest's %s behind %s is not quite what it should be.", strings.Join(to, ", "), p.Name), Evidence: evidence,
+				Severity: Warning, Sentence: fmt.Sprintf("The route to the guest's %s behind %s differs from what it should be.", strings.Join(to, ", "), p.Name), Evidence: evidence,
 			}
 		}
 		return Finding{Sentence: fmt.Sprintf("No route leads to the guest's %s behind %s.", strings.Join(to, ", "), p.Name), Evidence: evidence}

@@ -25,7 +25,7 @@ type LateTap struct {
 // Why a late tap is not brought up, or a gone one not taken down, now.
 var (
 	// ErrVifDown: no call of ours brought its vif up, or one took it down.
-	ErrVifDown = errors.New("its vif is not up by a call of ours")
+	ErrVifDown = errors.New("vifctl did not bring its vif up, or took it down")
 	// ErrBusy: another call is at work on the NIC.
 	ErrBusy = errors.New("another call is at work on this NIC")
 	// ErrNoKeys: its backend is not in the xenstore.

@@ -34,7 +34,7 @@ func (d *Decision) WriteText(out io.Writer) error {
 	if !ev.Command.Up() {
 		switch {
 		case !d.Known:
-			p.comment("nothing to undo: no call of ours brought this port up")
+			p.comment("nothing to undo: vifctl did not bring this port up")
 		case d.Gone:
 			p.comment("the port has gone, and what was on it with it")
 		}

@@ -18,7 +18,7 @@ import (
 // what the configuration changed.
 
 // ErrNotUp says that the journal knows of no call of ours that brought the port up.
-var ErrNotUp = errors.New("no call of ours brought it up")
+var ErrNotUp = errors.New("vifctl did not bring it up")
 
 // repair is the subject of a port that is up.
 type repair struct {

@@ -403,7 +403,7 @@ func TestRefusals(t *testing.T) {
 		{
 			"another's bridge",
 			Request{Mode: "bridge", Bridge: "br7", Uplink: "eth0"},
-			"br7 is a bridge already, was not made by vifctl, and eth0 is no port of it: add it there, or name another bridge with bridge=",
+			"br7 is a bridge already, made without vifctl, and eth0 is no port of it: make eth0 its port there, or name another bridge with bridge=",
 			[]string{"link add br7 type bridge"},
 		},
 		{"no such mode", Request{Mode: "switch"}, `there is no network of mode "switch"; there are bridge, nat, route`, nil},

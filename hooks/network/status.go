@@ -170,7 +170,7 @@ func (s Status) WriteText(out io.Writer) error {
 	p := printer{out: out}
 	p.line("%s %s: %s", s.Mode, s.Name, s.State)
 	if s.ConfirmWithin > 0 {
-		p.line("  undone within %d s unless `vifctl network confirm` is said", s.ConfirmWithin)
+		p.line("  undone within %d s unless `vifctl network confirm` is run", s.ConfirmWithin)
 	}
 	if s.Uplink != "" {
 		p.line("  uplink    %s", s.Uplink)

@@ -91,7 +91,7 @@ func TestForward(t *testing.T) {
 	})
 }
 
-// Two guests may share a port where no one may connect to both.
+// Two guests may share a port where no host may connect to both.
 func TestForwardSources(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -69,10 +69,10 @@ func (Network) Topology(r plan.HostRequest, s *plan.Snapshot) (plan.Plan, error)
 	case up.Bridge && up.Name != p.Bridge:
 		return p, fmt.Errorf("%s: make it a port of %s: it is a bridge itself: guests can join it as it is, with bridge=%s", up.Name, p.Bridge, up.Name)
 	case exists && there.Bridge && (there.Index == up.Index || up.Master == there.Index):
-		p.Warn("%s is a bridge already, and was not made by vifctl: it is left as it is", p.Bridge)
+		p.Warn("%s is a bridge already, made without vifctl: guests can use it, and vifctl neither changes nor removes it", p.Bridge)
 		return p, nil
 	case exists && there.Bridge:
-		return p, fmt.Errorf("%s is a bridge already, was not made by vifctl, and %s is no port of it: add it there, or name another bridge with bridge=", p.Bridge, up.Name)
+		return p, fmt.Errorf("%s is a bridge already, made without vifctl, and %s is no port of it: make %[2]s its port there, or name another bridge with bridge=", p.Bridge, up.Name)
 	case exists && there.Index != up.Index:
 		return p, fmt.Errorf("%s: make the bridge: an interface of that name exists, and is no bridge: name another with bridge=", p.Bridge)
 	case up.Master != 0:
@@ -99,7 +99,7 @@ func alone(r plan.HostRequest, s *plan.Snapshot) (plan.Plan, error) {
 	if there, exists := s.LinkNamed(r.Bridge); exists && !there.Bridge {
 		return p, fmt.Errorf("%s: make the bridge: an interface of that name exists, and is no bridge: name another with bridge=", r.Bridge)
 	} else if exists {
-		p.Warn("%s is a bridge already, and was not made by vifctl: it is left as it is", p.Bridge)
+		p.Warn("%s is a bridge already, made without vifctl: guests can use it, and vifctl neither changes nor removes it", p.Bridge)
 		return p, nil
 	}
 	dev := plan.Dev{Name: r.Bridge, Index: r.Index}

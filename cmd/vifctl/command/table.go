@@ -23,7 +23,7 @@ type Table struct {
 }
 
 // codes are the exit codes of all commands.
-const codes = "0 done and as it should be, 1 failed, 2 not understood, 3 not started or drifted"
+const codes = "0 done and as it should be, 1 failed, 2 not understood, 3 not started, or something is missing or changed"
 
 // Find is the command of a name.
 func (t Table) Find(name string) (c Command, ok bool) {

@@ -165,9 +165,9 @@ func (n NIC) drift() string {
 	}
 	switch {
 	case count == 1:
-		return "drifted: 1 change"
+		return "1 thing to repair"
 	case count > 1:
-		return fmt.Sprintf("drifted: %d changes", count)
+		return fmt.Sprintf("%d things to repair", count)
 	case unknown:
 		return "unknown"
 	}

@@ -64,13 +64,13 @@ func text(t *testing.T, colours bool, width int) string {
 func TestText(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, `GUEST         PORT          MODE    AT      ADDRESS        PUBLIC       STATE  RECEIVED  PKTS   SENT  PKTS  SPOOFED  DRIFT
-web           vif1.0        bridge  xenbr0  192.0.2.1                   up         11MB  198k  2.5kB    24     2.4k  drifted: 1 change
+web           vif1.0        bridge  xenbr0  192.0.2.1                   up         11MB  198k  2.5kB    24     2.4k  1 thing to repair
               vif1.0-emu *                  2001:db8::/64
 a?[2Jname #1  vif2.1        nat     -       -              203.0.113.1  dead         0B     0     0B     0           unknown
 * carries the traffic; received and sent: by the guest; spoofed: packets of the guest that antispoofing dropped
 dropped by antispoofing, whoever sent it: 1.2M spoofed mac
 this may not be all: no xenstored answers
-what has drifted: `+"`vifctl plan PORT`; put right by `vifctl repair`; why it matters: `vifctl doctor`\n", text(t, false, 0))
+things to repair: `+"`vifctl plan PORT` lists them, `vifctl doctor` says what they do to the guest, `vifctl repair` puts them right\n", text(t, false, 0))
 }
 
 // A narrow terminal is not wrapped: what is worth least is left out.

@@ -241,7 +241,7 @@ func (r Report) footer(b *strings.Builder, marked bool, shown []column) {
 	}
 	for _, n := range r.NICs {
 		if n.drift() != "" && n.drift() != "unknown" {
-			fmt.Fprintln(b, terminal.Faint("what has drifted: `vifctl plan PORT`; put right by `vifctl repair`; why it matters: `vifctl doctor`"))
+			fmt.Fprintln(b, terminal.Faint("things to repair: `vifctl plan PORT` lists them, `vifctl doctor` says what they do to the guest, `vifctl repair` puts them right"))
 			break
 		}
 	}
