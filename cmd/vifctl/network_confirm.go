@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"vifctl/cmd/vifctl/command"
+	"vifctl/hooks/journal"
 	"vifctl/hooks/journald"
 )
 
@@ -23,7 +24,7 @@ func confirmNetworks(ctx context.Context, c *command.Call) error {
 	names, err := n.Confirm(ctx)
 	if err == nil && len(names) == 0 {
 		err = errors.New("nothing waits to be confirmed")
-		if last := n.Journal.LastWords(); last != "" {
+		if last := n.Journal.LastWords(journal.OfNetworks); last != "" {
 			err = fmt.Errorf("%w: %s", err, last)
 		}
 	}
