@@ -43,8 +43,11 @@ func TestAddForward(t *testing.T) {
 		// added stands behind what begins with after.
 		after, added string
 	}{
-		{"behind the forwards it has", edited, "web", configs.AnyNIC, configs.ForwardWords{Listen: ":80", To: "8080", Proto: "both", From: []string{"198.51.100.0/24", "192.0.2.1"}},
-			"  to = 3389\n", "\n  [[guest.forward]]\n  listen = \":80\"\n  to = 8080\n  proto = \"both\"\n  from = [\"198.51.100.0/24\", \"192.0.2.1\"]\n"},
+		{
+			"behind the forwards it has", edited, "web", configs.AnyNIC,
+			configs.ForwardWords{Listen: ":80", To: "8080", Proto: "both", From: []string{"198.51.100.0/24", "192.0.2.1"}},
+			"  to = 3389\n", "\n  [[guest.forward]]\n  listen = \":80\"\n  to = 8080\n  proto = \"both\"\n  from = [\"198.51.100.0/24\", \"192.0.2.1\"]\n",
+		},
 		{"the first one", edited, "shop", configs.AnyNIC, web("203.0.113.40:80"), "nic = 1\n", "\n  [[guest.forward]]\n  listen = \"203.0.113.40:80\"\n"},
 		{"a range", edited, "shop", 1, configs.ForwardWords{Listen: ":80-81", To: "90-91"}, "nic = 1\n", "\n  [[guest.forward]]\n  listen = \":80-81\"\n  to = \"90-91\"\n"},
 		{"behind settings in comments", "[[guest]]\nname = \"web\"\n# nat66 = true\n\n# Next.\n", "web", configs.AnyNIC, web(":80"), "# nat66 = true\n", "\n  [[guest.forward]]\n  listen = \":80\"\n"},
