@@ -26,7 +26,10 @@ func (l *locator) skip(set string) bool { return l.more() && anyOf(set, l.text[l
 // the text before and found it in order, but keeps no positions; so this one
 // only has to find its way, and is only called when there is a mistake to tell.
 // Of a text that is not in order it returns what it found.
-func locate(text string) map[string]spot {
+func locate(text string) map[string]spot { return walk(text).spots }
+
+// walk passes all of a text.
+func walk(text string) *locator {
 	l := &locator{text: text, spots: map[string]spot{}, tables: map[string]int{}, line: 1}
 	if l.peek("\ufeff") {
 		l.i = len("\ufeff")
@@ -35,7 +38,8 @@ func locate(text string) map[string]spot {
 	table := ""
 	for l.blank(); l.more(); l.blank() {
 		before := l.i
-		if l.text[l.i] == '[' {
+		header := l.text[l.i] == '['
+		if header {
 			table = l.header()
 		} else {
 			l.assignment(table)
@@ -43,8 +47,18 @@ func locate(text string) map[string]spot {
 		if l.i == before {
 			l.step()
 		}
+		l.statements = append(l.statements, statement{table, header, before, l.i})
 	}
-	return l.spots
+	return l
+}
+
+// statement is a [table]'s header or a key with its value: where in the text it begins, and
+// where it has ended.
+type statement struct {
+	table  string
+	header bool
+	from   int
+	to     int
 }
 
 type locator struct {
@@ -53,6 +67,8 @@ type locator struct {
 	spots map[string]spot
 	// tables counts the [[tables]] of a name.
 	tables map[string]int
+	// statements in the order of the text.
+	statements []statement
 
 	line, lineStart int
 }

@@ -28,7 +28,9 @@ func configCommand() command.Command {
 	return command.Command{
 		Name: "config", Args: "check|example|dnsmasq|import …", About: "check the configuration; print one, or what xend's comes to",
 		Detail: "check [FILE] finds mistakes and says where they are, and with --host also what this host would refuse: an address of its own, of a router, of a guest that runs; example prints every setting with its reason, and dnsmasq the " +
-			"configuration of the guests' dnsmasq. import reads xend-config.sxp and xl.conf and prints what in vifctl's configuration comes to the same; with --write FILE it writes that.",
+			"configuration of the guests' dnsmasq. import reads xend-config.sxp and xl.conf and prints what in vifctl's configuration comes to the same; with --write FILE it writes that. " +
+			"import host reads this host instead, and files of commands that are named to it (rc.local, a crontab): a NAT by hand (DNAT, SNAT, MASQUERADE in either iptables, addresses beside the uplink's own) becomes guests' entries, " +
+			"and it lists what is to be removed then, and what it does not understand. It removes nothing.",
 		Flags: []command.Flag{
 			{Name: "host", Help: "with check: hold the entries against this host as well", Into: &o.host},
 			{Name: "xend", Value: "FILE", Help: "with import: xend's configuration, not " + xendConf, Into: &o.xend},
@@ -39,9 +41,10 @@ func configCommand() command.Command {
 			{Line: "vifctl config check", About: "find mistakes"},
 			{Line: "vifctl config check --host", About: "and what this host would refuse"},
 			{Line: "vifctl config example > vifctl.toml", About: "a configuration to start from"},
+			{Line: "vifctl config import host", About: "entries for a NAT that was made by hand"},
 			{Line: "vifctl config dnsmasq > /etc/xen/vifctl-dnsmasq.conf", About: "for vifctl-dnsmasq.service"},
 		},
-		Words: []string{"check", "dnsmasq", "example", "import"}, Files: true,
+		Words: []string{"check", "dnsmasq", "example", "import", "host"}, Files: true,
 		Run: func(ctx context.Context, c *command.Call) error { return o.config(ctx, c) },
 	}
 }
@@ -52,8 +55,10 @@ func (o *configOptions) config(ctx context.Context, c *command.Call) error {
 	switch {
 	case asked == "import" && o.host:
 		return command.Usagef("--host is for `config check`")
+	case asked == "import" && len(c.Words) > 1 && c.Words[1] == "host":
+		return o.importHost(ctx, c, c.Words[2:])
 	case asked == "import" && len(c.Words) > 1:
-		return command.Usagef("config import takes no argument but --xend, --xl and --write")
+		return command.Usagef("config import takes no argument but `host [FILE…]`, --xend, --xl and --write")
 	case asked == "import":
 		return o.importConfig(c)
 	case o.importOptions != importOptions{}:

@@ -7,7 +7,6 @@ import (
 
 	"vifctl/cmd/vifctl/command"
 	"vifctl/hooks/network"
-	"vifctl/hooks/process"
 	"vifctl/hooks/session"
 )
 
@@ -158,13 +157,7 @@ func openNetworks(c *command.Call, up, dryRun bool) (*session.Session, *network.
 		}
 	}
 	n.Guard = func(mode, name, token string) (func(), error) {
-		var env []string
-		for _, variable := range []string{"VIFCTL_RUN_DIR", "VIFCTL_CONFIG"} {
-			if value := c.Getenv(variable); value != "" {
-				env = append(env, variable+"="+value)
-			}
-		}
-		return process.Detach([]string{c.Self, "network", guardWord, mode, name, token}, env)
+		return detachGuard(c, "network", mode, name, token)
 	}
 	return s, n, nil
 }

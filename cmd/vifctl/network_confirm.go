@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"vifctl/cmd/vifctl/command"
-	"vifctl/hooks/journald"
+	"vifctl/hooks/journal"
 )
 
 // confirmNetworks keeps what was started to be undone unless it is confirmed.
@@ -23,7 +20,7 @@ func confirmNetworks(ctx context.Context, c *command.Call) error {
 	names, err := n.Confirm(ctx)
 	if err == nil && len(names) == 0 {
 		err = errors.New("nothing waits to be confirmed")
-		if last := n.Journal.LastWords(); last != "" {
+		if last := n.Journal.LastWords(journal.OfNetworks); last != "" {
 			err = fmt.Errorf("%w: %s", err, last)
 		}
 	}
@@ -33,21 +30,16 @@ func confirmNetworks(ctx context.Context, c *command.Call) error {
 	return err
 }
 
-// guardWord is how vifctl calls itself to watch a start; it is not for people.
-const guardWord = "guard"
-
 // guardNetwork waits for the end of the process at the other side of standard
 // input.
 func guardNetwork(ctx context.Context, c *command.Call, words []string) error {
-	signal.Ignore(syscall.SIGHUP, syscall.SIGINT, syscall.SIGPIPE)
+	outliveTerminal()
 	s, n, err := openNetworks(c, false, false)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	if log, err := journald.Open(journald.Socket, c.Name, n.Log.Handler()); err == nil {
-		s.SetLog(slog.New(log))
-		n.Log = s.Log
-	}
+	logToJournald(c, s)
+	n.Log = s.Log
 	return n.Watch(ctx, words[0], words[1], words[2], os.Stdin)
 }

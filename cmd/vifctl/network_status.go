@@ -21,7 +21,7 @@ func (o *networkOptions) status(ctx context.Context, c *command.Call, n *network
 	if err != nil {
 		return err
 	}
-	last := n.Journal.LastWords()
+	last := n.Journal.LastWords(journal.OfNetworks)
 	if o.json {
 		c.JSON(networkStatus{append([]network.Status{}, list...), last})
 	} else {

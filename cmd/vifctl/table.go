@@ -46,6 +46,7 @@ func table() command.Table {
 			watchCommand(),
 			networkCommand(),
 			firewallCommand(),
+			forwardCommand(),
 			configCommand(),
 			installCommand(),
 			uninstallCommand(),

@@ -37,7 +37,7 @@ func (e *Engine) CheckEntries() ([]Misgiving, error) {
 	for i, g := range entries {
 		claims[i] = ClaimOfEntry(g, s.Host.Uplink())
 		for _, r := range s.Records {
-			if isOf(g, r) {
+			if IsOf(g, r) {
 				claims[i].Who = whoOf(r)
 				claims[i].Ports = append(claims[i].Ports, r.Name)
 			}
@@ -73,9 +73,9 @@ func (e *Engine) CheckEntries() ([]Misgiving, error) {
 	return all, nil
 }
 
-// isOf reports whether a port that is up is the guest's that an entry is about. An entry that
+// IsOf reports whether a port that is up is the guest's that an entry is about. An entry that
 // knows it by the hardware address alone is told by that, or by what is routed there.
-func isOf(g configs.Guest, r *journal.Record) bool {
+func IsOf(g configs.Guest, r *journal.Record) bool {
 	if g.Name != "" || g.UUID != "" {
 		return ownership.Who{Guest: g.Name, UUID: g.UUID}.Same(ownership.Who{Guest: r.Guest, UUID: r.UUID})
 	}

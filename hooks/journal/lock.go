@@ -46,6 +46,12 @@ func (j *Journal) LockNetworks(ctx context.Context) (*Lock, error) {
 	return j.lock(ctx, "network.lock", os.O_RDONLY, false, wait)
 }
 
+// LockConfiguration holds the configuration's files while a command changes one and applies it.
+// Whoever holds it may ask for LockNIC and LockHost, not the other way round.
+func (j *Journal) LockConfiguration(ctx context.Context) (*Lock, error) {
+	return j.lock(ctx, "configuration.lock", os.O_RDONLY, false, wait)
+}
+
 // LockHost holds what belongs to the whole host; it is to be held briefly.
 func (j *Journal) LockHost(ctx context.Context) (*Lock, error) {
 	return j.lock(ctx, "host.lock", os.O_RDONLY, true, wait)

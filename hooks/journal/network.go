@@ -127,13 +127,18 @@ func (j *Journal) WriteNetwork(n *Network) error {
 // error.
 func (j *Journal) DeleteNetwork(mode, name string) error { return j.remove(j.networkPath(mode, name)) }
 
-// lastWords is the file that says what vifctl undid by itself, for the next
-// call to show.
-const lastWords = "network.last"
+// Undone is the file that says what vifctl undid by itself, for the next call to show.
+type Undone string
+
+// Of which changes there are such words.
+const (
+	OfNetworks Undone = "network.last"
+	OfForwards Undone = "forward.last"
+)
 
 // SetLastWords leaves a sentence for the next call to show, "" takes it away.
-func (j *Journal) SetLastWords(sentence string) error {
-	path := filepath.Join(j.dir, lastWords)
+func (j *Journal) SetLastWords(of Undone, sentence string) error {
+	path := filepath.Join(j.dir, string(of))
 	if sentence == "" {
 		return j.remove(path)
 	}
@@ -141,7 +146,7 @@ func (j *Journal) SetLastWords(sentence string) error {
 }
 
 // LastWords is the sentence that was left, "" for none.
-func (j *Journal) LastWords() string {
-	data, _ := os.ReadFile(filepath.Join(j.dir, lastWords))
+func (j *Journal) LastWords(of Undone) string {
+	data, _ := os.ReadFile(filepath.Join(j.dir, string(of)))
 	return strings.TrimSpace(string(data))
 }

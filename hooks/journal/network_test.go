@@ -58,12 +58,12 @@ func TestDamagedNetwork(t *testing.T) {
 func TestLastWords(t *testing.T) {
 	t.Parallel()
 	j := journal.Open(filepath.Join(t.TempDir(), "run"))
-	require.Empty(t, j.LastWords())
-	require.NoError(t, j.SetLastWords(""))
-	require.NoError(t, j.SetLastWords("it was undone"))
-	require.Equal(t, "it was undone", j.LastWords())
-	require.NoError(t, j.SetLastWords(""))
-	require.Empty(t, j.LastWords())
+	require.Empty(t, j.LastWords(journal.OfNetworks))
+	require.NoError(t, j.SetLastWords(journal.OfNetworks, ""))
+	require.NoError(t, j.SetLastWords(journal.OfNetworks, "it was undone"))
+	require.Equal(t, "it was undone", j.LastWords(journal.OfNetworks))
+	require.NoError(t, j.SetLastWords(journal.OfNetworks, ""))
+	require.Empty(t, j.LastWords(journal.OfNetworks))
 }
 
 func TestNetworkGuests(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 
 	"vifctl/configs"
 	"vifctl/hooks/engine"
+	"vifctl/hooks/guard"
 	"vifctl/hooks/journal"
 	"vifctl/hooks/kernel"
 )
@@ -75,19 +76,18 @@ func (r *Networks) tidy(ctx context.Context, forget bool) error {
 	if err != nil {
 		return err
 	}
-	now, err := sinceBoot()
-	if err != nil {
-		return err
-	}
 	var failed []error
 	for _, n := range all {
-		late := n.ConfirmBy != 0 && time.Duration(n.ConfirmBy)+watcherSlack < now
+		late, err := guard.Deadline(n.ConfirmBy).Abandoned()
+		if err != nil {
+			return err
+		}
 		if n.State == journal.Started && !late {
 			continue
 		}
 		what := n.Mode + " " + n.Name
 		r.Log.Warn("undoing what was left half-way", "network", what)
-		err := r.undo(ctx, n, all)
+		err = r.undo(ctx, n, all)
 		switch {
 		case err != nil && forget:
 			r.Log.Warn("what could not be undone is forgotten", "network", what, "error", err)
@@ -97,19 +97,6 @@ func (r *Networks) tidy(ctx context.Context, forget bool) error {
 		}
 	}
 	return errors.Join(failed...)
-}
-
-// watcherSlack is how long after its time a start is left to the process that
-// watches it.
-const watcherSlack = 5 * time.Second
-
-// sinceBoot is the time since boot, which setting the clock does not change.
-func sinceBoot() (time.Duration, error) {
-	var t unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &t); err != nil {
-		return 0, fmt.Errorf("read the clock: %w", err)
-	}
-	return time.Duration(t.Nano()), nil
 }
 
 // renamesOnlyDown: before Linux 6.2 an interface that is up keeps its name.

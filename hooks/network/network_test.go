@@ -266,7 +266,7 @@ func TestLeftHalfWay(t *testing.T) {
 				require.NoError(t, c.undo(h, n))
 				h.is(before)
 				h.nothingStarted()
-				require.Equal(t, c.words, h.Journal.LastWords())
+				require.Equal(t, c.words, h.Journal.LastWords(journal.OfNetworks))
 			})
 		})
 	}

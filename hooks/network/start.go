@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"vifctl/hooks/engine"
+	"vifctl/hooks/guard"
 	"vifctl/hooks/journal"
 	"vifctl/hooks/plan"
 )
@@ -46,7 +47,7 @@ func (s *start) Record(context.Context) error {
 		intent.Settings = append(reversed(s.Stale), intent.Settings...)
 		return s.Journal.WriteNetwork(&intent)
 	}
-	if err := s.Journal.SetLastWords(""); err != nil {
+	if err := s.Journal.SetLastWords(journal.OfNetworks, ""); err != nil {
 		return err
 	}
 	if err := s.Journal.WriteNetwork(s.record); err != nil {
@@ -135,11 +136,11 @@ func (s *start) dropStale(ctx context.Context) error {
 func (s *start) started(ctx context.Context) error {
 	s.record.State = journal.Started
 	if s.confirm > 0 {
-		now, err := sinceBoot()
+		by, err := guard.Within(s.confirm)
 		if err != nil {
 			return err
 		}
-		s.record.ConfirmBy = int64(now + s.confirm)
+		s.record.ConfirmBy = int64(by)
 	}
 	if err := s.Journal.WriteNetwork(s.record); err != nil {
 		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoDeadline)

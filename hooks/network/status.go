@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"vifctl/hooks/guard"
 	"vifctl/hooks/journal"
 	"vifctl/hooks/plan"
 )
@@ -64,11 +65,11 @@ func (r *Networks) Status(ctx context.Context, req Request) ([]Status, error) {
 func (r *Networks) status(ctx context.Context, n *journal.Network) (Status, error) {
 	st := Status{Mode: n.Mode, Name: n.Name, State: n.State, ForGuests: n.ForGuests, Settings: []SettingsStatus{}}
 	if n.ConfirmBy != 0 {
-		now, err := sinceBoot()
+		left, err := guard.Deadline(n.ConfirmBy).Left()
 		if err != nil {
 			return st, err
 		}
-		st.ConfirmWithin = int(max(time.Second, time.Duration(n.ConfirmBy)-now+time.Second-1) / time.Second)
+		st.ConfirmWithin = int(max(time.Second, left+time.Second-1) / time.Second)
 	}
 	s, actions, err := r.held(ctx, n)
 	if err != nil {

@@ -4,27 +4,17 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"time"
 
+	"vifctl/hooks/guard"
 	"vifctl/hooks/journal"
 )
-
-// confirmPoll is how often the guard looks for a confirmation.
-const confirmPoll = 500 * time.Millisecond
 
 // Watch is what the guarding process does: it waits until parent ends, which is
 // when the process that started it is done or dead; undoes what that left
 // half-way; then waits for the confirmation where one is due, and undoes a start
 // that gets none. token tells which start or stop it is about.
 func (r *Networks) Watch(ctx context.Context, mode, name, token string, parent io.Reader) error {
-	_, _ = io.Copy(io.Discard, parent)
-	for {
-		over, err := r.look(ctx, mode, name, token)
-		if over || err != nil {
-			return err
-		}
-		time.Sleep(confirmPoll)
-	}
+	return guard.Watch(ctx, parent, func(ctx context.Context) (bool, error) { return r.look(ctx, mode, name, token) })
 }
 
 // look checks the start or stop once; over: there is nothing more to wait for.
@@ -47,8 +37,8 @@ func (r *Networks) look(ctx context.Context, mode, name, token string) (over boo
 	case journal.Stopping:
 		why = fmt.Sprintf("the stop of %s %s was brought to its end: its process was killed before", mode, name)
 	default:
-		now, err := sinceBoot()
-		if err != nil || n.ConfirmBy == 0 || int64(now) < n.ConfirmBy {
+		passed, err := guard.Deadline(n.ConfirmBy).Passed()
+		if err != nil || !passed {
 			return n.ConfirmBy == 0, err
 		}
 		why = fmt.Sprintf("the start of %s %s was undone: it was not confirmed in time", mode, name)
@@ -61,5 +51,5 @@ func (r *Networks) look(ctx context.Context, mode, name, token string) (over boo
 		why += ", and not all of it could be: " + oneLine(err)
 	}
 	r.Log.Warn(why)
-	return true, r.Journal.SetLastWords(why)
+	return true, r.Journal.SetLastWords(journal.OfNetworks, why)
 }
