@@ -55,8 +55,11 @@ func TestReportThatIsQuiet(t *testing.T) {
 }
 
 func TestCommands(t *testing.T) {
-	dry := "# online vif1.0\n# already so: ip link set dev vif1.0 up\nip link set dev vif1.0-emu up\n# firewall: mark what vif1.0 forwards\n"
-	assert.Equal(t, []string{"ip link set dev vif1.0-emu up", "# firewall: mark what vif1.0 forwards"}, commands(dry))
+	dry := "# online vif1.0\n# already so: ip link set dev vif1.0 up\nconntrack -D -s 10.0.0.1 || true\nip link set dev vif1.0-emu up\n# firewall: mark what vif1.0 forwards\n" +
+		"nft -f - <<'END'\nadd table inet vifctl\nEND\nnft 'add element inet vifctl gports { \"vif1.0\" }'\nip link set dev vif1.0 up\n"
+	assert.Equal(t, []string{
+		"conntrack -D -s 10.0.0.1", "ip link set dev vif1.0-emu up", "# firewall: mark what vif1.0 forwards", "ip link set dev vif1.0 up",
+	}, commands(dry))
 }
 
 func TestDifference(t *testing.T) {

@@ -222,12 +222,21 @@ func (g *guest) about(word, kind string) string {
 	return strings.Join(words, " ")
 }
 
-// commands are what a dry run says would be run, and what the firewall would be told; the rest of it is comments.
+// commands are what a dry run says would be run; of the firewall, what it is to achieve.
 func commands(dry string) []string {
 	var list []string
+	end := "" // of what a command reads from the script
 	for _, line := range lines(dry) {
-		if !strings.HasPrefix(line, "#") || strings.HasPrefix(line, "# firewall:") {
-			list = append(list, line)
+		switch _, word, reads := strings.Cut(line, " <<"); {
+		case end != "":
+			if line == end {
+				end = ""
+			}
+		case reads:
+			end = strings.Trim(word, "'")
+		case strings.HasPrefix(line, "nft '"), strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "# firewall:") && !strings.HasPrefix(line, "# openflow"):
+		default:
+			list = append(list, strings.TrimSuffix(line, " || true"))
 		}
 	}
 	return list

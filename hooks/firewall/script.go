@@ -122,7 +122,7 @@ func (s *Script) nftables(ctx context.Context, n *NFTables, add, remove []plan.R
 		s.made(v, p, inUse)
 	}
 	if len(base) > 0 {
-		lines = append(lines, "nft -f - <<'END'")
+		lines = append(lines, "# The fixed rules, which are made once for all guests:", "nft -f - <<'END'")
 		lines = append(append(append(lines, raw...), base...), "END")
 	}
 	for _, e := range t.bySet() {
