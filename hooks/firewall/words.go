@@ -15,8 +15,7 @@ import (
 )
 
 // The fixed rules in the words of the nft program, for a script that a person pastes.
-// What nft makes of the words is what vifctl sends, which a test holds against each
-// other.
+// A test holds what nft makes of the words against what vifctl sends.
 
 // A wording is a rule that is being put into words.
 type wording struct {
@@ -124,19 +123,16 @@ func (w *wording) compare(e *expr.Cmp) error {
 	}
 	f := w.fields[0]
 	w.fields = nil
-	zero := !slices.ContainsFunc(e.Data, func(b byte) bool { return b != 0 })
 	name := w.name(f)
 	switch {
 	case f.from == fromConntrack:
-		// Of a mask over bits nft knows but these two questions.
+		// Of bits nft has two questions: whether one of them is set, and whether none is.
 		bits := conntrackBits(f)
 		if e.Op == expr.CmpOpEq {
 			bits = "! " + bits
 		}
 		w.say(name, bits)
 		return nil
-	case f.mask != nil && zero:
-		w.say(name, "&", w.value(f, f.mask), equals(e.Op), w.value(f, e.Data))
 	case f.mask != nil:
 		w.say(name, "&", w.value(f, f.mask), equals(e.Op), w.value(f, e.Data))
 	case e.Op == expr.CmpOpNeq:
@@ -171,25 +167,24 @@ func same(f, other field) bool {
 	return f.from == other.from && f.at == other.at && f.size == other.size
 }
 
+// conntrackBits are the names of the bits in a field's mask.
 func conntrackBits(f field) string {
-	names := []struct {
+	bits := binary.NativeEndian.Uint32(f.mask)
+	var names []string
+	for _, b := range []struct {
+		key  expr.CtKey
 		bit  uint32
 		name string
-	}{{expr.CtStateBitESTABLISHED, "established"}, {expr.CtStateBitRELATED, "related"}}
-	if f.at == uint32(expr.CtKeySTATUS) {
-		names = names[:0]
-		names = append(names, struct {
-			bit  uint32
-			name string
-		}{statusDNAT, "dnat"})
-	}
-	var bits []string
-	for _, n := range names {
-		if binary.NativeEndian.Uint32(f.mask)&n.bit != 0 {
-			bits = append(bits, n.name)
+	}{
+		{expr.CtKeySTATE, expr.CtStateBitESTABLISHED, "established"},
+		{expr.CtKeySTATE, expr.CtStateBitRELATED, "related"},
+		{expr.CtKeySTATUS, statusDNAT, "dnat"},
+	} {
+		if f.at == uint32(b.key) && bits&b.bit != 0 {
+			names = append(names, b.name)
 		}
 	}
-	return strings.Join(bits, ",")
+	return strings.Join(names, ",")
 }
 
 func (w *wording) lookup(e *expr.Lookup, oneOf [][]byte) {
