@@ -89,7 +89,7 @@ func (o *networkOptions) one(ctx context.Context, c *command.Call, verb, mode st
 	defer s.Close()
 	switch verb {
 	case "start":
-		return o.start(ctx, c, n, req)
+		return o.start(ctx, c, s, n, req)
 	case "stop":
 		return o.stop(ctx, c, n, req)
 	}
@@ -104,12 +104,12 @@ func (o *networkOptions) all(ctx context.Context, c *command.Call, verb string) 
 	}
 	defer s.Close()
 	var requests []network.Request
-	do := o.start
+	do := func(req network.Request) error { return o.start(ctx, c, s, n, req) }
 	switch verb {
 	case "status":
 		return o.status(ctx, c, n, network.Request{})
 	case "stop":
-		do = o.stop
+		do = func(req network.Request) error { return o.stop(ctx, c, n, req) }
 		requests, err = n.Started()
 	case "start":
 		requests, err = configured(s)
@@ -121,7 +121,7 @@ func (o *networkOptions) all(ctx context.Context, c *command.Call, verb string) 
 		c.Line("nothing to %s", verb)
 	}
 	for _, req := range requests {
-		if err := do(ctx, c, n, req); err != nil {
+		if err := do(req); err != nil {
 			return err
 		}
 	}

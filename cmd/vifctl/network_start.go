@@ -8,15 +8,22 @@ import (
 	"time"
 
 	"vifctl/cmd/vifctl/command"
+	"vifctl/hooks/engine"
 	"vifctl/hooks/network"
+	"vifctl/hooks/session"
 )
 
 // start makes what one request asks for.
-func (o *networkOptions) start(ctx context.Context, c *command.Call, n *network.Networks, req network.Request) error {
+func (o *networkOptions) start(ctx context.Context, c *command.Call, s *session.Session, n *network.Networks, req network.Request) error {
 	if o.dryRun {
 		d, err := n.Preview(ctx, req)
 		if err != nil {
 			return err
+		}
+		fw := s.Firewall()
+		defer fw.Close()
+		if err := d.Tell(ctx, engine.NewScript(fw)); err != nil {
+			return asRoot(err)
 		}
 		if o.json {
 			c.JSON(d)

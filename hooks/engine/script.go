@@ -22,8 +22,8 @@ type Script struct {
 // NewScript begins one. The firewall must stay open as long.
 func NewScript(f *HostFirewall) *Script { return &Script{firewall: f} }
 
-// commands are the lines of steps that are one change.
-func (s *Script) commands(ctx context.Context, steps []plan.Step) (lines []string, err error) {
+// Commands are the lines of steps that are one change.
+func (s *Script) Commands(ctx context.Context, steps []plan.Step) (lines []string, err error) {
 	if _, ok := steps[0].(plan.Rule); ok {
 		add, remove := addAndRemove(steps)
 		for _, step := range steps {
@@ -72,7 +72,7 @@ func (d *Decision) Tell(ctx context.Context, s *Script) error {
 		if c.satisfied {
 			continue
 		}
-		lines, err := s.commands(ctx, c.steps)
+		lines, err := s.Commands(ctx, c.steps)
 		if err != nil {
 			return err
 		}

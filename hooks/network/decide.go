@@ -40,6 +40,10 @@ type Decision struct {
 	Nothing string
 	// Before: it is started already.
 	Before bool
+
+	// told are a script's lines for the steps that are to be taken, in the order of
+	// Actions and of what undoes Stale; nil where none was asked for (Tell).
+	told [][]string
 }
 
 // Actions are all of them in their order.

@@ -1,10 +1,12 @@
 package network
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"slices"
 
+	"vifctl/hooks/engine"
 	"vifctl/hooks/plan"
 )
 
@@ -26,25 +28,53 @@ func (d *Decision) WriteText(out io.Writer) error {
 	for _, warning := range d.Warnings {
 		p.line("# warning: %s", warning)
 	}
-	for _, a := range d.Actions() {
-		for _, c := range a.Step.Commands() {
-			if a.Satisfied {
+	for i, s := range d.steps() {
+		if i == len(d.Actions()) {
+			p.line("# no longer wanted:")
+		}
+		for _, c := range d.commands(i, s.Step) {
+			if s.Satisfied {
 				c = "# already done: " + c
 			}
 			p.line("%s", c)
 		}
 	}
-	if len(d.Stale) > 0 {
-		p.line("# no longer wanted:")
-	}
+	return p.err
+}
+
+// steps are the actions, and behind them what undoes Stale.
+func (d *Decision) steps() []plan.Action {
+	all := d.Actions()
 	for _, e := range d.Stale {
 		for _, s := range e.Undo {
-			for _, c := range s.Commands() {
-				p.line("%s", c)
-			}
+			all = append(all, plan.Action{Step: s})
 		}
 	}
-	return p.err
+	return all
+}
+
+// Tell has the decision printed with the commands of the firewall's backend.
+func (d *Decision) Tell(ctx context.Context, script *engine.Script) error {
+	d.told = nil
+	for _, s := range d.steps() {
+		lines := s.Step.Commands()
+		if !s.Satisfied {
+			var err error
+			if lines, err = script.Commands(ctx, []plan.Step{s.Step}); err != nil {
+				return err
+			}
+		}
+		d.told = append(d.told, lines)
+	}
+	return nil
+}
+
+// commands are those of the step at i.
+func (d *Decision) commands(i int, s plan.Step) []string {
+	if d.told != nil {
+		return d.told[i]
+	}
+	return s.Commands()
 }
 
 // workJSON is the stable form of `--json`.
@@ -75,8 +105,8 @@ func (d *Decision) MarshalJSON() ([]byte, error) {
 		Mode: d.Mode, Name: d.Name, Bridge: d.Bridge, Uplink: d.Uplink, Nothing: d.Nothing, Started: d.Before,
 		ForGuests: d.ForGuests, Warnings: d.Warnings, Steps: []stepJSON{}, Undo: [][]string{},
 	}
-	for _, a := range d.Actions() {
-		doc.Steps = append(doc.Steps, stepJSON{plan.Steps{a.Step}, a.Satisfied, a.Step.Commands()})
+	for i, a := range d.Actions() {
+		doc.Steps = append(doc.Steps, stepJSON{plan.Steps{a.Step}, a.Satisfied, d.commands(i, a.Step)})
 	}
 	for _, a := range slices.Backward(d.Actions()) {
 		for _, s := range a.Undo {
