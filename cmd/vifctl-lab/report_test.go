@@ -55,8 +55,9 @@ func TestReportThatIsQuiet(t *testing.T) {
 }
 
 func TestCommands(t *testing.T) {
-	dry := "# online vif1.0\n# already so: ip link set dev vif1.0 up\nip link set dev vif1.0-emu up\n# firewall: mark what vif1.0 forwards\n"
-	assert.Equal(t, []string{"ip link set dev vif1.0-emu up", "# firewall: mark what vif1.0 forwards"}, commands(dry))
+	dry := "# online vif1.0\n# already so: ip link set dev vif1.0 up\nip link set dev vif1.0-emu up\n# firewall: mark what vif1.0 forwards\n" +
+		"nft -f - <<'END'\nadd table inet vifctl\nEND\nnft 'add element inet vifctl x { 1 }'\nip route add 10.0.0.1 dev vif1.0\n"
+	assert.Equal(t, []string{"ip link set dev vif1.0-emu up", "# firewall: mark what vif1.0 forwards", "ip route add 10.0.0.1 dev vif1.0"}, commands(dry))
 }
 
 func TestDifference(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -222,11 +223,23 @@ func (g *guest) about(word, kind string) string {
 	return strings.Join(words, " ")
 }
 
-// commands are what a dry run says would be run, and what the firewall would be told; the rest of it is comments.
+// commands are what a dry run says would be run. What the firewall would be told stays in words: its commands fill screens.
 func commands(dry string) []string {
 	var list []string
+	end := "" // of the text that goes into a command of the firewall's
 	for _, line := range lines(dry) {
-		if !strings.HasPrefix(line, "#") || strings.HasPrefix(line, "# firewall:") {
+		program, _, _ := strings.Cut(line, " ")
+		_, mark, text := strings.Cut(line, "<<'")
+		switch {
+		case end != "":
+			if line == end {
+				end = ""
+			}
+		case slices.Contains([]string{"nft", "iptables", "ip6tables", "iptables-restore", "ip6tables-restore"}, program):
+			if text {
+				end = strings.TrimSuffix(mark, "'")
+			}
+		case !strings.HasPrefix(line, "#") || strings.HasPrefix(line, "# firewall:"):
 			list = append(list, line)
 		}
 	}
