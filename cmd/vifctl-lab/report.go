@@ -156,7 +156,7 @@ func (r *report) opening(o orders) {
 	}
 	if !r.quiet {
 		r.line("A pretend dom0 in namespaces of its own, made as %s.", who)
-		r.line("Below each call of a script stands what it comes to, from its --dry-run.")
+		r.line("Below each call stand its steps, from its --dry-run; the firewall's in words.")
 	}
 	if !dom0.HasIPv6() {
 		r.note("This kernel has no IPv6: what would be tried with it is left out.")

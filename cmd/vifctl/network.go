@@ -10,11 +10,11 @@ import (
 	"vifctl/hooks/session"
 )
 
-const networkUsage = "network takes `start|stop|status [MODE [KEY=VALUE…]]` or `confirm`; start takes --confirm SECONDS, --dry-run and --json, stop --force, status --json"
+const networkUsage = "network takes `start|stop|status [MODE [KEY=VALUE…]]` or `confirm`; start takes --confirm SECONDS, --dry-run and --json, stop --force, status --json and --schema"
 
 // networkOptions are the words of a network command that are ours, not xend's.
 type networkOptions struct {
-	dryRun, json, force bool
+	dryRun, json, schema, force bool
 	// confirm is in seconds, 0 for a start that needs no confirmation.
 	confirm int
 }
@@ -34,7 +34,8 @@ func networkCommand() command.Command {
 			},
 			{Name: "force", Help: "stop although guests are on the bridge, and forget what cannot be undone", Into: &o.force},
 			{Name: "dry-run", Help: "print the steps of a start as commands, and change nothing", Into: &o.dryRun},
-			{Name: "json", Help: "print a dry run or the status for programs", Into: &o.json},
+			{Name: "json", Help: "print a dry run or the status for programs; --schema describes the status", Into: &o.json},
+			{Name: "schema", Help: "with status: print the JSON Schema of --json", Into: &o.schema},
 		},
 		Exits: []command.Exit{{Code: command.Drifted, When: "status: nothing is started, or something of it is missing"}},
 		Examples: []command.Example{
@@ -54,6 +55,13 @@ func (o *networkOptions) run(ctx context.Context, c *command.Call) error {
 	verb, words := "", c.Words
 	if len(words) > 0 {
 		verb, words = words[0], words[1:]
+	}
+	if o.schema {
+		if verb != "status" {
+			return command.Usagef("--schema is for `network status`")
+		}
+		c.Raw(networkSchema)
+		return nil
 	}
 	asked := verb == "start" || verb == "stop" || verb == "status"
 	if mode, script := strings.CutPrefix(c.Name, "network-"); script {

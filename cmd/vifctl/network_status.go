@@ -2,12 +2,18 @@ package main
 
 import (
 	"context"
+	_ "embed" // the schema
 	"slices"
 
 	"vifctl/cmd/vifctl/command"
 	"vifctl/hooks/journal"
 	"vifctl/hooks/network"
 )
+
+// networkSchema describes `vifctl network status --json`: JSON Schema, draft 2020-12.
+//
+//go:embed network_schema.json
+var networkSchema string
 
 // networkStatus is the stable form of `vifctl network status --json`.
 type networkStatus struct {
