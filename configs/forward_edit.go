@@ -307,7 +307,7 @@ func Forwards(path, guest string, nic int) (all []Listed, err error) {
 
 // ListenText is where the forward listens, as in the configuration.
 func (f Forward) ListenText() string {
-	s := ":" + portsText(f.First, f.Last)
+	s := ":" + f.PortsText()
 	switch {
 	case f.Listen.Is6():
 		return "[" + f.Listen.String() + "]" + s
@@ -316,6 +316,9 @@ func (f Forward) ListenText() string {
 	}
 	return s
 }
+
+// PortsText are the ports that it listens on, as in the configuration.
+func (f Forward) PortsText() string { return portsText(f.First, f.Last) }
 
 // ToText are the ports at the guest, as in the configuration.
 func (f Forward) ToText() string { return portsText(f.To, f.To+(f.Last-f.First)) }

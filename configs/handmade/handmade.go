@@ -6,6 +6,8 @@ package handmade
 import (
 	"cmp"
 	"fmt"
+	"iter"
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -92,22 +94,12 @@ func Import(h Host) (Result, error) {
 	for _, judge := range i.commands {
 		judge()
 	}
-	for _, a := range slices.SortedFunc(keys(i.guests), netip.Addr.Compare) {
+	for _, a := range slices.SortedFunc(maps.Keys(i.guests), netip.Addr.Compare) {
 		i.Result.guests = append(i.Result.guests, i.guests[a])
 	}
 	i.aliases()
 	_, err := configs.Parse("the proposed configuration", i.TOML())
 	return i.Result, err
-}
-
-func keys(m map[netip.Addr]*guest) func(func(netip.Addr) bool) {
-	return func(yield func(netip.Addr) bool) {
-		for a := range m {
-			if !yield(a) {
-				return
-			}
-		}
-	}
 }
 
 // Empty reports whether there is nothing to tell.
@@ -128,18 +120,57 @@ func (i *importer) unknown(where, why, line string) {
 	i.Unknown = append(i.Unknown, fmt.Sprintf("%s: not understood (%s): %s", where, why, configs.OneLine(line)))
 }
 
-// saved reads what an iptables-save printed. Only the table nat has to do with what vifctl
-// translates; our own chains are not by hand.
-func (i *importer) saved(r Rules) {
-	table := ""
-	for line := range strings.Lines(r.Text) {
-		line = strings.TrimSpace(line)
-		if name, ok := strings.CutPrefix(line, "*"); ok {
-			table = name
-		}
-		if table != "nat" || !strings.HasPrefix(line, "-A ") || strings.Contains(line, "VIFCTL-") {
+// Translation is one rule of the table nat that is not vifctl's, and the command that deletes it.
+type Translation struct {
+	// Chain and Jump as iptables has them. Src and Dst are the zero prefix where none is named.
+	Chain, Jump string
+	Src, Dst    netip.Prefix
+	Proto       string
+	// Ports as in the configuration, 80 or 80-90; To is the zero address where there is none.
+	Ports        []string
+	To           netip.Addr
+	Line, Delete string
+}
+
+// Translations are the rules of the table nat that can be told. Our own chains are not by hand.
+func Translations(r Rules) (all []Translation) {
+	for line := range natRules(r.Text) {
+		words, why := split(line)
+		if why != "" {
 			continue
 		}
+		if p, why := parse(append([]string{"-t", "nat"}, words...)); why == "" {
+			all = append(all, Translation{p.chain, p.jump, p.src, p.dst, p.proto, p.ports, p.to.Addr(), line, r.deletes(line)})
+		}
+	}
+	return all
+}
+
+// natRules are the lines of the table nat that add a rule, but for vifctl's.
+func natRules(text string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		table := ""
+		for line := range strings.Lines(text) {
+			line = strings.TrimSpace(line)
+			if name, ok := strings.CutPrefix(line, "*"); ok {
+				table = name
+			}
+			if table == "nat" && strings.HasPrefix(line, "-A ") && !strings.Contains(line, "VIFCTL-") && !yield(line) {
+				return
+			}
+		}
+	}
+}
+
+// deletes is the command that takes a rule away.
+func (r Rules) deletes(line string) string {
+	return r.Program + " -w 5 -t nat -D " + strings.TrimPrefix(line, "-A ")
+}
+
+// saved reads what an iptables-save printed. Only the table nat has to do with what vifctl
+// translates.
+func (i *importer) saved(r Rules) {
+	for line := range natRules(r.Text) {
 		where := r.Program + " -t nat"
 		words, why := split(line)
 		var parsed rule
@@ -147,8 +178,7 @@ func (i *importer) saved(r Rules) {
 			parsed, why = parse(append([]string{"-t", "nat"}, words...))
 		}
 		if why == "" {
-			remove := func() { i.Remove = append(i.Remove, r.Program+" -w 5 -t nat -D "+strings.TrimPrefix(line, "-A ")) }
-			why = i.rule(found{parsed, where, remove})
+			why = i.rule(found{parsed, where, func() { i.Remove = append(i.Remove, r.deletes(line)) }})
 		}
 		if why != "" {
 			i.unknown(where, why, line)

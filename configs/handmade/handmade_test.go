@@ -147,3 +147,20 @@ func TestIPv6(t *testing.T) {
 	require.Contains(t, r.TOML(), "listen = \"[2001:db8::4]:80-81\"\n  to = \"8080-8081\"\n")
 	require.Empty(t, r.Unknown)
 }
+
+// What is read as a rule can be deleted as it was read; ours, and what is not understood, is left out.
+func TestTranslations(t *testing.T) {
+	t.Parallel()
+	all := handmade.Translations(handmade.Rules{Program: "iptables-nft", Text: saved})
+	require.Len(t, all, 8)
+	require.Equal(t, handmade.Translation{
+		Chain: "PREROUTING", Jump: "DNAT", Src: netip.MustParsePrefix("198.51.100.0/24"), Dst: netip.MustParsePrefix("203.0.113.40/32"), Proto: "udp",
+		Ports: []string{"53", "5000-5010"}, To: netip.MustParseAddr("192.168.1.3"),
+		Line:   `-A PREROUTING -s 198.51.100.0/24 -d 203.0.113.40/32 -p udp -m multiport --dports 53,5000:5010 -m comment --comment "the name server" -j DNAT --to-destination 192.168.1.3`,
+		Delete: `iptables-nft -w 5 -t nat -D PREROUTING -s 198.51.100.0/24 -d 203.0.113.40/32 -p udp -m multiport --dports 53,5000:5010 -m comment --comment "the name server" -j DNAT --to-destination 192.168.1.3`,
+	}, all[2])
+	for _, tr := range all {
+		require.NotContains(t, tr.Line, "VIFCTL")
+		require.NotContains(t, tr.Line, "state")
+	}
+}

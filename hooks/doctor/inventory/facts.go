@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"vifctl/configs"
+	"vifctl/configs/handmade"
 	"vifctl/hooks/engine"
 	"vifctl/hooks/firewall"
 	"vifctl/hooks/journal"
@@ -61,6 +62,8 @@ type Facts struct {
 	// iptables-persistent restores such at boot. Ahead are rules of other programs' that come before
 	// ours in iptables.
 	Leftovers, SavedRules, Ahead []string
+	// Translations are the rules of iptables' tables nat, in both variants, that are not vifctl's.
+	Translations []handmade.Translation
 	// Iptables: vifctl's own rules are iptables'.
 	Iptables bool
 	// VLANs are the VLANs that bridges' ports are in, by ifindex; empty where the

@@ -32,7 +32,8 @@ type Sources struct {
 	// Firewall tells what has been dropped, and who else filters; nil where that
 	// is not asked.
 	Firewall Firewall
-	// Flows: connections are gone through, which takes its time where there are many.
+	// Flows: connections are gone through, which takes its time where there are many, and so are
+	// other programs' translations.
 	Flows bool
 	// ScriptsDir is the folder of Xen's scripts, and Scripts the names there that
 	// should be ours.
@@ -76,6 +77,7 @@ func Read(ctx context.Context, s Sources) (*Facts, error) {
 	f.readWays(s.Engine)
 	if s.Flows {
 		f.readFlows(s.Engine)
+		f.readTranslations(ctx)
 	}
 	return f, nil
 }
