@@ -21,7 +21,7 @@ func (b *broken) value(key, value string) string {
 	case anyOf("({", value[0]):
 		return "several values stand in [ ]" + write
 	case anyOf(`"'`, value[0]):
-		return b.behindText(key, value, write)
+		return b.behindText(value, write)
 	}
 	for _, q := range otherQuotes {
 		if strings.HasPrefix(value, q) {
@@ -43,7 +43,7 @@ func (b *broken) bare(key, write string) string {
 }
 
 // behindText tells what is wrong with a text in quotes: its end, or what follows.
-func (b *broken) behindText(key, value, write string) string {
+func (b *broken) behindText(value, write string) string {
 	end := strings.IndexByte(value[1:], value[0])
 	if strings.Contains(b.message, "escape") {
 		return `a backslash means something else between double quotes: write \\, or put the text in single quotes`

@@ -234,7 +234,7 @@ func commands(dry string) []string {
 			}
 		case reads:
 			end = strings.Trim(word, "'")
-		case strings.HasPrefix(line, "nft '"), strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "# firewall:") && !strings.HasPrefix(line, "# openflow"):
+		case strings.HasPrefix(line, "nft 'add element "), strings.HasPrefix(line, "nft 'delete element "), strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "# firewall:") && !strings.HasPrefix(line, "# openflow"):
 		default:
 			list = append(list, strings.TrimSuffix(line, " || true"))
 		}

@@ -85,7 +85,7 @@ func (o *configCheck) check(ctx context.Context, c *command.Call, path string, n
 
 // take splits an error of Load's into its mistakes; false where it is another error.
 func (f *checked) take(err error) bool {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // Load joins the mistakes itself
+	joined, ok := err.(interface{ Unwrap() []error }) // Load joins the mistakes itself
 	if !ok {
 		return false
 	}
