@@ -47,7 +47,7 @@ func (r *reader) unknownTop(key string, v any) string {
 		switch right := meant(key); {
 		case right == "[[guest.forward]]":
 			return "forward is not a heading: write [[guest.forward]] below the guest it is for"
-		case tableOf[right] != "":
+		case tableOf(right) != "":
 			return key + " is not a heading: write " + right
 		}
 		return spell("", key) + " is not a heading: write [host], or [[guest]] and below it name = " + show(key)

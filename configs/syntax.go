@@ -44,8 +44,10 @@ type broken struct {
 	message   string
 }
 
-// tableOf is the table that a heading begins.
-var tableOf = map[string]string{"[host]": "host", "[[guest]]": "guest", "[[guest.forward]]": "forward"}
+// tableOf is the table that a heading begins, "" where it begins none.
+func tableOf(heading string) string {
+	return map[string]string{"[host]": "host", "[[guest]]": "guest", "[[guest.forward]]": "forward"}[heading]
+}
 
 // tableAbove is the table of the last heading in a text, "" where there is none.
 func tableAbove(text string) string {
@@ -53,7 +55,7 @@ func tableAbove(text string) string {
 	for _, line := range slices.Backward(lines) {
 		if line = strings.TrimSpace(line); strings.HasPrefix(line, "[") && !anyOf(`"'`, line[len(line)-1]) {
 			heading, _, _ := strings.Cut(line, "]")
-			return tableOf[meant(strings.Trim(heading, "[ \t"))]
+			return tableOf(meant(strings.Trim(heading, "[ \t")))
 		}
 	}
 	return ""
