@@ -8,5 +8,5 @@ import (
 
 func TestGuide(t *testing.T) {
 	t.Parallel()
-	guide.Walk(t, "README.md", 2)
+	guide.Walk(t, "README.md", 3)
 }

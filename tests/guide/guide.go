@@ -142,7 +142,7 @@ func (w *walk) create(path string) {
 			script = "vif-bridge"
 		}
 		port, err := w.dom0.Attach(dom0.NIC{
-			Domid: w.domid, Devid: n.Devid, Guest: guest.Name, Script: script, MAC: n.Get("mac"), IP: n.Get("ip"), Bridge: n.Get("bridge"),
+			Domid: w.domid, Devid: n.Devid, Guest: guest.Name, Script: script, MAC: n.Get("mac"), IP: n.Get("ip"), Bridge: n.Get("bridge"), Vifname: n.Get("vifname"),
 		})
 		require.NoError(w.t, err)
 		r := port.Call(script, "online", "type_if=vif")
