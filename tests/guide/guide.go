@@ -46,8 +46,11 @@ type walk struct {
 
 func newWalk(t *testing.T, words []string) *walk {
 	o := dom0.Options{}
-	if len(words) == 2 && words[0] == "bridge" {
+	switch {
+	case len(words) == 2 && words[0] == "bridge":
 		o.Bridges = []dom0.Bridge{{Name: words[1], Ports: []string{dom0.Uplink}}}
+	case len(words) == 2 && words[0] == "switch":
+		o.Switch = words[1]
 	}
 	d := dom0.New(t, o)
 	return &walk{t: t, dom0: d, places: map[string]*dom0.Namespace{"dom0": d.Namespace, "world": d.Client}}
