@@ -1,6 +1,7 @@
 package properties
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -41,7 +42,12 @@ func TestPlanPasted(t *testing.T) {
 			called, pasted := e.bare(t).try(t, e), e.bare(t).try(t, e)
 			called.succeed(t, called.up(), "online")
 			online := called.State()
-			pasted.paste(t, pasted.up())
+			plan := pasted.paste(t, pasted.up())
+			if strings.Contains(e.Config, `"strict"`) {
+				checked := max(strings.Index(plan, "strict_ports { "), strings.Index(plan, "add-flows"))
+				up := strings.Index(plan, " up\n")
+				require.True(t, checked > 0 && checked < up, "the port comes up before what it sends is checked:\n%s", plan)
+			}
 			pasted.connected(t)
 			pasted.is(t, online, "after the plan of online was pasted")
 			// Of what was pasted no call has written down the interface's new name, and the ip of
@@ -74,8 +80,8 @@ func (e example) bare(t *testing.T) (h host) {
 	return h
 }
 
-// paste has a shell do what a call's --dry-run prints.
-func (tr *trial) paste(t *testing.T, c dom0.Call) {
+// paste has a shell do what a call's --dry-run prints, and returns that.
+func (tr *trial) paste(t *testing.T, c dom0.Call) string {
 	t.Helper()
 	c.Args = append(c.Args, "--dry-run")
 	plan := tr.Call(c)
@@ -83,4 +89,5 @@ func (tr *trial) paste(t *testing.T, c dom0.Call) {
 	require.NoError(t, tr.WriteFile("/run/plan.sh", plan.Stderr, 0o644))
 	r := tr.Run("sh", "-e", "/run/plan.sh")
 	require.Zero(t, r.Exit, "%s\n%s\n%s", r.Stderr, plan.Stderr, tr.example)
+	return plan.Stderr
 }
