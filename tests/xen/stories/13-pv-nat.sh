@@ -84,8 +84,11 @@ full() {
 }
 eventually 60 'doctor sees it' full
 note "$(cat "$S/remedy")"
-bash "$S/remedy"
+equal 'what doctor says' 'set guests = 1 under [host] in /etc/xen/vifctl.toml' "$(cat "$S/remedy")"
+sed -i 's/^\[host\]$/&\nguests = 1/' /etc/xen/vifctl.toml
+vifctl network start nat
 refuses 'it is still found' finds conntrack-full
+vifctl network stop nat
 sysctl -q -w net.netfilter.nf_conntrack_max="$most"
 
 step 'network-attach: two addresses through gatewaydev, with a name, an MTU and a rate; detach'
