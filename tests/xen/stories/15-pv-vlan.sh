@@ -56,7 +56,7 @@ step 'more of them, tagged; once more is the same; fewer'
 in_vlan "$id" 10p/20-21/30u
 equal "VLANs of vif$id.0" '10 PVID Egress Untagged 20 21 30 Egress Untagged' "$(vlans "vif$id.0")"
 vifctl plan vif-bridge online XENBUS_PATH="backend/vif/$id/0" >"$S/again"
-grep -q '^# already so: bridge vlan add' "$S/again" || { cat "$S/again"; die 'that the VLAN is set already is not seen'; }
+grep -q '^# already done: bridge vlan add' "$S/again" || { cat "$S/again"; die 'that the VLAN is set already is not seen'; }
 in_vlan "$id" 10
 equal "VLANs of vif$id.0" '10 PVID Egress Untagged' "$(vlans "vif$id.0")"
 
