@@ -126,18 +126,22 @@ func (e *entry) called(guest string, nic int) bool {
 	return (e.Name == guest || e.UUID == strings.ToLower(guest) || e.MAC == strings.ToLower(guest)) && (nic == AnyNIC || e.NIC == nic)
 }
 
+// lookUp reads the words, and the files at path for the guest's entry, nil where it has none.
+func (w ForwardWords) lookUp(path, guest string, nic int) (f Forward, files *editor, at *entry, err error) {
+	if f, err = w.forward(); err != nil {
+		return f, nil, nil, err
+	}
+	if files, err = edit(path); err != nil {
+		return f, nil, nil, err
+	}
+	at, err = files.find(guest, nic)
+	return f, files, at, err
+}
+
 // AddForward gives a guest one more forward, behind all that its entry says, or makes an entry
 // for a guest that has none, by that name, at the end of the file at path.
 func AddForward(path, guest string, nic int, w ForwardWords) (*Edit, error) {
-	f, err := w.forward()
-	if err != nil {
-		return nil, err
-	}
-	e, err := edit(path)
-	if err != nil {
-		return nil, err
-	}
-	at, err := e.find(guest, nic)
+	f, e, at, err := w.lookUp(path, guest, nic)
 	if err != nil {
 		return nil, err
 	}
@@ -166,15 +170,7 @@ func AddForward(path, guest string, nic int, w ForwardWords) (*Edit, error) {
 // DropForward takes a guest's forward out of its file: its lines, and the empty one before
 // them. What stands above it in a comment stays.
 func DropForward(path, guest string, nic int, w ForwardWords) (*Edit, error) {
-	f, err := w.forward()
-	if err != nil {
-		return nil, err
-	}
-	e, err := edit(path)
-	if err != nil {
-		return nil, err
-	}
-	at, err := e.find(guest, nic)
+	f, e, at, err := w.lookUp(path, guest, nic)
 	if err != nil {
 		return nil, err
 	}

@@ -9,14 +9,23 @@ import (
 	"vifctl/hooks/plan"
 )
 
+// A besideVariant is a backend on a machine whose administrator uses that iptables.
+type besideVariant struct {
+	backend
+	Variant
+}
+
+var beside = map[string]besideVariant{
+	"nftables":        {nftablesBackend, VariantNFT},
+	"iptables/nft":    {iptablesOn(VariantNFT), VariantNFT},
+	"iptables/legacy": {iptablesOn(VariantLegacy), VariantLegacy},
+}
+
 // TestAdministratorsSNAT: a guest that is merely masqueraded leaves as an
 // administrator's own rule in iptables says, a configured public address counts
 // before it, whoever came first.
 func TestAdministratorsSNAT(t *testing.T) {
-	for name, c := range map[string]struct {
-		backend
-		Variant
-	}{
+	for name, c := range map[string]besideVariant{
 		"nftables/nft":    {nftablesBackend, VariantNFT},
 		"nftables/legacy": {nftablesBackend, VariantLegacy},
 		"iptables/nft":    {iptablesOn(VariantNFT), VariantNFT},
@@ -54,14 +63,7 @@ func TestAdministratorsSNAT(t *testing.T) {
 // TestMasqueradeAs: guests that are masqueraded as one address leave as it, by the host's uplink and by one of their own; an
 // administrator's own rule comes before it, and without it they leave with the uplink's.
 func TestMasqueradeAs(t *testing.T) {
-	for name, c := range map[string]struct {
-		backend
-		Variant
-	}{
-		"nftables":        {nftablesBackend, VariantNFT},
-		"iptables/nft":    {iptablesOn(VariantNFT), VariantNFT},
-		"iptables/legacy": {iptablesOn(VariantLegacy), VariantLegacy},
-	} {
+	for name, c := range beside {
 		for uplinks, o := range map[string]Options{"none named": {}, "the host's": {Uplinks: []string{"eth0"}}, "one of its own": {Uplinks: []string{"eth9"}}} {
 			t.Run(name+"/"+uplinks, func(t *testing.T) {
 				t.Parallel()
@@ -111,14 +113,7 @@ func TestMasqueradeAs(t *testing.T) {
 // addresses, what they are masqueraded as and an administrator's own rule come before it.
 func TestMasqueradeAll(t *testing.T) {
 	family := families[0]
-	for name, c := range map[string]struct {
-		backend
-		Variant
-	}{
-		"nftables":        {nftablesBackend, VariantNFT},
-		"iptables/nft":    {iptablesOn(VariantNFT), VariantNFT},
-		"iptables/legacy": {iptablesOn(VariantLegacy), VariantLegacy},
-	} {
+	for name, c := range beside {
 		for uplinks, o := range map[string]Options{"none named": {}, "the host's": {Uplinks: []string{"eth0"}}, "another": {Uplinks: []string{"eth9"}}} {
 			t.Run(name+"/"+uplinks, func(t *testing.T) {
 				t.Parallel()
